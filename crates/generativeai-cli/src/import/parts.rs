@@ -31,7 +31,8 @@ pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
     list.into_iter()
         .filter(|item| !is_skipped(item))
         .map(part)
-        .filter(|part| !matches!(part, Ok(part) if part.as_text() == Some("")))
+        // An empty text with a thought signature stays: the service may require the signature.
+        .filter(|part| !matches!(part, Ok(part) if *part == Part::text("")))
         .collect()
 }
 

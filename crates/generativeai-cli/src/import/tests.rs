@@ -120,6 +120,18 @@ fn the_calls_of_other_apis_are_read_with_their_results() {
     }
 }
 
+#[test]
+fn parts_of_the_api_are_kept_as_they_are() {
+    let json = r#"[{"role":"user","parts":[{"text":"Hi"}]},
+        {"role":"model","parts":[{"text":"Hello!","novel":1},{"text":"","thoughtSignature":"c2ln"}]}]"#;
+
+    let imported = parse(json.as_bytes()).expect("a conversation");
+
+    let written = serde_json::to_value(&imported.contents).expect("JSON");
+    let read: Value = serde_json::from_str(json).expect("JSON");
+    assert_eq!(written, read);
+}
+
 /// Row 23 of tests/field.md: Windows programs write a byte order mark, or UTF-16.
 #[test]
 fn files_in_other_encodings_of_unicode_are_read() {
