@@ -58,7 +58,7 @@ impl Repl<'_> {
         }
         let names = approval::names(&calls);
         self.printer
-            .note(format_args!("(calls of tools wait for approval: {names})"));
+            .note(format_args!("(tool calls wait for approval: {names})"));
         if self.settings.approvals.is_none() {
             self.printer
                 .note("(to decide, start the session with --tool; the next message skips them)");

@@ -319,7 +319,7 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
         "{list:?}"
     );
     let mut terminal = Terminal::start(&chat(&["--tool", &tool]));
-    terminal.wait_for("(calls of tools wait for approval: greet)");
+    terminal.wait_for("(tool calls wait for approval: greet)");
     terminal.wait_for("stop?");
     terminal.enter("yes");
     terminal.wait_for("That is all.");

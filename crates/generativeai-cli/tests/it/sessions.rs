@@ -295,7 +295,7 @@ fn many_sessions_are_deleted_after_confirmation() {
 
     assert_eq!(
         user.sessions(&["rm", "--older", "1d"]).stderr,
-        "no such sessions\n"
+        "no sessions to delete\n"
     );
     user.sessions(&["rm", "--all"]).refused(2, &["--yes"]);
     user.sessions(&["rm", "--older", "soon"])
