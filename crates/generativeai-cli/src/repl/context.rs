@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use generativeai::GenerativeModel;
+use tokio::time::timeout;
 
 use super::state::Repl;
 use crate::usage::ReplyUsage;
@@ -63,15 +64,11 @@ impl Repl<'_> {
         &mut self,
         request: impl Future<Output = Option<T>>,
     ) -> Option<T> {
-        let answer = self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.signals.stop() => None,
-                answer = tokio::time::timeout(TIMEOUT, request) => answer.ok().flatten(),
-            }
-        });
+        // The timeout starts within the runtime, so it is created in a future.
+        let request = async { timeout(TIMEOUT, request).await.ok().flatten() };
+        let answer = self.runtime.block_on(self.signals.unless_stopped(request));
         // The Ctrl-C was meant for the request, and not for the prompt that follows.
         self.signals.clear();
-        answer
+        answer.flatten()
     }
 }
