@@ -4,7 +4,7 @@
 //! requests, when no reply streams and the terminal is free.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use generativeai::{
@@ -238,14 +238,6 @@ pub(crate) fn names(calls: &[WaitingCall]) -> String {
         .map(|waiting| cut(waiting.call.name(), MAX_NAME))
         .collect();
     names.join(", ")
-}
-
-/// Reads a line from the terminal. Returns `None` at the end of the input (Ctrl-D), or after a read error.
-pub(crate) fn read_line(printer: &mut Printer) -> Option<String> {
-    printer.ask("> ");
-    let mut line = String::new();
-    let length = io::stdin().lock().read_line(&mut line);
-    matches!(length, Ok(1..)).then_some(line)
 }
 
 /// Returns the question about a call: the tool, its server and the arguments.

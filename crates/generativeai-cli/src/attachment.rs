@@ -105,9 +105,7 @@ impl Attachment {
             tokens: None,
         }
     }
-}
 
-impl Attachment {
     /// Returns the attachment of an uploaded file.
     fn of_uploaded(part: &Part, file: &FileData) -> Self {
         let metadata = part.part_metadata.as_ref();
@@ -169,8 +167,11 @@ pub(crate) fn message(attachments: &[Attachment], text: &str) -> Content {
 
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, kind) = (self.path.display(), &self.kind);
-        write!(f, "{path} ({kind}, {}", size(self.size))?;
+        match self.path.as_os_str().is_empty() {
+            true => f.write_str("a file")?,
+            false => write!(f, "{}", self.path.display())?,
+        }
+        write!(f, " ({}, {}", self.kind, size(self.size))?;
         match self.tokens {
             Some(tokens) => write!(f, ", {tokens} tokens)"),
             None => f.write_str(")"),
@@ -226,6 +227,17 @@ mod tests {
             assert_eq!(blob.mime_type.as_deref(), Some(kind));
             assert_eq!(blob.bytes().expect("bytes"), bytes);
         }
+    }
+
+    #[test]
+    fn media_of_an_earlier_message_have_no_name() {
+        let image = Part::from(Blob::new("image/png", b"12345"));
+        let message = Content::user([image, Part::text("What is it?")]);
+
+        let files = Attachment::of_message(&message);
+
+        assert_eq!(files.len(), 1);
+        assert_eq!(files[0].to_string(), "a file (image/png, 5 B)");
     }
 
     #[test]

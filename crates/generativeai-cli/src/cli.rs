@@ -116,8 +116,10 @@ impl Cli {
         }
     }
 
-    fn matched(program: Command, words: &[OsString]) -> Result<Self, clap::Error> {
-        let mut matches = program.try_get_matches_from(words)?;
+    fn matched(mut program: Command, words: &[OsString]) -> Result<Self, clap::Error> {
+        let matches = program.try_get_matches_from_mut(words);
+        let mut matches =
+            matches.map_err(|error| settings::with_variable(error, &program, words))?;
         Self::from_arg_matches_mut(&mut matches)
     }
 }

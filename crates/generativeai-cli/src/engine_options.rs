@@ -20,7 +20,7 @@ pub(crate) struct EngineOptions {
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(256..))]
     context: Option<u32>,
 
-    /// Give equal replies to equal requests, which is slower
+    /// Make equal requests give equal replies (slower)
     #[arg(long)]
     deterministic: bool,
 

@@ -1,10 +1,11 @@
 //! Writing a conversation to a file that only the user can read.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use tempfile::NamedTempFile;
 
 use crate::attachment::mention::expand_home;
 use crate::conversation::Conversation;
@@ -60,19 +61,27 @@ fn create_numbered(extension: &str, text: &str) -> anyhow::Result<PathBuf> {
     bail!("this folder has too many files chat-….{extension}: choose a name")
 }
 
-/// Replaces a file atomically: a temporary file gets the new text and is renamed. After a crash, the file has either
-/// the old text or the new one.
+/// Replaces a file, and returns its path.
 fn replace(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    let replaced = create(&temporary, text).and_then(|()| fs::rename(&temporary, path));
-    replaced.with_context(|| format!("cannot write {}", path.display()))?;
+    overwrite(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path.to_owned())
 }
 
+/// Replaces a file atomically: a temporary file gets the new text and is renamed, or deleted if that fails. After a
+/// crash, the file has either the old text or the new one.
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    // The parent of a name without a folder is the empty path.
+    let folder = Path::new(".").join(path.parent().unwrap_or(path));
+    // A temporary file is readable only by the user.
+    let mut new = NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    Ok(())
+}
+
 /// Creates a file that only the user can read. Fails if it exists.
-fn create(path: &Path, text: &str) -> std::io::Result<()> {
+fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -84,6 +93,8 @@ fn create(path: &Path, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use generativeai::protocol::content::Content;
     use generativeai::{ChatSession, GenerativeModel};
 
@@ -112,6 +123,16 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("text"), "one");
         write("", "json", Some(&path), "three").expect("our own file");
         assert_eq!(fs::read_to_string(&path).expect("text"), "three");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_leaves_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        fs::create_dir(&path).expect("a folder");
+
+        assert!(write("", "json", Some(&path), "one").is_err());
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 

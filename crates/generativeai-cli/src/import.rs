@@ -6,6 +6,7 @@ mod parts;
 mod tests;
 
 use std::borrow::Cow;
+use std::io::Read;
 
 use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
 use serde_json::{Map, Value};
@@ -13,6 +14,9 @@ use serde_json::{Map, Value};
 use crate::exit::UsageError;
 use list::EXPECTED;
 use parts::text;
+
+/// Maximum size of an imported file, in bytes.
+const MAX_SIZE: u64 = 1 << 30;
 
 /// Members that contain the author of a message, in the order they are tried. `type` is last, since it is the kind of
 /// item in several formats.
@@ -28,6 +32,21 @@ pub(crate) struct Imported {
     pub(crate) contents: Vec<Content>,
     /// Text of the system messages. A session does not store it, so the user has to set it again.
     pub(crate) instruction: Option<String>,
+}
+
+/// Reads the bytes of a file.
+///
+/// # Errors
+/// The file cannot be read, or exceeds the maximum size.
+pub(crate) fn read(file: impl Read) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed shows that the file is too large.
+    file.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SIZE {
+        let message = "the file is too large: the maximum is 1 GiB";
+        return Err(UsageError(message.to_owned()).into());
+    }
+    Ok(bytes)
 }
 
 /// Returns whether a file is an event log of `genai sessions export`.

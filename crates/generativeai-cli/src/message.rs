@@ -165,12 +165,12 @@ fn text(bytes: Vec<u8>) -> Result<String, UsageError> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         UsageError(format!(
-            "the input is not UTF-8 text (first bad byte: {at})"
+            "the input is not UTF-8 text (invalid byte at offset {at})"
         ))
     })?;
     match text.find('\0') {
         Some(at) => Err(UsageError(format!(
-            "the input is not text (zero byte at: {at})"
+            "the input is not text (zero byte at offset {at})"
         ))),
         None => Ok(text),
     }
@@ -203,8 +203,8 @@ mod tests {
     fn input_that_is_not_text_is_refused_with_its_position() {
         assert_eq!(text(b"plain".to_vec()).ok().as_deref(), Some("plain"));
         let refused = |bytes: &[u8]| text(bytes.to_vec()).expect_err("not text").to_string();
-        assert!(refused(b"ab\xff").contains("first bad byte: 2"));
-        assert!(refused(b"a\0b").contains("zero byte at: 1"));
+        assert!(refused(b"ab\xff").contains("invalid byte at offset 2"));
+        assert!(refused(b"a\0b").contains("zero byte at offset 1"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A single message and its reply, as in `genai chat MESSAGE`.
 
 use std::time::Instant;
+use std::{io, thread};
 
 use clap::ValueEnum;
 use generativeai::ChatSession;
 use generativeai::protocol::content::Content;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::approval::{self, Approvals};
 use crate::conversation::Conversation;
@@ -105,8 +107,17 @@ impl OneShot {
                 return Ok(received);
             };
             let tools = chat.model().toolbox().cloned().unwrap_or_default();
-            let read = &mut approval::read_line;
-            match approvals.ask(&calls, &tools, printer, read) {
+            let mut read = |printer: &mut Printer| {
+                runtime.block_on(async {
+                    tokio::select! {
+                        // Polled first, to listen for Ctrl-C before the prompt is shown.
+                        biased;
+                        () = ctrl_c() => None,
+                        line = read_line(printer) => line,
+                    }
+                })
+            };
+            match approvals.ask(&calls, &tools, printer, &mut read) {
                 Some(decisions) => next = chat.decide(decisions),
                 None => {
                     sink.end(End::Stopped, printer)?;
@@ -161,4 +172,18 @@ impl OneShot {
         }
         Ok(Exit::Success)
     }
+}
+
+/// Reads a line from the terminal. Returns `None` at the end of the input (Ctrl-D), or after a read error.
+async fn read_line(printer: &mut Printer) -> Option<String> {
+    printer.ask("> ");
+    let (sender, received) = oneshot::channel();
+    // After tokio has installed its handler of SIGINT, Ctrl-C no longer interrupts a read. So a thread reads, which
+    // blocks until the program ends if no line follows.
+    thread::spawn(move || {
+        let mut line = String::new();
+        let length = io::stdin().read_line(&mut line);
+        let _ = sender.send(matches!(length, Ok(1..)).then_some(line));
+    });
+    received.await.ok().flatten()
 }

@@ -123,7 +123,7 @@ fn report_plain_http(client: &OpenAi, printer: &mut Printer) {
 }
 
 /// Returns whether a URL names this machine.
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return false;
     };

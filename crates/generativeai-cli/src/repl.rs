@@ -99,7 +99,18 @@ fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
     // An interrupted reply can be continued from its token only until something follows it.
     if !matches!(
         line,
-        Line::Empty | Line::Command(Command::Continue | Command::Help, _) | Line::Unknown(..)
+        Line::Empty
+            | Line::Command(
+                Command::Continue
+                    | Command::Help
+                    | Command::History
+                    | Command::Sessions
+                    | Command::Tokens
+                    | Command::Tools,
+                _,
+            )
+            | Line::UnexpectedArgument(_)
+            | Line::Unknown(..)
     ) {
         repl.settle();
     }

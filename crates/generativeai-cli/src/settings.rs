@@ -7,9 +7,11 @@ mod file;
 mod options;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
 
 use crate::exit::UsageError;
@@ -47,6 +49,40 @@ pub(crate) fn with_environment(program: Command) -> Command {
             })
         })
     })
+}
+
+/// Adds the name of the environment variable to the error about its invalid value. clap names only the option, which is
+/// not on the command line.
+pub(crate) fn with_variable(
+    mut error: clap::Error,
+    program: &Command,
+    words: &[OsString],
+) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let (option, value) = (
+        text(ContextKind::InvalidArg),
+        text(ContextKind::InvalidValue),
+    );
+    let (Some(option), Some(value)) = (option, value) else {
+        return error;
+    };
+    let used = COMMANDS
+        .into_iter()
+        .filter(|name| words.iter().any(|word| word == name));
+    let set = used
+        .filter_map(|name| program.find_subcommand(name))
+        .flat_map(Command::get_arguments)
+        .filter(|arg| arg.to_string() == option)
+        .filter_map(Arg::get_env)
+        .find(|variable| std::env::var_os(variable).is_some_and(|set| set == *value));
+    if let Some(variable) = set {
+        let named = format!("{option} (from {})", variable.display());
+        error.insert(ContextKind::InvalidArg, ContextValue::String(named));
+    }
+    error
 }
 
 /// Reads the settings of the configuration file. Returns none if the file does not exist.

@@ -174,6 +174,24 @@ pub(crate) async fn create_with(
     read(session, model).await
 }
 
+/// Creates a session from an event log of `genai sessions export`. It is named after its first message, like any new
+/// session. Without `save` nothing is written.
+pub(crate) async fn import_log(
+    log: &[u8],
+    model: &GenerativeModel,
+    save: bool,
+) -> Result<Conversation> {
+    if !save {
+        // The store replays the log. It exists until the copy has been made.
+        let store = Store::open("sqlite::memory:").await?;
+        return copy(store.import_jsonl("", log).await?, model).await;
+    }
+    let store = Store::open_default().await?;
+    let mut conversation = read(store.import_jsonl("", log).await?, model).await?;
+    conversation.unnamed = true;
+    Ok(conversation)
+}
+
 /// Reports a turn that an earlier process left unfinished, if the model can continue it. Otherwise resolves it, like
 /// [`recover`].
 pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut Printer) {
@@ -283,7 +301,7 @@ pub(crate) async fn unless_stopped<T>(
             done = &mut work => return Some(done),
             () = &mut stop => return None,
             () = &mut report, if !report.is_elapsed() => {
-                printer.note("(saving the session; Ctrl-C skips it)");
+                printer.note("(waiting for the session store; Ctrl-C stops waiting)");
             }
         }
     }

@@ -138,7 +138,12 @@ impl Store {
                 "the path of the data folder is not Unicode: set XDG_DATA_HOME to another";
             return Err(Error::new(ErrorKind::Configuration, message));
         };
-        Self::open(&format!("sqlite:{path}")).await
+        let opened = Self::open(&format!("sqlite:{path}")).await;
+        opened.map_err(|error| match error.kind() {
+            // The user did not choose the file, so an error about its content has to name it.
+            ErrorKind::Corrupt | ErrorKind::TooNew => error.with_context(path),
+            _ => error,
+        })
     }
 
     /// Opens the [user's own store](Self::open_default) if it exists. Creates nothing.

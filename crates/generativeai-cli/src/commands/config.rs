@@ -190,6 +190,7 @@ fn format_value(option: &Arg, value: &str) -> String {
         TypeId::of::<f64>(),
         TypeId::of::<i32>(),
         TypeId::of::<u16>(),
+        TypeId::of::<u32>(),
     ];
     if unquoted.iter().any(|unquoted| kind == *unquoted) {
         value.to_owned()
@@ -210,11 +211,13 @@ mod tests {
         let number = Arg::new("top_k")
             .long("top-k")
             .value_parser(value_parser!(i32));
+        let tokens = Arg::new("context").value_parser(value_parser!(u32).range(256..));
         let secret = Arg::new("api_key").long("api-key").hide_env_values(true);
 
         assert_eq!(format_value(&text, "a \"b\""), "'a \"b\"'");
         assert_eq!(format_value(&text, "12"), "\"12\"");
         assert_eq!(format_value(&number, "12"), "12");
+        assert_eq!(format_value(&tokens, "512"), "512");
         assert_eq!(format_value(&secret, "s3cret"), "\"(hidden)\"");
     }
 }

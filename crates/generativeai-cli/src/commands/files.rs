@@ -11,14 +11,15 @@ use generativeai::protocol::files::File;
 use crate::backend;
 use crate::exit::Exit;
 use crate::render::{Printer, sanitize};
+use crate::reply::ctrl_c;
 
 /// Maximum time for the service to process a file after its upload. Until then a request cannot refer to the file.
 const PROCESSING: Duration = Duration::from_secs(600);
 
 /// List, upload and delete files of the Gemini API.
 ///
-/// The service keeps a file for 48 hours. A file may have 2 GB, and the files of a project 20 GB. `genai serve` stores
-/// files, too.
+/// The service keeps a file for 48 hours. A file has at most 2 GB, and all files of a project at most 20 GB. `genai
+/// serve` stores files, too.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
     #[command(subcommand)]
@@ -56,10 +57,9 @@ impl Files {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let remote = backend::remote("the files", "")?;
         super::runtime()?.block_on(async {
-            let interrupted = tokio::signal::ctrl_c();
             tokio::select! {
                 done = self.action.run(&remote, printer) => done.map(|()| Exit::Success),
-                _ = interrupted => Ok(Exit::Interrupted),
+                () = ctrl_c() => Ok(Exit::Interrupted),
             }
         })
     }
@@ -76,7 +76,7 @@ impl Action {
             }
             Self::Upload { paths, mime_type } => {
                 for path in paths {
-                    let file = upload(remote, (&path, mime_type.as_deref()), printer).await?;
+                    let file = upload(remote, &path, mime_type.as_deref(), printer).await?;
                     let uri = file
                         .uri
                         .context("the service returned no URI of the file")?;
@@ -97,7 +97,8 @@ impl Action {
 /// Uploads a file with a progress bar, and waits until it can be used.
 async fn upload(
     remote: &Remote,
-    (path, mime_type): (&Path, Option<&str>),
+    path: &Path,
+    mime_type: Option<&str>,
     printer: &mut Printer,
 ) -> anyhow::Result<File> {
     let mut upload = remote.upload_file(path);

@@ -5,12 +5,10 @@ mod transfer;
 
 use std::ffi::OsString;
 
-use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates;
 use generativeai::GenerativeModel;
 use generativeai_store::Store;
-use tokio::runtime::Builder;
 
 use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
@@ -95,10 +93,8 @@ impl Sessions {
 
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.context("cannot start the async runtime")?;
-        runtime.block_on(async {
-            let store = Store::open_default().await?;
+        super::runtime()?.block_on(async {
+            let store = self.action.store().await?;
             self.action.run(&store, printer).await
         })?;
         Ok(Exit::Success)
@@ -106,6 +102,17 @@ impl Sessions {
 }
 
 impl Action {
+    /// Opens the user's store. Only an import creates it: for any other command, a missing one is like an empty one.
+    async fn store(&self) -> generativeai::Result<Store> {
+        match self {
+            Self::Import(_) => Store::open_default().await,
+            _ => match Store::find_default().await? {
+                Some(store) => Ok(store),
+                None => Store::open("sqlite::memory:").await,
+            },
+        }
+    }
+
     async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         match self {
             Self::List { output } => {

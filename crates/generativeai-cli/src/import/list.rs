@@ -128,10 +128,10 @@ fn path_through(
     let mut at = current.or_else(|| leaf().map(|(id, _)| id.as_str()));
     let mut path = Vec::new();
     while let Some(node) = at.and_then(|id| tree.get(id)) {
-        // A path without a circle contains each node at most once.
+        // A path without a cycle contains each node at most once.
         if path.len() > tree.len() {
             return Err(UsageError(
-                "the nodes of `mapping` form a circle: export the conversation again".to_owned(),
+                "the nodes of `mapping` form a cycle: export the conversation again".to_owned(),
             ));
         }
         path.push(node);

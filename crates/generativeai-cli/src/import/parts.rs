@@ -31,7 +31,8 @@ pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
     list.into_iter()
         .filter(|item| !is_skipped(item))
         .map(part)
-        .filter(|part| !matches!(part, Ok(part) if part.as_text() == Some("")))
+        // An empty text with a thought signature stays: the service may require the signature.
+        .filter(|part| !matches!(part, Ok(part) if *part == Part::text("")))
         .collect()
 }
 
@@ -49,11 +50,11 @@ fn part(item: Value) -> Result<Part, String> {
             Ok(Part::text(text))
         }
         Some("image_url" | "input_image") => {
-            let url = match &object["image_url"] {
-                Value::Object(inner) => text(inner, "url"),
-                url => url.as_str().map(str::to_owned),
+            let url = match object.get("image_url") {
+                Some(Value::Object(inner)) => text(inner, "url"),
+                _ => text(&object, "image_url"),
             };
-            data_url(&url.unwrap_or_default())
+            data_url(&url.ok_or("an image has no data: only embedded images can be imported")?)
         }
         // The forms of Anthropic's API.
         Some("image" | "document") if object.contains_key("source") => source(&object["source"]),
@@ -76,24 +77,19 @@ fn data_url(url: &str) -> Result<Part, String> {
     let data = url
         .strip_prefix("data:")
         .and_then(|url| url.split_once(";base64,"));
-    let (kind, data) = data.ok_or("an image is given by its address only, not as data")?;
-    Ok(blob(kind, data))
+    let (kind, data) = data.ok_or("the image is a URL: only embedded images can be imported")?;
+    Ok(Blob::from_base64(kind, data).into())
 }
 
 /// Reads the data of an image or a document: `{"type": "base64", "media_type": …, "data": …}`.
 fn source(source: &Value) -> Result<Part, String> {
     match (source["media_type"].as_str(), source["data"].as_str()) {
-        (Some(kind), Some(data)) if source["type"] == "base64" => Ok(blob(kind, data)),
+        (Some(kind), Some(data)) if source["type"] == "base64" => {
+            Ok(Blob::from_base64(kind, data).into())
+        }
         (_, Some(text)) if source["type"] == "text" => Ok(Part::text(text)),
-        _ => Err("an image or a document is given by its address only, not as data".to_owned()),
+        _ => Err("an image or document is not embedded, so it cannot be imported".to_owned()),
     }
-}
-
-fn blob(kind: &str, data: &str) -> Part {
-    let mut blob = Blob::default();
-    blob.mime_type = Some(kind.to_owned());
-    blob.data = Some(data.to_owned());
-    Part::from(blob)
 }
 
 /// Reads a function call of another API: its name and arguments are members of the call, or of its `function`.

@@ -120,6 +120,18 @@ fn the_calls_of_other_apis_are_read_with_their_results() {
     }
 }
 
+#[test]
+fn parts_of_the_api_are_kept_as_they_are() {
+    let json = r#"[{"role":"user","parts":[{"text":"Hi"}]},
+        {"role":"model","parts":[{"text":"Hello!","novel":1},{"text":"","thoughtSignature":"c2ln"}]}]"#;
+
+    let imported = parse(json.as_bytes()).expect("a conversation");
+
+    let written = serde_json::to_value(&imported.contents).expect("JSON");
+    let read: Value = serde_json::from_str(json).expect("JSON");
+    assert_eq!(written, read);
+}
+
 /// Row 23 of tests/field.md: Windows programs write a byte order mark, or UTF-16.
 #[test]
 fn files_in_other_encodings_of_unicode_are_read() {
@@ -163,7 +175,7 @@ fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
         (r#"[{"mapping":{}},{"mapping":{}}]"#, "2 conversations"),
         (
             r#"{"current_node":"a","mapping":{"a":{"parent":"b"},"b":{"parent":"a"}}}"#,
-            "form a circle",
+            "form a cycle",
         ),
         (
             r#"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":"x"}]}]"#,
@@ -171,7 +183,11 @@ fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
         ),
         (
             r#"[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://x"}}]}]"#,
-            "address only",
+            "message 1: the image is a URL",
+        ),
+        (
+            r#"[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]"#,
+            "message 1: an image has no data",
         ),
     ] {
         let error = parse(json.as_bytes()).expect_err(json).to_string();

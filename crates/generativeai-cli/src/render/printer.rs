@@ -15,6 +15,9 @@ use crate::hint;
 /// Text that is shown while the program waits for a reply.
 const WAITING: &str = "…";
 
+/// Width without a terminal, in columns.
+const DEFAULT_WIDTH: usize = 80;
+
 /// The only writer to stdout and stderr.
 ///
 /// On a terminal, answers are sanitized and replies of a model are rendered as Markdown. Pipes and files
@@ -134,9 +137,7 @@ impl Printer {
 
     /// Shows that the program waits for a reply, if replies are rendered. The next output replaces it.
     pub(crate) fn show_waiting(&mut self) {
-        let rendered = self.answers.markdown.is_some() && io::stdout().is_terminal();
-        let both = rendered && io::stderr().is_terminal();
-        if both && self.answers.at_line_start && !self.waiting {
+        if self.renders() && self.answers.at_line_start && !self.waiting {
             self.waiting = true;
             self.ask(WAITING);
         }
@@ -181,7 +182,7 @@ impl Printer {
         self.clear_waiting();
         let mut text = sanitize(&text.to_string());
         if io::stderr().is_terminal() {
-            let width = width();
+            let width = terminal_width();
             let lines: Vec<_> = text.lines().map(|line| wrap(line, width)).collect();
             text = lines.join("\n");
         }
@@ -219,7 +220,7 @@ impl Printer {
 
     /// Starts showing the progress of a long operation.
     pub(crate) fn progress(&mut self, label: &'static str) -> Progress {
-        let width: fn() -> usize = width;
+        let width: fn() -> usize = terminal_width;
         Progress::new(label, io::stderr().is_terminal().then_some(width))
     }
 }
@@ -230,15 +231,19 @@ pub(crate) fn print_server_log(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", sanitize(line));
 }
 
-/// Returns the width of the terminal in columns, or 80 if stdout is not a terminal.
+/// Returns the width of stdout in columns. A pipe has the default width, so that its output depends on no terminal.
 fn width() -> usize {
-    const DEFAULT: usize = 80;
-    if !io::stdout().is_terminal() {
-        return DEFAULT;
+    match io::stdout().is_terminal() {
+        true => terminal_width(),
+        false => DEFAULT_WIDTH,
     }
+}
+
+/// Returns the width of the terminal in columns, also if stdout is a pipe.
+fn terminal_width() -> usize {
     match crossterm::terminal::size() {
         Ok((columns @ 1.., _)) => columns.into(),
-        _ => DEFAULT,
+        _ => DEFAULT_WIDTH,
     }
 }
 

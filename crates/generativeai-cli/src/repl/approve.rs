@@ -26,7 +26,7 @@ impl Repl<'_> {
             Next::Retry => chat.retry(),
             Next::Decide(decisions) => chat.decide(decisions),
         };
-        let mut sink = TextSink::default();
+        let mut sink = TextSink::at_prompt();
         let reply = reply::receive(message, &mut sink, self.signals.stop(), self.printer);
         if self.prompt.can_edit() {
             self.runtime.block_on(self.type_ahead.during(reply))
@@ -58,7 +58,7 @@ impl Repl<'_> {
         }
         let names = approval::names(&calls);
         self.printer
-            .note(format_args!("(calls of tools wait for approval: {names})"));
+            .note(format_args!("(tool calls wait for approval: {names})"));
         if self.settings.approvals.is_none() {
             self.printer
                 .note("(to decide, start the session with --tool; the next message skips them)");

@@ -128,11 +128,8 @@ impl<'a> Line<'a> {
     pub(super) fn parse(line: &'a str) -> Self {
         let line = line.trim();
         // Users know these words from other prompts. A message to a model rarely consists of one of them.
-        if let "exit" | "quit" | "help" = line {
-            return match find(line) {
-                Some(entry) => Self::Command(entry.command, ""),
-                None => Self::Message(line),
-            };
+        if let ("exit" | "quit" | "help", Some(entry)) = (line, find(line)) {
+            return Self::Command(entry.command, "");
         }
         let Some(words) = line.strip_prefix('/') else {
             return if line.is_empty() {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use generativeai::GenerativeModel;
+use tokio::time::timeout;
 
 use super::state::Repl;
 use crate::usage::ReplyUsage;
 
-/// Number of tokens of a turn below which the limit of the model is not requested.
-const FEW: i32 = 1_000;
+/// Number of tokens of a turn below which the limit of the model is not requested: three quarters of the smallest
+/// `--context`.
+const FEW: i32 = 192;
 
 /// Timeout of a request about the context. The user waits for the prompt meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -62,15 +64,11 @@ impl Repl<'_> {
         &mut self,
         request: impl Future<Output = Option<T>>,
     ) -> Option<T> {
-        let answer = self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.signals.stop() => None,
-                answer = tokio::time::timeout(TIMEOUT, request) => answer.ok().flatten(),
-            }
-        });
+        // The timeout starts within the runtime, so it is created in a future.
+        let request = async { timeout(TIMEOUT, request).await.ok().flatten() };
+        let answer = self.runtime.block_on(self.signals.unless_stopped(request));
         // The Ctrl-C was meant for the request, and not for the prompt that follows.
         self.signals.clear();
-        answer
+        answer.flatten()
     }
 }

@@ -104,6 +104,15 @@ impl Signals {
         }
     }
 
+    /// Waits for work. Returns `None` if a signal is first.
+    pub(super) async fn unless_stopped<T>(&self, work: impl IntoFuture<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stop() => None,
+            done = work.into_future() => Some(done),
+        }
+    }
+
     /// Waits for Ctrl-C only. SIGTERM does not interrupt work that is needed before the exit, such as saving.
     pub(super) async fn interrupt(&self) {
         loop {

@@ -175,13 +175,7 @@ impl<'a> Repl<'a> {
     fn upload(&mut self, path: &Path) -> anyhow::Result<Attachment> {
         let model = self.conversation().chat.model().clone();
         let upload = self.uploaders.upload(path, &model, self.printer);
-        let uploaded = self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.signals.stop() => None,
-                uploaded = upload => Some(uploaded),
-            }
-        });
+        let uploaded = self.runtime.block_on(self.signals.unless_stopped(upload));
         self.signals.clear();
         uploaded.unwrap_or_else(|| bail!("the upload of {} was stopped", path.display()))
     }
@@ -192,15 +186,9 @@ impl<'a> Repl<'a> {
         // The system instruction and the tools would be counted with the part.
         let model = model.without_system_instruction().tools(Toolbox::default());
         let counted = model.count_tokens(Content::user(part));
-        let counted = self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.signals.stop() => None,
-                counted = counted => counted.ok(),
-            }
-        });
+        let counted = self.runtime.block_on(self.signals.unless_stopped(counted));
         self.signals.clear();
-        counted?.total_tokens
+        counted?.ok()?.total_tokens
     }
 
     /// Sends a message and shows the reply. Returns whether the turn was kept, whole or in part.
@@ -320,14 +308,7 @@ impl<'a> Repl<'a> {
         // Each lock opens the file again, so one that this process already holds would block it as well.
         self.lock = None;
         let acquire = SessionLock::acquire(&session, self.printer);
-        let acquired = self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.signals.stop() => None,
-                lock = acquire => Some(lock),
-            }
-        });
-        let Some(lock) = acquired else {
+        let Some(lock) = self.runtime.block_on(self.signals.unless_stopped(acquire)) else {
             self.printer.note("(stopped; your message was not sent)");
             return false;
         };

@@ -146,6 +146,8 @@ impl TypeAhead {
             return Some(PASTE_END.len());
         }
         match bytes.get(1) {
+            // A large paste fills the buffer several times. Its end sequence may be split anywhere.
+            None if self.is_pasting => None,
             // A terminal sends a sequence in one piece. So a single byte at the end of the input is the key Esc.
             None => {
                 self.clear();
@@ -217,6 +219,16 @@ mod tests {
             result(&["a b\nc d"], "")
         );
         assert_eq!(typed("a\x1b\rb\r"), result(&["a\nb"], ""));
+    }
+
+    #[test]
+    fn the_end_of_a_paste_may_be_split_after_esc() {
+        let mut type_ahead = TypeAhead::default();
+        type_ahead.push(b"one\r\x1b[200~two\x1b");
+        type_ahead.push(b"[201~\r");
+
+        assert_eq!(type_ahead.next_line().as_deref(), Some("one"));
+        assert_eq!(type_ahead.next_line().as_deref(), Some("two"));
     }
 
     #[test]

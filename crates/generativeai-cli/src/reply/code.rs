@@ -7,7 +7,7 @@ use super::text::report_cut;
 use crate::code_block;
 use crate::render::Printer;
 
-/// Sink that prints the first code block at the end of a reply. A reply without one is printed whole, with a note.
+/// Sink that prints the first code block of a complete reply. A reply without one is printed whole, with a note.
 #[derive(Debug, Default)]
 pub(crate) struct CodeSink {
     text: String,
@@ -24,9 +24,17 @@ impl Sink for CodeSink {
     }
 
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
-        if matches!(end, End::Waits) {
-            return Ok(());
-        }
+        let response = match end {
+            End::Complete(response) => response,
+            End::Waits => return Ok(()),
+            // A shell may run what is printed, and a part of a script may do harm.
+            End::Stopped | End::Failed(_) => {
+                if !self.text.is_empty() {
+                    printer.note("(the reply is incomplete: its code is not printed)");
+                }
+                return Ok(());
+            }
+        };
         match code_block::all(&self.text).into_iter().next() {
             Some(code) => printer.answer(&code)?,
             None => {
@@ -35,9 +43,7 @@ impl Sink for CodeSink {
             }
         }
         printer.end_answer()?;
-        if let End::Complete(response) = end {
-            report_cut(response, printer);
-        }
+        report_cut(response, "", printer);
         Ok(())
     }
 }

@@ -15,6 +15,18 @@ const MAX_ARGUMENTS: usize = 200;
 pub(crate) struct TextSink {
     /// Whether any text arrived.
     has_text: bool,
+    /// Command that continues a truncated reply, for a note. Empty without a prompt.
+    remedy: &'static str,
+}
+
+impl TextSink {
+    /// Creates the sink of a reply in a session at the terminal.
+    pub(crate) fn at_prompt() -> Self {
+        Self {
+            remedy: "/continue continues it, ",
+            ..Self::default()
+        }
+    }
 }
 
 impl Sink for TextSink {
@@ -42,18 +54,18 @@ impl Sink for TextSink {
             if !self.has_text {
                 printer.note(format_args!("(no text in the reply: {})", kinds(response)));
             }
-            report_cut(response, printer);
+            report_cut(response, self.remedy, printer);
         }
         Ok(())
     }
 }
 
 /// Reports that a reply ended at the token limit.
-pub(super) fn report_cut(response: &GenerateContentResponse, printer: &mut Printer) {
+pub(super) fn report_cut(response: &GenerateContentResponse, remedy: &str, printer: &mut Printer) {
     if response.finish_reason() == Some(&FinishReason::MaxTokens) {
-        printer.note(
-            "(reply cut off: token limit reached; /continue continues it in a session, --max-output-tokens sets the limit)",
-        );
+        printer.note(format_args!(
+            "(reply cut off: token limit reached; {remedy}--max-output-tokens sets the limit)"
+        ));
     }
 }
 

@@ -281,7 +281,7 @@ mod tests {
             wrong("[chat]\nwords = 1").contains("no key `words`"),
             "only options are settings"
         );
-        assert!(wrong("temperature = 1").contains("known are: chat, serve"));
+        assert!(wrong("temperature = 1").contains("available: chat, serve"));
         assert!(wrong("chat = 1").contains("write [chat]"));
     }
 

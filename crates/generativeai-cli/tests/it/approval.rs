@@ -281,6 +281,19 @@ fn a_single_message_at_the_terminal_asks_as_well() {
 }
 
 #[test]
+fn ctrl_c_at_the_question_ends_a_single_message_with_130() {
+    let service = calling();
+    let tool = server("greet", "Good day");
+    let mut terminal = Terminal::start(&service.genai(&["chat", "--tool", &tool, "Greet Ada."]));
+
+    terminal.wait_for("stop?");
+    terminal.wait_for_prompt();
+    terminal.type_keys("\x03");
+
+    assert_eq!(terminal.end().code, 130);
+}
+
+#[test]
 fn a_session_whose_program_was_killed_waits_and_asks_again() {
     let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
     let saved = |mut command: Command| {
@@ -306,7 +319,7 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
         "{list:?}"
     );
     let mut terminal = Terminal::start(&chat(&["--tool", &tool]));
-    terminal.wait_for("(calls of tools wait for approval: greet)");
+    terminal.wait_for("(tool calls wait for approval: greet)");
     terminal.wait_for("stop?");
     terminal.enter("yes");
     terminal.wait_for("That is all.");

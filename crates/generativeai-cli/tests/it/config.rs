@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran};
+use super::support::{genai, ran, run};
 
 /// A configuration file in a new folder, which the program uses as `$XDG_CONFIG_HOME`.
 struct Settings(tempfile::TempDir);
@@ -82,6 +82,22 @@ fn the_origin_of_each_setting_is_shown_without_secrets() {
         );
     }
     assert!(!shown.stdout.contains("s3cret"), "{shown:?}");
+}
+
+#[test]
+fn an_invalid_value_in_the_environment_is_refused_with_its_variable() {
+    let mut command = genai(&["chat", "Hello"]);
+    let command = command.env("GENAI_CHAT_TEMPERATURE", "warm");
+
+    ran(command.output()).refused(
+        2,
+        &["invalid value 'warm' for '--temperature <NUMBER> (from GENAI_CHAT_TEMPERATURE)'"],
+    );
+    let on_command_line = run(&["chat", "--temperature", "warm", "Hello"]);
+    assert!(
+        !on_command_line.stderr.contains("GENAI_"),
+        "{on_command_line:?}"
+    );
 }
 
 #[test]

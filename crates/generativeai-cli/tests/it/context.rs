@@ -10,7 +10,7 @@ use super::terminal::Terminal;
 fn a_context_that_is_more_than_three_quarters_full_is_shown() {
     let service = Service::start(Answer::Each(vec![
         Answer::Counted("Small.", 30),
-        Answer::Counted("Large.", 2_000),
+        Answer::Counted("Large.", 260),
     ]));
     let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
 

@@ -89,6 +89,9 @@ fn continue_uses_the_token_of_a_stopped_reply() {
     terminal.wait_for("Once upon a");
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(stopped; the part that arrived is kept");
+    for line in ["/continue now", "/history", "/tokens", "/sessions"] {
+        terminal.ask(line);
+    }
     assert_eq!(terminal.ask("/continue"), "a time.");
     assert_eq!(
         terminal.ask("/history"),

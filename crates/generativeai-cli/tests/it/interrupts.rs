@@ -251,7 +251,7 @@ fn ctrl_c_while_a_message_is_saved_discards_it() {
     terminal.wait_for("…");
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(stopped before the reply began; your message was discarded)");
-    terminal.wait_for("(saving the session; Ctrl-C skips it)");
+    terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(skipped; it is saved with the next message)");
     drop(lock);
@@ -274,7 +274,7 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     terminal.wait_for("It is");
     user.service.wait_until_read();
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(saving the session; Ctrl-C skips it)");
+    terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(skipped; it is saved with the next message)");
     drop(lock);
@@ -299,7 +299,7 @@ fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
     terminal.wait_for("It is");
     user.service.wait_until_read();
     terminal.type_keys(CTRL_C);
-    terminal.wait_for("(saving the session; Ctrl-C skips it)");
+    terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
     terminal.type_keys(CTRL_C);
 
     let left = terminal.end();

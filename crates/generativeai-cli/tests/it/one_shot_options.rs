@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::fake_service::{Answer, Service};
 use super::support::{Ran, ran, run};
+use super::terminal::Terminal;
 use super::tools::server;
 
 /// Runs a command in a folder, which is also its folder for settings and state.
@@ -53,7 +54,7 @@ fn a_named_prompt_is_sent_with_its_message_and_parameters() {
     assert!(service.request().contains(r#""Explain briefly.\n\nrust""#));
     chat(&["-t", "translate", "Hello"]).refused(2, &["--param lang=VALUE"]);
     chat(&["-t", "translate", "-p", "lang=French"]).refused(2, &["needs a message"]);
-    let known = "unknown prompt `nosuch`: known are: explain, translate";
+    let known = "unknown prompt `nosuch`: available: explain, translate";
     chat(&["-t", "nosuch", "Hello"]).refused(2, &[known]);
     chat(&["-t", "explian", "Hello"]).refused(2, &["did you mean `explain`?"]);
 }
@@ -117,6 +118,21 @@ fn only_the_code_block_of_an_answer_is_printed() {
         cut.stderr.contains("reply cut off: token limit reached"),
         "{cut:?}"
     );
+}
+
+#[test]
+fn no_code_is_printed_if_the_reply_is_stopped() {
+    let service = Service::start(Answer::Hangs("```sh\nrm -r /tmp\n"));
+    let mut terminal = Terminal::start(&service.genai(&["chat", "-x", "How?"]));
+
+    terminal.wait_for("…");
+    terminal.type_keys("\x03");
+
+    let left = terminal.end();
+    assert_eq!(left.code, 130, "{}", left.screen);
+    let note = "(the reply is incomplete: its code is not printed)";
+    assert!(left.screen.contains(note), "{}", left.screen);
+    assert!(!left.bytes.contains("rm -r"), "{}", left.screen);
 }
 
 /// Issue 18: `genai count`, `genai embed`.

@@ -101,8 +101,8 @@ fn empty_input_is_an_empty_message() {
 
 #[test]
 fn input_that_is_not_text_is_refused() {
-    run_with(&["chat"], b"caf\xe9").refused(2, &["not UTF-8 text (first bad byte: 3)"]);
-    run_with(&["chat"], b"\x7fELF\0\0").refused(2, &["zero byte at: 4"]);
+    run_with(&["chat"], b"caf\xe9").refused(2, &["not UTF-8 text (invalid byte at offset 3)"]);
+    run_with(&["chat"], b"\x7fELF\0\0").refused(2, &["zero byte at offset 4"]);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fs;
 use vt100::Color;
 
 use super::fake_service::{Answer, Service};
+#[cfg(unix)]
+use super::support::through_shell;
 use super::terminal::Terminal;
 
 /// A reply in chunks that cut words, delimiters, code and a table.
@@ -24,6 +26,19 @@ fn screen(terminal: &Terminal) -> String {
     let screen = terminal.screen();
     let begin = screen.find("/help lists").expect("the first line");
     screen[begin..].to_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn notes_have_the_width_of_the_terminal_if_the_answer_goes_to_a_pipe() {
+    let service = Service::start(Answer::Texts(vec!["Hi."]));
+    let command = through_shell(&service.genai(&[]), "\"$0\" chat Hello | cat");
+
+    let left = Terminal::sized(&command, (10, 120)).end();
+
+    let note =
+        "Using gemini-flash-latest, since GEMINI_API_KEY is set. To work offline: --model local";
+    assert!(left.screen.contains(note), "{}", left.screen);
 }
 
 #[test]

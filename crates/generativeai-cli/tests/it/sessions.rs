@@ -126,6 +126,21 @@ fn sessions_are_searched_renamed_and_deleted() {
 }
 
 #[test]
+fn commands_that_only_read_create_no_store() {
+    let user = User::new();
+
+    assert_eq!(user.sessions(&["list"]).stderr, "no saved sessions\n");
+    assert_eq!(
+        user.sessions(&["search", "nevis"]).stderr,
+        "nothing found\n"
+    );
+    user.sessions(&["show", "hills"])
+        .refused(2, &["unknown session `hills`"]);
+    let mut created = fs::read_dir(user.data.path()).expect("a folder");
+    assert!(created.next().is_none());
+}
+
+#[test]
 fn an_exported_session_can_be_imported() {
     let user = User::new();
     user.chat(&["--new", "--session", "mountains", "How tall is Ben Nevis?"]);
@@ -280,7 +295,7 @@ fn many_sessions_are_deleted_after_confirmation() {
 
     assert_eq!(
         user.sessions(&["rm", "--older", "1d"]).stderr,
-        "no such sessions\n"
+        "no sessions to delete\n"
     );
     user.sessions(&["rm", "--all"]).refused(2, &["--yes"]);
     user.sessions(&["rm", "--older", "soon"])
@@ -343,6 +358,17 @@ fn a_new_session_works_without_a_usable_store() {
     );
     user.run(user.service.genai(&["chat", "--continue", "Hello"]))
         .refused(1, &["chats.sqlite"]);
+}
+
+#[test]
+fn a_damaged_store_is_reported_with_its_path() {
+    let user = User::new();
+    let folder = user.data.path().join("generativeai");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("chats.sqlite"), "no database".repeat(100)).expect("a file");
+
+    user.sessions(&["list"])
+        .refused(1, &["generativeai/chats.sqlite: ", "damaged"]);
 }
 
 #[test]

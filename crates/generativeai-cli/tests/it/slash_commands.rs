@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::fake_service::{Answer, Service};
+use super::support::{genai, ran};
 use super::terminal::Terminal;
 
 /// A session in a new folder.
@@ -199,6 +200,37 @@ fn a_saved_file_can_be_loaded() {
     );
     assert_eq!(session.ask("/system"), "Be brief.");
     session.quit();
+}
+
+#[test]
+fn an_exported_session_can_be_loaded_with_and_without_saving() {
+    for no_save in ["true", "false"] {
+        let data = tempfile::tempdir().expect("a folder");
+        let data = data.path().to_str().expect("text");
+        let environment = [("XDG_DATA_HOME", data), ("GENAI_CHAT_NO_SAVE", no_save)];
+        let mut session = Session::start(&["Yes."], &environment);
+        let contents = r#"[{"role":"user","parts":[{"text":"Hi"}]},{"role":"model","parts":[{"text":"Hello!"}]}]"#;
+        let path = session.folder.path().join("hi.json");
+        fs::write(&path, contents).expect("a file");
+        let store = session.folder.path().join("export");
+        let sessions = |words: &[&str]| {
+            let mut command = genai(&[&["sessions"][..], words].concat());
+            ran(command.env("XDG_DATA_HOME", &store).output())
+        };
+        let path = path.to_str().expect("text");
+        let name = sessions(&["import", path]).stdout;
+        let log = sessions(&["export", name.trim()]).stdout;
+        fs::write(session.folder.path().join("hi.jsonl"), log).expect("a file");
+
+        let loaded = session.ask("/load hi.jsonl");
+
+        assert!(loaded.ends_with("you: Hi\nmodel: Hello!"), "{loaded}");
+        assert_eq!(session.ask("/history"), "you: Hi\nmodel: Hello!");
+        if no_save == "false" {
+            assert_eq!(session.ask("/session"), "session 2: Hi");
+        }
+        session.quit();
+    }
 }
 
 /// Findings 30 and 31 of tests/newcomer.md.
@@ -394,7 +426,7 @@ fn an_unknown_model_is_refused_with_a_suggestion() {
     let misspelled = session.ask("/model gmini-y");
 
     assert!(
-        refused.contains("unknown model `nosuch`: known are: gemini-y"),
+        refused.contains("unknown model `nosuch`: available: gemini-y"),
         "{refused}"
     );
     assert!(

@@ -49,14 +49,11 @@ impl Delete {
             .filter(|session| self.all || unused_since.is_some_and(|time| session.changed < time))
             .collect();
         if old.is_empty() {
-            printer.note("no such sessions");
+            printer.note("no sessions to delete");
             return Ok(());
         }
-        let question = format!(
-            "Delete {} of {} sessions? [y/N] ",
-            old.len(),
-            sessions.len()
-        );
+        let (count, all) = (old.len(), counted(sessions.len()));
+        let question = format!("Delete {count} of {all}? [y/N] ");
         if !self.yes {
             if !io::stdin().is_terminal() {
                 let message = "deleting many sessions must be confirmed: add --yes";
@@ -70,7 +67,8 @@ impl Delete {
         if let (Some(_), Some(time)) = (self.older, unused_since) {
             // Compares again, so that a session used in the meantime is kept.
             let count = store.delete_older_than(time).await?;
-            printer.note(format_args!("{count} sessions deleted"));
+            let count = counted(usize::try_from(count).unwrap_or(usize::MAX));
+            printer.note(format_args!("{count} deleted"));
             return Ok(());
         }
         for session in old {
@@ -79,6 +77,14 @@ impl Delete {
             printer.note(format_args!("{id} deleted: {}", session.name));
         }
         Ok(())
+    }
+}
+
+/// Formats a number of sessions.
+fn counted(sessions: usize) -> String {
+    match sessions {
+        1 => "1 session".to_owned(),
+        _ => format!("{sessions} sessions"),
     }
 }
 
@@ -100,6 +106,14 @@ fn age(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_session_is_counted_in_the_singular() {
+        assert_eq!(
+            [0, 1, 2].map(counted),
+            ["0 sessions", "1 session", "2 sessions"]
+        );
+    }
 
     #[test]
     fn an_age_has_a_number_and_a_unit() {

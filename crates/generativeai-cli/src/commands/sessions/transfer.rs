@@ -1,8 +1,8 @@
 //! `genai sessions export` and `genai sessions import`.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -12,9 +12,6 @@ use generativeai_store::{Session, Store};
 use crate::exit::UsageError;
 use crate::render::Printer;
 use crate::{completions, import, storage};
-
-/// Maximum size of an imported file, in bytes.
-const MAX_SIZE: u64 = 1 << 30;
 
 /// Print a session as JSON Lines, for `genai sessions import`.
 #[derive(Debug, Args)]
@@ -57,9 +54,17 @@ pub(super) struct Import {
 impl Import {
     pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         let file = self.file.display();
-        let bytes = read(&self.file).with_context(|| format!("cannot read {file}"))?;
+        let bytes = self.read().with_context(|| format!("cannot read {file}"))?;
         let session = self.import(&bytes, store, printer).await?;
         printer.answer(&format!("{}\n", session.info().await?.name))
+    }
+
+    /// Reads the file, or stdin for `-`.
+    fn read(&self) -> anyhow::Result<Vec<u8>> {
+        match self.file.as_os_str() == "-" {
+            true => import::read(io::stdin().lock()),
+            false => import::read(File::open(&self.file)?),
+        }
     }
 
     async fn import(
@@ -68,10 +73,6 @@ impl Import {
         store: &Store,
         printer: &mut Printer,
     ) -> anyhow::Result<Session> {
-        if bytes.len() as u64 > MAX_SIZE {
-            let message = "the file is too large: the maximum is 1 GiB";
-            return Err(UsageError(message.to_owned()).into());
-        }
         // An export of this program contains all events of a session, such as undone turns. Other formats contain the
         // messages only.
         if import::is_event_log(bytes) {
@@ -92,20 +93,4 @@ impl Import {
         }
         Ok(session)
     }
-}
-
-/// Reads a file, or stdin for `-`. Stops one byte after the maximum size, which shows that the file is too large.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if path.as_os_str() == "-" {
-        io::stdin()
-            .lock()
-            .take(MAX_SIZE + 1)
-            .read_to_end(&mut bytes)?;
-    } else {
-        BufReader::new(File::open(path)?)
-            .take(MAX_SIZE + 1)
-            .read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
 }

@@ -158,8 +158,8 @@ impl<'a> Renderer<'a, '_> {
             }
             Tag::BlockQuote(_) => {
                 self.block(Previous::Other);
-                let bar = self.styled_or("│ ", "> ");
-                self.page.begin_margin(None, bar);
+                let bar = if self.layout.styled { "│ " } else { "> " };
+                self.page.begin_margin(None, bar.to_owned());
                 self.begin(Container::Quote);
             }
             Tag::List(first) => {
@@ -220,16 +220,11 @@ impl<'a> Renderer<'a, '_> {
         match event {
             Event::Text(text) => self.words(text),
             Event::Code(code) => {
-                let style = Style {
-                    colour: Some(CYAN),
-                    ..self.style()
-                };
-                let ticks = if self.layout.styled { "" } else { "`" };
-                let style = if self.layout.styled {
-                    style
-                } else {
-                    self.style()
-                };
+                let (mut style, mut ticks) = (self.style(), "`");
+                if self.layout.styled {
+                    style.colour = Some(CYAN);
+                    ticks = "";
+                }
                 self.page.words(&format!("{ticks}{code}{ticks}"), style);
                 self.add_to_link(code);
             }
@@ -346,18 +341,14 @@ impl<'a> Renderer<'a, '_> {
         }
     }
 
-    /// Writes the target of a link after its text, unless they are equal.
+    /// Writes the target of the innermost open link, which ends.
     fn target(&mut self) {
-        let Some((target, label)) = self.links.pop() else {
-            return;
-        };
-        let bare = target.strip_prefix("mailto:").unwrap_or(&target);
-        if !target.is_empty() && label != bare {
+        if let Some((target, label)) = self.links.pop() {
             let style = Style {
                 dim: self.layout.styled,
                 ..self.style()
             };
-            self.page.words(&format!(" ({target})"), style);
+            self.page.target(&target, &label, style);
         }
     }
 
@@ -390,10 +381,6 @@ impl<'a> Renderer<'a, '_> {
         if !self.layout.styled {
             self.page.words(delimiter, Style::plain());
         }
-    }
-
-    fn styled_or(&self, styled: &str, plain: &str) -> String {
-        (if self.layout.styled { styled } else { plain }).to_owned()
     }
 
     fn begin_delimited(&mut self, delimiter: &str, change: impl FnOnce(&mut Style)) {

@@ -90,6 +90,14 @@ impl Page {
         }
     }
 
+    /// Writes the target of a link after its text, unless they are equal.
+    pub(super) fn target(&mut self, target: &str, text: &str, style: Style) {
+        let bare = target.strip_prefix("mailto:").unwrap_or(target);
+        if !target.is_empty() && text != bare {
+            self.words(&format!(" ({target})"), style);
+        }
+    }
+
     /// Writes a line without wrapping it.
     pub(super) fn verbatim(&mut self, pieces: &[(Style, &str)]) {
         self.begin_line();

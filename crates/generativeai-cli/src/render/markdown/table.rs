@@ -94,10 +94,19 @@ fn wrap(
         bold: is_header && layout.styled,
         ..Style::plain()
     }];
+    // Target and text so far of each open link.
+    let mut links: Vec<(&str, String)> = Vec::new();
     for (event, _) in cell {
         let mut style = styles.last().copied().unwrap_or_default();
+        if let (Event::Text(text) | Event::Code(text), Some((_, label))) = (event, links.last_mut())
+        {
+            label.push_str(text);
+        }
         match event {
             Event::Start(tag) => {
+                if let Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } = tag {
+                    links.push((&**dest_url, String::new()));
+                }
                 if layout.styled {
                     style.bold |= matches!(tag, Tag::Strong);
                     style.italic |= matches!(tag, Tag::Emphasis);
@@ -106,8 +115,15 @@ fn wrap(
                 }
                 styles.push(style);
             }
-            Event::End(_) => {
+            Event::End(tag) => {
                 styles.pop();
+                if matches!(tag, TagEnd::Link | TagEnd::Image)
+                    && let Some((target, label)) = links.pop()
+                {
+                    let mut style = styles.last().copied().unwrap_or_default();
+                    style.dim |= layout.styled;
+                    page.target(target, &label, style);
+                }
             }
             Event::Code(code) => {
                 style.colour = layout.styled.then_some(CYAN);

@@ -163,6 +163,12 @@ fn links_show_their_target() {
         rendered("![a cat](cat.png)", PLAIN),
         "[image: a cat] (cat.png)"
     );
+    let table = "| a | b |\n|---|---|\n| [docs](http://a.b/c) | <http://a.b> |\n";
+    let shown = rendered(table, PLAIN);
+    assert!(
+        shown.contains("docs (http://a.b/c) │ http://a.b"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Repl<'_> {
         };
         let text = match words.contains(&"code") {
             true => match code_block::all(&reply).pop() {
-                Some(code) => code.to_owned(),
+                Some(code) => code,
                 None => {
                     self.printer.note("the last reply has no code block");
                     return Ok(());
@@ -82,5 +82,5 @@ fn copy(text: &str) -> anyhow::Result<&'static str> {
             return Ok(name);
         }
     }
-    bail!("nothing can copy here: install wl-clipboard, xclip or xsel, or try /copy osc52")
+    bail!("no clipboard program works: install wl-clipboard, xclip or xsel, or try /copy osc52")
 }

@@ -1,11 +1,13 @@
 //! Commands about files: attachments, and the files that a session is written to or read from.
 
-use std::fs;
+use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use generativeai::GenerativeModel;
 
 use crate::attachment::mention::path_of_argument;
+use crate::conversation::Conversation;
 use crate::repl::state::Repl;
 use crate::storage;
 use crate::{export, import, transcript};
@@ -48,25 +50,17 @@ impl Repl<'_> {
         }
         let path = path_of_argument(argument);
         let name = path.display();
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {name}"))?;
-        let imported = import::parse(&bytes).with_context(|| format!("cannot load {name}"))?;
-        let mut model = self.conversation().chat.model().clone();
-        if let Some(instruction) = imported.instruction {
-            model = model.system_instruction(instruction);
-        }
-        let contents = imported.contents;
-        let conversation = if self.settings.save {
-            let work = storage::create_with(contents, &model);
-            let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-            match self.runtime.block_on(work) {
-                Some(created) => created?,
-                None => return Ok(()),
-            }
-        } else {
-            let mut conversation = storage::unsaved(&model);
-            conversation.chat.set_history(contents);
-            conversation
+        let bytes = File::open(&path).map_err(anyhow::Error::from);
+        let bytes = bytes.and_then(import::read);
+        let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
+        let model = self.conversation().chat.model().clone();
+        let work = loaded(&bytes, model, self.settings.save);
+        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
+        let Some(loaded) = self.runtime.block_on(work) else {
+            return Ok(());
         };
+        let mut conversation = loaded.with_context(|| format!("cannot load {name}"))?;
+        storage::recover_or_continue(&mut conversation, self.printer);
         self.switch_to(conversation);
         Ok(())
     }
@@ -79,4 +73,22 @@ impl Repl<'_> {
             .note(format_args!("written to {}", path.display()));
         Ok(())
     }
+}
+
+/// Creates a conversation from the bytes of a file.
+async fn loaded(bytes: &[u8], model: GenerativeModel, save: bool) -> anyhow::Result<Conversation> {
+    if import::is_event_log(bytes) {
+        return Ok(storage::import_log(bytes, &model, save).await?);
+    }
+    let imported = import::parse(bytes)?;
+    let model = match imported.instruction {
+        Some(instruction) => model.system_instruction(instruction),
+        None => model,
+    };
+    if save {
+        return Ok(storage::create_with(imported.contents, &model).await?);
+    }
+    let mut conversation = storage::unsaved(&model);
+    conversation.chat.set_history(imported.contents);
+    Ok(conversation)
 }

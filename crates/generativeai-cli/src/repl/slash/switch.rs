@@ -1,6 +1,6 @@
 //! Commands that switch to another session: a new one, a copy, or a saved one.
 
-use generativeai_store::Store;
+use generativeai_store::{Session, Store};
 
 use crate::completions::session_names;
 use crate::conversation::Conversation;
@@ -104,13 +104,10 @@ impl Repl<'_> {
             return Ok(());
         };
         // The session may be open under its number. A second conversation with it would be a second writer.
-        let known = conversation.session.as_ref().and_then(|session| {
-            let ids = self
-                .conversations
-                .iter()
-                .map(|open| open.session.as_ref().map(generativeai_store::Session::id));
-            ids.into_iter().position(|id| id == Some(session.id()))
-        });
+        let id = |of: &Conversation| of.session.as_ref().map(Session::id);
+        let found = id(&conversation);
+        let mut open = self.conversations.iter();
+        let known = open.position(|open| found.is_some() && id(open) == found);
         match known {
             Some(at) => self.select(at),
             None => {

@@ -4,6 +4,7 @@ use generativeai::Compaction;
 use generativeai::protocol::content::{Content, Part};
 
 use crate::attachment::Attachment;
+use crate::conversation::Conversation;
 use crate::repl::editor;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
@@ -110,7 +111,15 @@ impl Repl<'_> {
 
     /// Shows the messages of the conversation, or the last ones.
     pub(super) fn show_history(&mut self, count: &str) -> anyhow::Result<()> {
-        let paragraphs = transcript::paragraphs(self.conversation());
+        let paragraphs = match self.conversation().can_continue() {
+            // The interrupted reply is shown, but stays unfinished: otherwise it would lose its token.
+            true => {
+                let mut copy = Conversation::new(self.conversation().chat.fork(), None);
+                copy.chat.keep_partial();
+                transcript::paragraphs(&copy)
+            }
+            false => transcript::paragraphs(self.conversation()),
+        };
         if paragraphs.is_empty() {
             self.no_messages();
             return Ok(());
