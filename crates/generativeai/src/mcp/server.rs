@@ -129,7 +129,7 @@ pub(super) fn cause_of(error: impl Into<BoxError>, has_query: bool) -> BoxError 
         return error;
     }
     let first: &(dyn StdError + 'static) = &*error;
-    let causes = iter::successors(Some(first), |cause| cause.source());
+    let causes = iter::successors(Some(first), |cause| (*cause).source());
     let texts: Vec<String> = causes
         .map(|cause| without_queries(&cause.to_string()))
         .collect();

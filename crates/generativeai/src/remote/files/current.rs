@@ -144,7 +144,7 @@ mod tests {
     fn a_file_that_is_missing_after_its_new_upload_is_an_error() {
         let remote = Remote::builder().base_url("http://127.0.0.1:1").build();
         let remote = remote.expect("good settings");
-        let missing = |id: &str| Error::new(ErrorKind::NotFound, id).with_http_code(403);
+        let missing = |id: &str| Error::new(ErrorKind::NotFound, id.to_owned()).with_http_code(403);
 
         // Two parts with one file, and the upload leads to the same URI.
         let mut files = remote.files_of(Contents::default(), RequestOptions::default());
