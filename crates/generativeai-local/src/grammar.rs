@@ -28,8 +28,8 @@ pub(crate) struct Grammars(OnceLock<Result<ParserFactory>>);
 impl Grammars {
     /// Compiles the grammar of a reply; `None` if the reply may be any text.
     ///
-    /// A schema that the grammar engine rejects is left out, so that any JSON value is allowed in its place. The
-    /// complete reply is still checked against the schema.
+    /// A schema that the grammar engine rejects is left out, so that any JSON value is allowed in its place, or any
+    /// object for the arguments of a function. The complete reply is still checked against the schema.
     ///
     /// # Errors
     ///
@@ -65,6 +65,11 @@ fn compile(
     if matcher.get_error().is_none() && matcher.grammar_warnings().is_empty() {
         return Ok(matcher);
     }
+    // The arguments of a call that are not an object could not be parsed.
+    let fallback = match shape.answer {
+        Answer::Call(..) | Answer::TextOrCalls(..) => Schema::any_object(),
+        Answer::Text | Answer::Json { .. } | Answer::Choice(_) => Schema::anything(),
+    };
     // Find the schemas that are to blame, since errors and warnings do not name them.
     for (name, schema) in shape.schemas_mut() {
         let mut alone = self::matcher(factory, &lark::of_schema(schema));
@@ -84,7 +89,7 @@ fn compile(
             )));
         }
         ignored.ignore(format!("{name} is not enforced: {reason}"))?;
-        *schema = Schema::anything().enforced;
+        schema.clone_from(&fallback.enforced);
     }
     let matcher = self::matcher(factory, &shape.to_lark());
     match matcher.get_error() {

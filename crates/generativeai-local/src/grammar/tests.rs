@@ -164,6 +164,27 @@ fn in_mode_auto_text_is_free_and_calls_are_constrained() {
 }
 
 #[test]
+fn arguments_are_an_object_even_if_their_schema_cannot_be_enforced() {
+    let schema = json!({
+        "type": "object",
+        "patternProperties": { "^a": true, "^ab": { "type": "null" } },
+    });
+    let function = || Function {
+        name: "f".to_owned(),
+        schema: Schema::compile(&schema, "").unwrap().enforced,
+    };
+    let accepts = |arguments: &str| {
+        let shape = shape(Answer::Call(CallSyntax::default(), vec![function()]));
+        let mut matcher = compile(&bytes(), shape, &IgnoredSettings::new(false)).unwrap();
+        let tokens: Vec<u32> = call("f", arguments).bytes().map(u32::from).collect();
+        matcher.try_consume_tokens(&tokens).unwrap() == tokens.len()
+    };
+
+    assert!(accepts(r#"{"a": 1}"#));
+    assert!(!accepts("5"));
+}
+
+#[test]
 fn other_forms_of_calls_are_constrained_as_well() {
     let syntax = CallSyntax {
         before_name: "{\"name\": \"".to_owned(),

@@ -78,6 +78,11 @@ impl SegmentParser {
         matches!(self.state, State::ThoughtStart | State::Thought)
     }
 
+    /// Returns whether the end of the text so far is inside a call, or after the start of an invalid one.
+    pub(super) fn is_calling(&self) -> bool {
+        self.state == State::Call
+    }
+
     /// Adds text of the reply; returns the segments that are complete.
     pub(super) fn push(&mut self, text: &str) -> Vec<Segment> {
         self.held.push_str(text);

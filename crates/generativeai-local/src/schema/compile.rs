@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::lower::{Lowered, lower};
 use super::problem::Problem;
-use super::{cycles, normalize, satisfiable, size};
+use super::{arguments, cycles, normalize, satisfiable, size};
 
 /// A schema of a reply or of function arguments.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,27 +26,43 @@ impl Schema {
     ///
     /// 400 if the schema is not valid, or no value can match it.
     pub(crate) fn compile(schema: &Value, path: &str) -> Result<Self> {
-        Self::try_compile(schema).map_err(|problem| problem.into_error(path))
+        let compiled = normalized(schema).and_then(Self::of_normalized);
+        compiled.map_err(|problem| problem.into_error(path))
+    }
+
+    /// Compiles the JSON Schema of the arguments of a function. `path` names it in the request.
+    ///
+    /// # Errors
+    ///
+    /// 400 if the schema is not valid, or no object can match it.
+    pub(crate) fn compile_arguments(schema: &Value, path: &str) -> Result<Self> {
+        let restricted = normalized(schema).and_then(|mut declared| {
+            arguments::restrict_to_objects(&mut declared, "")?;
+            Ok(declared)
+        });
+        let compiled = restricted.and_then(Self::of_normalized);
+        compiled.map_err(|problem| problem.into_error(path))
     }
 
     /// Returns the schema that every JSON value matches.
     pub(crate) fn anything() -> Self {
-        Self::try_compile(&json!({}))
-            .unwrap_or_else(|problem| unreachable!("the empty schema is valid: {}", problem.reason))
+        Self::constant(json!({}))
     }
 
-    /// Compiles a JSON Schema. The checks of the lowered schema need valid keywords and resolved references, so the
-    /// order of the steps matters.
-    fn try_compile(schema: &Value) -> Result<Self, Problem> {
-        // First, because all other steps recurse, and a stack overflow would end the process.
-        size::check(schema)?;
-        if !schema.is_object() && *schema != Value::Bool(true) {
-            return Err(Problem::new("", "the schema is not an object"));
-        }
-        let declared = normalize::normalize(schema);
-        if let Err(error) = jsonschema::draft202012::meta::validate(&declared) {
-            return Err(invalid(&error));
-        }
+    /// Returns the schema that every JSON object matches.
+    pub(crate) fn any_object() -> Self {
+        Self::constant(json!({ "type": "object" }))
+    }
+
+    /// Compiles a schema that is known to be valid.
+    fn constant(schema: Value) -> Self {
+        Self::of_normalized(schema)
+            .unwrap_or_else(|problem| unreachable!("the schema is valid: {}", problem.reason))
+    }
+
+    /// Compiles a normalized schema. The checks of the lowered schema need resolved references, so the order of the
+    /// steps matters.
+    fn of_normalized(declared: Value) -> Result<Self, Problem> {
         let Lowered {
             schema: enforced,
             left_out,
@@ -65,6 +81,20 @@ impl Schema {
     pub(crate) fn validator(&self) -> Option<Validator> {
         jsonschema::draft202012::new(&self.declared).ok()
     }
+}
+
+/// Normalizes a JSON Schema, and checks its keywords.
+fn normalized(schema: &Value) -> Result<Value, Problem> {
+    // First, because all other steps recurse, and a stack overflow would end the process.
+    size::check(schema)?;
+    if !schema.is_object() && *schema != Value::Bool(true) {
+        return Err(Problem::new("", "the schema is not an object"));
+    }
+    let normalized = normalize::normalize(schema);
+    if let Err(error) = jsonschema::draft202012::meta::validate(&normalized) {
+        return Err(invalid(&error));
+    }
+    Ok(normalized)
 }
 
 /// Describes a member that is not valid JSON Schema.

@@ -122,6 +122,12 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             } }] }] }),
             "function `height`: parametersJsonSchema/properties/of/type",
         ),
+        (
+            json!({ "tools": [{ "functionDeclarations": [
+                { "name": "height", "parametersJsonSchema": { "type": ["string", "null"] } },
+            ] }] }),
+            "function `height`: parametersJsonSchema/type",
+        ),
         (json!({ "tools": [{ "googleSearch": {} }] }), "googleSearch"),
         (
             json!({ "tools": [{ "codeExecution": {} }] }),
