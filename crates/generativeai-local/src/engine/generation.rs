@@ -180,7 +180,7 @@ impl Generation {
 
     /// Sends the last event: `text`, and the text that was held back.
     fn finish(&mut self, end: End, mut text: String) -> Status {
-        text.push_str(&self.text.finish());
+        text.push_str(&self.text.finish(end));
         let piece = self.piece(text);
         self.send_last(Ok(Event::End(piece, end)));
         Status::Finished

@@ -109,8 +109,8 @@ impl ReplyBuilder {
         if end == Some(End::Stop) && self.parser.is_calling() {
             self.mismatch.get_or_insert_with(incomplete_call);
         }
-        if end.is_some() {
-            segments.extend(self.parser.finish());
+        if let Some(end) = end {
+            segments.extend(self.parser.finish(end));
         }
         let has_thoughts = segments.iter().any(|it| matches!(it, Segment::Thought(_)));
         if was_thinking || has_thoughts || self.parser.is_thinking() {
