@@ -90,6 +90,11 @@ impl Generation {
         self.events.capacity() > 0
     }
 
+    /// Returns the time at which the reply fails.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Returns whether the deadline has passed.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
