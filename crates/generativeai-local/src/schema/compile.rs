@@ -67,6 +67,8 @@ impl Schema {
             schema: enforced,
             left_out,
         } = lower(&declared)?;
+        // Before the other checks, which recurse along references.
+        size::check_references(&enforced)?;
         cycles::check(&enforced)?;
         satisfiable::check(&enforced)?;
         Ok(Self {
@@ -143,6 +145,26 @@ mod tests {
         ] {
             let found = problem_of(schema);
             assert!(found.starts_with(message), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_long_chain_of_references_is_refused() {
+        let chain = |link: fn(Value) -> Value| {
+            let mut schema = json!({ "$ref": "#/$defs/0", "$defs": { "4000": {} } });
+            for number in 0..4_000 {
+                let next = json!({ "$ref": format!("#/$defs/{}", number + 1) });
+                schema["$defs"][number.to_string()] = link(next);
+            }
+            schema
+        };
+        for schema in [
+            chain(|next| next),
+            chain(|next| json!({ "properties": { "a": next } })),
+        ] {
+            let found = problem_of(schema);
+            assert!(found.starts_with("tools[0]: "), "{found}");
+            assert!(found.contains("levels"), "{found}");
         }
     }
 
