@@ -44,7 +44,9 @@ impl Grammars {
         if shape.is_free() {
             return Ok(None);
         }
-        let factory = self.0.get_or_init(|| factory(&environment(model)));
+        let factory = self
+            .0
+            .get_or_init(|| environment(model).and_then(|tokens| factory(&tokens)));
         compile(factory.as_ref().map_err(Clone::clone)?, shape, ignored).map(Some)
     }
 }
@@ -122,17 +124,31 @@ fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
 
 /// Describes the vocabulary of a model. Control tokens have no bytes, so no grammar allows them, except for those that
 /// structure a reply.
-fn environment(model: &Model) -> TokEnv {
+fn environment(model: &Model) -> Result<TokEnv> {
     let end_tokens: Vec<u32> = (0u32..)
         .zip(model.pieces())
         .filter(|&(token, _)| model.is_end_of_generation(LlamaToken::new(token.cast_signed())))
         .map(|(token, _)| token)
         .collect();
-    let count = u32::try_from(model.pieces().len()).expect("llama.cpp counts tokens in 32 bits");
-    let info = TokRxInfo::new(count, end_tokens.first().copied().unwrap_or_default());
     let words: Vec<Vec<u8>> = model.pieces().iter().map(|piece| piece.to_vec()).collect();
-    let trie = TokTrie::from(&info, &words).with_eos_tokens(&end_tokens);
-    Arc::new(ApproximateTokEnv::new(trie))
+    environment_of(&words, &end_tokens)
+}
+
+/// Describes a vocabulary by the bytes of all tokens and the tokens that end a reply.
+///
+/// # Errors
+///
+/// No token ends a reply, so that a grammar could not end.
+fn environment_of(words: &[Vec<u8>], end_tokens: &[u32]) -> Result<TokEnv> {
+    let Some(&first) = end_tokens.first() else {
+        return Err(invalid_argument(
+            "this model has no token that ends a reply, so that no form of a reply can be enforced: use another \
+             model, or remove the functions and the response schema",
+        ));
+    };
+    let count = u32::try_from(words.len()).expect("llama.cpp counts tokens in 32 bits");
+    let trie = TokTrie::from(&TokRxInfo::new(count, first), words).with_eos_tokens(end_tokens);
+    Ok(Arc::new(ApproximateTokEnv::new(trie)))
 }
 
 fn first_line(text: &str) -> &str {

@@ -132,6 +132,15 @@ fn call(name: &str, arguments: &str) -> String {
 }
 
 #[test]
+fn a_vocabulary_without_an_end_token_is_an_error() {
+    let words = [b"a".to_vec(), b"b".to_vec()];
+
+    assert!(environment_of(&words, &[1]).is_ok());
+    let error = environment_of(&words, &[]).err().unwrap();
+    assert_eq!(error.status().and_then(|status| status.code), Some(400));
+}
+
+#[test]
 fn in_mode_any_the_reply_is_a_call() {
     let matches = |text: &str| {
         matches(
