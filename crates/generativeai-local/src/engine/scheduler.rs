@@ -41,11 +41,12 @@ pub(super) fn run(
     queue: &Queue<QueuedJob>,
     ready: &SyncSender<Result<usize>>,
 ) {
-    let sequences = if options.deterministic {
-        1
+    let (max_running, cached) = if options.deterministic {
+        (1, 0)
     } else {
-        options.chats + CACHED_SEQUENCES
+        (options.chats, CACHED_SEQUENCES)
     };
+    let sequences = max_running + cached;
     let context = match new_context(model, options, sequences) {
         Ok(context) => context,
         Err(error) => {
@@ -63,11 +64,7 @@ pub(super) fn run(
         queue,
         cache: KvCache::new(context, sequences, reuse),
         batch: LlamaBatch::new(PREFILL_CHUNK + options.chats, 1),
-        max_running: if options.deterministic {
-            1
-        } else {
-            options.chats
-        },
+        max_running,
         context: size,
         running: Vec::new(),
         preempted: VecDeque::new(),
@@ -216,10 +213,10 @@ impl Scheduler<'_> {
             let Some(mut reply) = self.next_waiting() else {
                 return;
             };
-            let Some((sequence, cached)) = self.cache.lease(&reply.tokens) else {
-                self.preempted.push_front(reply);
-                return;
-            };
+            let (sequence, cached) = self
+                .cache
+                .lease(&reply.tokens)
+                .expect("there is a sequence for each reply that may run");
             reply.assign(sequence, cached);
             self.running.push(reply);
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::call_syntax::{CallSyntax, Parsed};
+use crate::call_syntax::CallSyntax;
 use crate::engine::End;
 use crate::template::ThinkingTags;
 
@@ -217,26 +217,18 @@ impl SegmentParser {
         found
     }
 
-    /// Returns a call once it is complete.
+    /// Returns a call once it is complete. The grammar allows nothing but calls here, so an invalid one cannot be
+    /// continued.
     fn call(&mut self, segments: &mut Vec<Segment>) -> bool {
-        let Some(calls) = &self.calls else {
-            self.state = State::Text;
-            return true;
+        let calls = self.calls.as_ref();
+        let Some((name, arguments, length)) = calls.and_then(|calls| calls.parse(&self.held))
+        else {
+            return false;
         };
-        match calls.parse(&self.held) {
-            Parsed::Call {
-                name,
-                arguments,
-                length,
-            } => {
-                segments.push(Segment::Call { name, arguments });
-                self.held.drain(..length);
-                self.state = State::AfterCall;
-                true
-            }
-            // The grammar allows nothing but calls here, so an invalid one cannot be continued.
-            Parsed::Incomplete | Parsed::Invalid => false,
-        }
+        segments.push(Segment::Call { name, arguments });
+        self.held.drain(..length);
+        self.state = State::AfterCall;
+        true
     }
 }
 
