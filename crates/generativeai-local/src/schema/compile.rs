@@ -1,7 +1,7 @@
 //! A schema that is ready for constrained decoding.
 
 use generativeai::Result;
-use jsonschema::{ValidationError, Validator};
+use jsonschema::{Draft, Retrieve, Uri, ValidationError, Validator};
 use serde_json::{Value, json};
 
 use super::lower::{Lowered, lower};
@@ -78,10 +78,24 @@ impl Schema {
         })
     }
 
-    /// Returns an independent validator of values. `None` if the schema refers to other documents, which are never
-    /// fetched.
+    /// Returns an independent validator of values. `None` if it does not support the schema, such as a pattern that is
+    /// not a regular expression.
     pub(crate) fn validator(&self) -> Option<Validator> {
-        jsonschema::draft202012::new(&self.declared).ok()
+        let options = jsonschema::options().with_draft(Draft::Draft202012);
+        options
+            .with_retriever(NothingFetched)
+            .build(&self.declared)
+            .ok()
+    }
+}
+
+/// Source of the other documents to which a schema refers. They are never fetched, and every value matches them, so that
+/// the rest of the schema is checked.
+struct NothingFetched;
+
+impl Retrieve for NothingFetched {
+    fn retrieve(&self, _: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(json!({}))
     }
 }
 
@@ -166,6 +180,20 @@ mod tests {
             assert!(found.starts_with("tools[0]: "), "{found}");
             assert!(found.contains("levels"), "{found}");
         }
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_another_document_is_still_validated() {
+        let schema = json!({ "properties": {
+            "a": { "$ref": "https://example.com/a.json" },
+            "b": { "type": "integer" },
+        } });
+
+        let schema = Schema::compile(&schema, "").unwrap();
+
+        let validator = schema.validator().unwrap();
+        assert!(validator.is_valid(&json!({ "a": "1", "b": 1 })));
+        assert!(!validator.is_valid(&json!({ "a": "1", "b": "1" })));
     }
 
     /// Row 10 of tests/field.md: a keyword that the grammar cannot enforce is left out, and the reply is validated
