@@ -87,8 +87,8 @@ impl CallSyntax {
         )
     }
 
-    /// Parses text that begins with [`start`](Self::start). Returns the name, the arguments and the length of the call in
-    /// bytes; `None` if the text does not begin with a whole call.
+    /// Parses text that begins with [`start`](Self::start). Returns the name, the arguments and the length of the call
+    /// in bytes; `None` if the text does not begin with a whole call.
     pub(crate) fn parse(&self, text: &str) -> Option<(String, Map<String, Value>, usize)> {
         let rest = text.strip_prefix(self.before_name.as_str())?;
         let (name, rest) = rest.split_once(self.before_arguments.as_str())?;

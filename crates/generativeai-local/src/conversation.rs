@@ -76,7 +76,8 @@ impl Conversation {
         !self.functions.is_empty() || self.messages.iter().any(in_message)
     }
 
-    /// Calls a function with every text that becomes part of the prompt. The function may change the text.
+    /// Calls a function with every text that becomes part of the prompt, ids included: templates render them. The
+    /// function may change the text.
     ///
     /// Names of declared functions are left out: they contain only letters, digits and `_-.:`.
     pub(crate) fn visit_texts(&mut self, visit: &mut dyn FnMut(&mut String)) {

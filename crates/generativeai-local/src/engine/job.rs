@@ -42,7 +42,8 @@ pub(crate) struct Job {
     pub(crate) thinking: Option<ThinkingLimit>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
-    /// Time at which the reply fails if it is not complete. The engine checks it before each batch.
+    /// Time at which the reply fails if it is not complete. The engine checks it before each batch, also while the job
+    /// waits.
     pub(crate) deadline: Option<Instant>,
 }
 
