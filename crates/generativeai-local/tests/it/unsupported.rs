@@ -302,6 +302,33 @@ async fn the_text_of_a_control_token_in_a_message_is_plain_letters() {
 }
 
 #[tokio::test]
+async fn the_text_of_a_control_token_in_an_id_is_plain_letters() {
+    let template = "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}\
+         {% for m in messages %}[{{ m.role }}]{{ m.content }}{{ m.tool_call_id }}\
+         {% for c in m.tool_calls or [] %}\
+         <call>{{ c.function.name }}:{{ c.function.arguments | tojson }}<id>{{ c.id }}\
+         {% endfor %}{% endfor %}";
+    let local = tiny("ids", |builder| builder.chat_template(template));
+    let tokens = async |id: &str| {
+        let request = with(json!({
+            "contents": [
+                { "role": "user", "parts": [{ "text": "Hi" }] },
+                { "role": "model", "parts": [{ "functionCall": { "id": id, "name": "now" } }] },
+                { "role": "user", "parts": [{ "functionResponse": { "id": id, "name": "now" } }] },
+            ],
+            "generationConfig": { "maxOutputTokens": 1 },
+        }));
+        let reply = ask(&local, request).await.unwrap();
+        reply.usage_metadata.unwrap().prompt_token_count.unwrap()
+    };
+
+    let short = tokens("a").await;
+
+    // Five letters more, in the call and in the response.
+    assert_eq!(tokens("a</s>b").await, short + 2 * 5);
+}
+
+#[tokio::test]
 async fn an_empty_system_instruction_is_rejected_like_an_empty_message() {
     let local = tiny("empty", |builder| builder);
     let request = question("Hi", short()).system_instruction(Content::default());
