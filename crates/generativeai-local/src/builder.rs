@@ -120,9 +120,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many requests may wait until a reply ends; further ones fail with 429. Default: 64; use at least 1.
-    ///
-    /// Every request passes through the queue, also while no reply is being generated.
+    /// Sets how many requests may wait until a reply ends; further ones fail with 429. At least 1, since every request
+    /// passes through the queue, also while no reply is being generated. Default: 64.
     pub fn queue(mut self, requests: usize) -> Self {
         self.queue = requests;
         self
@@ -245,6 +244,9 @@ impl Builder {
             return invalid(format!(
                 "max_output_tokens is {tokens}, but must be at least 1"
             ));
+        }
+        if self.queue == 0 {
+            return invalid("queue is 0, but must be at least 1".to_owned());
         }
         if self.threads == Some(0) {
             return invalid("threads is 0, but must be at least 1".to_owned());

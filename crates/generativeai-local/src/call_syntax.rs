@@ -34,21 +34,6 @@ impl Default for CallSyntax {
     }
 }
 
-/// Outcome of [`CallSyntax::parse`].
-#[derive(Debug, PartialEq)]
-pub(crate) enum Parsed {
-    /// A call at the beginning of the text, `length` bytes long.
-    Call {
-        name: String,
-        arguments: Map<String, Value>,
-        length: usize,
-    },
-    /// The beginning of a call: more text is needed.
-    Incomplete,
-    /// The text is not a call, whatever follows.
-    Invalid,
-}
-
 impl CallSyntax {
     /// Derives the syntax from an example: the text of a call with this name and these arguments.
     ///
@@ -102,48 +87,17 @@ impl CallSyntax {
         )
     }
 
-    /// Parses text that begins with [`start`](Self::start).
-    pub(crate) fn parse(&self, text: &str) -> Parsed {
-        match self.try_parse(text) {
-            Ok((name, arguments, length)) => Parsed::Call {
-                name,
-                arguments,
-                length,
-            },
-            Err(failure) => failure,
-        }
-    }
-
-    /// Returns the name, the arguments and the length of a call, or why there is none yet.
-    fn try_parse(&self, text: &str) -> Result<(String, Map<String, Value>, usize), Parsed> {
-        let rest = expect(text, &self.before_name)?;
-        let name_length = rest
-            .find(self.before_arguments.as_str())
-            .ok_or(Parsed::Incomplete)?;
-        let (name, rest) = rest.split_at(name_length);
-        let rest = &rest[self.before_arguments.len()..];
-        let mut values = Deserializer::from_str(rest).into_iter::<Value>();
-        let arguments = match values.next() {
-            Some(Ok(arguments)) => arguments,
-            // More text can complete a value that ends too early, but not repair a syntax error.
-            Some(Err(error)) if !error.is_eof() => return Err(Parsed::Invalid),
-            _ => return Err(Parsed::Incomplete),
-        };
-        let length = values.byte_offset();
+    /// Parses text that begins with [`start`](Self::start). Returns the name, the arguments and the length of the call
+    /// in bytes; `None` if the text does not begin with a whole call.
+    pub(crate) fn parse(&self, text: &str) -> Option<(String, Map<String, Value>, usize)> {
+        let rest = text.strip_prefix(self.before_name.as_str())?;
+        let (name, rest) = rest.split_once(self.before_arguments.as_str())?;
+        let (arguments, length) = first_json(rest)?;
         let Value::Object(arguments) = arguments else {
-            return Err(Parsed::Invalid);
+            return None;
         };
-        let rest = expect(&rest[length..], &self.after_arguments)?;
-        Ok((name.to_owned(), arguments, text.len() - rest.len()))
-    }
-}
-
-/// Removes a prefix from the text. The error is `Incomplete` if the text is a beginning of the prefix.
-fn expect<'a>(text: &'a str, prefix: &str) -> Result<&'a str, Parsed> {
-    match text.strip_prefix(prefix) {
-        Some(rest) => Ok(rest),
-        None if prefix.starts_with(text) => Err(Parsed::Incomplete),
-        None => Err(Parsed::Invalid),
+        let rest = rest[length..].strip_prefix(self.after_arguments.as_str())?;
+        Some((name.to_owned(), arguments, text.len() - rest.len()))
     }
 }
 
@@ -189,9 +143,7 @@ mod tests {
             let syntax = syntax.unwrap_or_else(|| panic!("{example}"));
             assert_eq!(syntax.start(), start);
             let text = syntax.write("g", "{\"of\": \"Ben\"}");
-            let Parsed::Call { name, length, .. } = syntax.parse(&text) else {
-                panic!("{text}");
-            };
+            let (name, _, length) = syntax.parse(&text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((name.as_str(), length), ("g", text.len()));
         }
     }
@@ -210,13 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_of_a_call_is_incomplete() {
+    fn a_part_of_a_call_is_not_a_call() {
         let syntax = CallSyntax::default();
         let text = syntax.write("f", "{\"a\": {\"b\": \"}}\"}}");
 
         for (end, _) in text.char_indices() {
-            assert_eq!(syntax.parse(&text[..end]), Parsed::Incomplete, "{end}");
+            assert_eq!(syntax.parse(&text[..end]), None, "{end}");
         }
-        assert_eq!(syntax.parse("<tool_call>{}"), Parsed::Invalid);
+        assert_eq!(syntax.parse("<tool_call>{}"), None);
+        assert_eq!(syntax.parse(&syntax.write("f", "5")), None);
     }
 }

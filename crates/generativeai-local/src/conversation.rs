@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// A conversation, and the functions that the model may call in it.
 ///
-/// [`map_texts`](Self::map_texts) must cover each text from a request that becomes part of the prompt, since a text
+/// [`visit_texts`](Self::visit_texts) must cover each text from a request that becomes part of the prompt, since a text
 /// that it misses can forge control tokens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Conversation {
@@ -76,13 +76,14 @@ impl Conversation {
         !self.functions.is_empty() || self.messages.iter().any(in_message)
     }
 
-    /// Calls a function with the texts that become part of the prompt.
+    /// Calls a function with every text that becomes part of the prompt, ids included: templates render them. The
+    /// function may change the text.
     ///
     /// Names of declared functions are left out: they contain only letters, digits and `_-.:`.
-    pub(crate) fn visit_texts(&self, visit: &mut dyn FnMut(&str)) {
-        visit(&self.system);
-        for message in &self.messages {
-            match &message.body {
+    pub(crate) fn visit_texts(&mut self, visit: &mut dyn FnMut(&mut String)) {
+        visit(&mut self.system);
+        for message in &mut self.messages {
+            match &mut message.body {
                 Body::System(text) | Body::User(text) => visit(text),
                 Body::Assistant {
                     text,
@@ -92,87 +93,50 @@ impl Conversation {
                     visit(text);
                     visit(thoughts);
                     for call in calls {
-                        visit(&call.name);
-                        visit_members(&call.arguments, visit);
+                        visit_call(&mut call.id, &mut call.name, &mut call.arguments, visit);
                     }
                 }
-                Body::Tool { name, content, .. } => {
-                    visit(name);
-                    visit_members(content, visit);
-                }
-            }
-        }
-        for function in &self.functions {
-            visit(&function.description);
-            visit_json(&function.parameters, visit);
-        }
-    }
-
-    /// Replaces every text that [`visit_texts`](Self::visit_texts) visits.
-    pub(crate) fn map_texts(mut self, map: &dyn Fn(String) -> String) -> Self {
-        let apply = |text: &mut String| *text = map(std::mem::take(text));
-        apply(&mut self.system);
-        for message in &mut self.messages {
-            match &mut message.body {
-                Body::System(text) | Body::User(text) => apply(text),
-                Body::Assistant {
-                    text,
-                    thoughts,
-                    calls,
-                } => {
-                    apply(text);
-                    apply(thoughts);
-                    for call in calls {
-                        apply(&mut call.name);
-                        map_members(&mut call.arguments, map);
-                    }
-                }
-                Body::Tool { name, content, .. } => {
-                    apply(name);
-                    map_members(content, map);
-                }
+                Body::Tool { id, name, content } => visit_call(id, name, content, visit),
             }
         }
         for function in &mut self.functions {
-            apply(&mut function.description);
-            map_json(&mut function.parameters, map);
+            visit(&mut function.description);
+            visit_json(&mut function.parameters, visit);
         }
-        self
     }
 }
 
-fn visit_members(members: &Map<String, Value>, visit: &mut dyn FnMut(&str)) {
-    for (key, value) in members {
-        visit(key);
-        visit_json(value, visit);
+/// Visits the texts of a call, or of the response to one.
+fn visit_call(
+    id: &mut Option<String>,
+    name: &mut String,
+    members: &mut Map<String, Value>,
+    visit: &mut dyn FnMut(&mut String),
+) {
+    if let Some(id) = id {
+        visit(id);
     }
+    visit(name);
+    visit_members(members, visit);
 }
 
-fn visit_json(value: &Value, visit: &mut dyn FnMut(&str)) {
-    match value {
-        Value::String(text) => visit(text),
-        Value::Array(items) => items.iter().for_each(|item| visit_json(item, visit)),
-        Value::Object(members) => visit_members(members, visit),
-        _ => {}
-    }
-}
-
-fn map_members(members: &mut Map<String, Value>, map: &dyn Fn(String) -> String) {
+fn visit_members(members: &mut Map<String, Value>, visit: &mut dyn FnMut(&mut String)) {
     // Rebuilt, since the keys of a map cannot be changed in place. The order of the members stays.
     *members = std::mem::take(members)
         .into_iter()
-        .map(|(key, mut value)| {
-            map_json(&mut value, map);
-            (map(key), value)
+        .map(|(mut key, mut value)| {
+            visit(&mut key);
+            visit_json(&mut value, visit);
+            (key, value)
         })
         .collect();
 }
 
-fn map_json(value: &mut Value, map: &dyn Fn(String) -> String) {
+fn visit_json(value: &mut Value, visit: &mut dyn FnMut(&mut String)) {
     match value {
-        Value::String(text) => *text = map(std::mem::take(text)),
-        Value::Array(items) => items.iter_mut().for_each(|item| map_json(item, map)),
-        Value::Object(members) => map_members(members, map),
+        Value::String(text) => visit(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| visit_json(item, visit)),
+        Value::Object(members) => visit_members(members, visit),
         _ => {}
     }
 }
@@ -184,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_string_is_visited_and_mapped() {
+    fn every_string_is_visited_and_can_be_changed() {
         let message = |body| Message {
             path: "contents[0]".to_owned(),
             body,
         };
         let members = |value: Value| value.as_object().cloned().unwrap();
-        let conversation = Conversation {
+        let mut conversation = Conversation {
             system: "a".to_owned(),
             messages: vec![
                 message(Body::System("a".to_owned())),
@@ -199,13 +163,13 @@ mod tests {
                     text: "a".to_owned(),
                     thoughts: "a".to_owned(),
                     calls: vec![Call {
-                        id: None,
+                        id: Some("a".to_owned()),
                         name: "a".to_owned(),
                         arguments: members(json!({ "a": ["a", { "a": "a" }, 1] })),
                     }],
                 }),
                 message(Body::Tool {
-                    id: None,
+                    id: Some("a".to_owned()),
                     name: "a".to_owned(),
                     content: members(json!({ "a": "a" })),
                 }),
@@ -218,10 +182,10 @@ mod tests {
             }],
         };
 
-        let mapped = conversation.map_texts(&|text| text + "b");
+        conversation.visit_texts(&mut |text| text.push('b'));
 
         let mut texts = Vec::new();
-        mapped.visit_texts(&mut |text| texts.push(text.to_owned()));
-        assert_eq!(texts, ["ab"; 15]);
+        conversation.visit_texts(&mut |text| texts.push(text.clone()));
+        assert_eq!(texts, ["ab"; 17]);
     }
 }

@@ -28,8 +28,8 @@ pub(crate) struct Grammars(OnceLock<Result<ParserFactory>>);
 impl Grammars {
     /// Compiles the grammar of a reply; `None` if the reply may be any text.
     ///
-    /// A schema that the grammar engine rejects is left out, so that any JSON value is allowed in its place. The
-    /// complete reply is still checked against the schema.
+    /// A schema that the grammar engine rejects is left out, so that any JSON value is allowed in its place, or any
+    /// object for the arguments of a function. The complete reply is still checked against the schema.
     ///
     /// # Errors
     ///
@@ -44,7 +44,9 @@ impl Grammars {
         if shape.is_free() {
             return Ok(None);
         }
-        let factory = self.0.get_or_init(|| factory(&environment(model)));
+        let factory = self
+            .0
+            .get_or_init(|| environment(model).and_then(|tokens| factory(&tokens)));
         compile(factory.as_ref().map_err(Clone::clone)?, shape, ignored).map(Some)
     }
 }
@@ -65,6 +67,11 @@ fn compile(
     if matcher.get_error().is_none() && matcher.grammar_warnings().is_empty() {
         return Ok(matcher);
     }
+    // The arguments of a call that are not an object could not be parsed.
+    let fallback = match shape.answer {
+        Answer::Call(..) | Answer::TextOrCalls(..) => Schema::any_object(),
+        Answer::Text | Answer::Json { .. } | Answer::Choice(_) => Schema::anything(),
+    };
     // Find the schemas that are to blame, since errors and warnings do not name them.
     for (name, schema) in shape.schemas_mut() {
         let mut alone = self::matcher(factory, &lark::of_schema(schema));
@@ -84,7 +91,7 @@ fn compile(
             )));
         }
         ignored.ignore(format!("{name} is not enforced: {reason}"))?;
-        *schema = Schema::anything().enforced;
+        schema.clone_from(&fallback.enforced);
     }
     let matcher = self::matcher(factory, &shape.to_lark());
     match matcher.get_error() {
@@ -117,17 +124,31 @@ fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
 
 /// Describes the vocabulary of a model. Control tokens have no bytes, so no grammar allows them, except for those that
 /// structure a reply.
-fn environment(model: &Model) -> TokEnv {
+fn environment(model: &Model) -> Result<TokEnv> {
     let end_tokens: Vec<u32> = (0u32..)
         .zip(model.pieces())
         .filter(|&(token, _)| model.is_end_of_generation(LlamaToken::new(token.cast_signed())))
         .map(|(token, _)| token)
         .collect();
-    let count = u32::try_from(model.pieces().len()).expect("llama.cpp counts tokens in 32 bits");
-    let info = TokRxInfo::new(count, end_tokens.first().copied().unwrap_or_default());
     let words: Vec<Vec<u8>> = model.pieces().iter().map(|piece| piece.to_vec()).collect();
-    let trie = TokTrie::from(&info, &words).with_eos_tokens(&end_tokens);
-    Arc::new(ApproximateTokEnv::new(trie))
+    environment_of(&words, &end_tokens)
+}
+
+/// Describes a vocabulary by the bytes of all tokens and the tokens that end a reply.
+///
+/// # Errors
+///
+/// No token ends a reply, so that a grammar could not end.
+fn environment_of(words: &[Vec<u8>], end_tokens: &[u32]) -> Result<TokEnv> {
+    let Some(&first) = end_tokens.first() else {
+        return Err(invalid_argument(
+            "this model has no token that ends a reply, so that no form of a reply can be enforced: use another \
+             model, or remove the functions and the response schema",
+        ));
+    };
+    let count = u32::try_from(words.len()).expect("llama.cpp counts tokens in 32 bits");
+    let trie = TokTrie::from(&TokRxInfo::new(count, first), words).with_eos_tokens(end_tokens);
+    Ok(Arc::new(ApproximateTokEnv::new(trie)))
 }
 
 fn first_line(text: &str) -> &str {

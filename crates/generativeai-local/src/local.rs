@@ -107,8 +107,8 @@ impl Local {
             ignored,
             defaults,
         } = &*self.0;
-        let request = Request::parse(&with_defaults(request, defaults), ignored)?;
-        let prompt = Prompt::new(model, &request, engine.context(), ignored)?;
+        let mut request = Request::parse(&with_defaults(request, defaults), ignored)?;
+        let prompt = Prompt::new(model, &mut request, engine.context(), ignored)?;
         let shape = shape(model, &request, &prompt.rendered);
         let grammar = grammars.compile(model, shape, ignored)?;
         let may_call = request.tools.mode != CallingMode::None;
@@ -150,9 +150,9 @@ impl Local {
             None => GenerateContentRequest::default().contents(request.contents),
         };
         let Inner { model, ignored, .. } = &*self.0;
-        let request = Request::parse(&request, ignored)?;
+        let mut request = Request::parse(&request, ignored)?;
         // No limit: the count of a prompt that does not fit is an answer, not an error.
-        let prompt = Prompt::new(model, &request, usize::MAX, ignored)?;
+        let prompt = Prompt::new(model, &mut request, usize::MAX, ignored)?;
         let tokens = prompt.tokens.len();
         let mut response = CountTokensResponse::default();
         response.total_tokens = i32::try_from(tokens).ok();

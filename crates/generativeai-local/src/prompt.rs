@@ -24,7 +24,8 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    /// Renders and tokenizes a conversation, up to where the model's reply begins.
+    /// Renders and tokenizes the conversation of a request, up to where the model's reply begins. The conversation is
+    /// moved out of the request.
     ///
     /// The text of a control token in a message is tokenized as plain letters. For this, a separator is inserted into
     /// it before the template runs. The tokenizer splits the prompt at the separators, and drops them.
@@ -35,13 +36,14 @@ impl Prompt {
     /// conversation, or the model cannot stop thinking.
     pub(crate) fn new(
         model: &Model,
-        request: &Request,
+        request: &mut Request,
         max_tokens: usize,
         ignored: &IgnoredSettings,
     ) -> Result<Self> {
+        let mut conversation = std::mem::take(&mut request.conversation);
         // The separator must not occur in any message, since it is removed from the prompt.
         let (mut bytes, mut unused) = (0, NONCHARACTERS.collect::<Vec<_>>());
-        request.conversation.visit_texts(&mut |text| {
+        conversation.visit_texts(&mut |text| {
             bytes += text.len();
             unused.retain(|&separator| !text.contains(separator));
         });
@@ -59,10 +61,9 @@ impl Prompt {
             ));
         };
         let thinking = thinking(model.template(), request.settings.thinking, ignored)?;
-        let conversation = request
-            .conversation
-            .clone()
-            .map_texts(&|text| split_control_tokens(text, model.control_tokens(), separator));
+        conversation.visit_texts(&mut |text| {
+            split_control_tokens(text, model.control_tokens(), separator);
+        });
         let rendered = model.template().render(&conversation, thinking)?;
         Ok(Self {
             tokens: model.tokenize(&rendered.prompt, separator),
@@ -100,17 +101,15 @@ fn thinking(
 }
 
 /// Inserts a separator after the first character of every control token in the text.
-fn split_control_tokens(text: String, control_tokens: &[String], separator: char) -> String {
-    let mut split = text;
+fn split_control_tokens(text: &mut String, control_tokens: &[String], separator: char) {
     for token in control_tokens {
         // Most messages contain no control token, and `replace` would copy each of them for every token.
-        if split.contains(token.as_str()) {
+        if text.contains(token.as_str()) {
             let first = token.chars().next().map_or(0, char::len_utf8);
             let replacement = format!("{}{separator}{}", &token[..first], &token[first..]);
-            split = split.replace(token.as_str(), &replacement);
+            *text = text.replace(token.as_str(), &replacement);
         }
     }
-    split
 }
 
 #[cfg(test)]
@@ -120,7 +119,11 @@ mod tests {
     #[test]
     fn every_control_token_in_a_message_is_split() {
         let tokens = ["<|end|>".to_owned(), "</s>".to_owned()];
-        let split = |text: &str| split_control_tokens(text.to_owned(), &tokens, '#');
+        let split = |text: &str| {
+            let mut text = text.to_owned();
+            split_control_tokens(&mut text, &tokens, '#');
+            text
+        };
 
         assert_eq!(split("a<|end|>b</s><|end|>"), "a<#|end|>b<#/s><#|end|>");
         assert_eq!(split("<|begin|>"), "<|begin|>");

@@ -50,7 +50,10 @@ impl Request {
             messages: messages::parse(request.contents.iter())?,
             functions: functions.collect(),
         };
-        if let Some(text) = settings.format.instructions(mentions_json(&conversation)) {
+        if let Some(text) = settings
+            .format
+            .instructions(mentions_json(&mut conversation))
+        {
             if !conversation.system.is_empty() {
                 conversation.system.push_str("\n\n");
             }
@@ -65,7 +68,7 @@ impl Request {
 }
 
 /// Returns whether a text of the request mentions JSON.
-fn mentions_json(conversation: &Conversation) -> bool {
+fn mentions_json(conversation: &mut Conversation) -> bool {
     let mut found = false;
     conversation.visit_texts(&mut |text| {
         found = found || text.to_ascii_lowercase().contains("json");

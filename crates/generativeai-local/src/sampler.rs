@@ -157,6 +157,9 @@ impl Sampler {
     }
 }
 
+/// Maximum number of candidates that are kept by insertion, which takes quadratic time.
+const MAX_INSERTED: usize = 256;
+
 /// Fills `into` with the `count` most probable candidates, in order; with all of them if `count` is 0.
 fn keep_most_probable(
     all: impl Iterator<Item = Candidate>,
@@ -164,8 +167,12 @@ fn keep_most_probable(
     into: &mut Vec<Candidate>,
 ) {
     into.clear();
-    if count == 0 {
+    if count == 0 || count > MAX_INSERTED {
         into.extend(all);
+        if count > 0 && count < into.len() {
+            into.select_nth_unstable_by(count, by_probability);
+            into.truncate(count);
+        }
         into.sort_unstable_by(by_probability);
         return;
     }
@@ -318,6 +325,28 @@ mod tests {
             .iter()
             .all(|&token| token == 1)
         );
+    }
+
+    #[test]
+    fn every_number_of_candidates_is_kept_in_order() {
+        // Seven different logits, so that most of them are equal.
+        let candidate = |token: i32| Candidate {
+            token,
+            logit: (token * 31 % 7) as f32,
+        };
+        let kept = |count: usize| -> Vec<i32> {
+            let mut kept = Vec::new();
+            keep_most_probable((0..5_000).map(candidate), count, &mut kept);
+            kept.iter().map(|candidate| candidate.token).collect()
+        };
+
+        let all = kept(0);
+
+        assert_eq!(all.len(), 5_000);
+        for count in [1, 40, MAX_INSERTED, MAX_INSERTED + 1, 4_999] {
+            assert_eq!(kept(count), all[..count]);
+        }
+        assert_eq!(kept(100_000), all);
     }
 
     #[test]

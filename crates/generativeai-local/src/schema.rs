@@ -5,6 +5,7 @@
 //! Schema of the API ──from_openapi──▶ JSON Schema of any draft
 //!   │ size          bounds depth and size, since the steps below recurse
 //!   │ normalize     rewrites drafts and dialects to draft 2020-12
+//!   │ arguments     restricts the arguments of functions to objects
 //!   ▼
 //! declared          for the prompt and the validator
 //!   │ lower         keeps what a grammar can enforce; narrow makes values finite and small
@@ -14,6 +15,7 @@
 //! enforced          for the grammar engine
 //! ```
 
+mod arguments;
 mod compile;
 mod cycles;
 mod exclusive;

@@ -90,6 +90,11 @@ impl Generation {
         self.events.capacity() > 0
     }
 
+    /// Returns the time at which the reply fails.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Returns whether the deadline has passed.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
@@ -180,7 +185,7 @@ impl Generation {
 
     /// Sends the last event: `text`, and the text that was held back.
     fn finish(&mut self, end: End, mut text: String) -> Status {
-        text.push_str(&self.text.finish());
+        text.push_str(&self.text.finish(end));
         let piece = self.piece(text);
         self.send_last(Ok(Event::End(piece, end)));
         Status::Finished

@@ -7,6 +7,7 @@ use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 use tokio::sync::mpsc;
 
+use crate::error;
 use crate::sampler::Sampling;
 
 use super::thinking::ThinkingLimit;
@@ -41,7 +42,8 @@ pub(crate) struct Job {
     pub(crate) thinking: Option<ThinkingLimit>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
-    /// Time at which the reply fails if it is not complete. The engine checks it before each batch.
+    /// Time at which the reply fails if it is not complete. The engine checks it before each batch, also while the job
+    /// waits.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -49,6 +51,18 @@ pub(crate) struct Job {
 pub(super) struct QueuedJob {
     pub(super) job: Job,
     pub(super) events: mpsc::Sender<Result<Event>>,
+}
+
+impl QueuedJob {
+    /// Sends an error if the deadline has passed; returns whether it has.
+    pub(super) fn fail_if_expired(&self, now: Instant) -> bool {
+        let is_expired = self.job.deadline.is_some_and(|deadline| deadline <= now);
+        if is_expired {
+            // Cannot fail for lack of capacity: no event was sent before. If the receiver is gone, nobody needs it.
+            let _ = self.events.try_send(Err(error::deadline_exceeded()));
+        }
+        is_expired
+    }
 }
 
 /// Progress of a reply.

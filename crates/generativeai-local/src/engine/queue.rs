@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Queue with many producers and one consumer, which can also be woken without an item.
 #[derive(Debug)]
@@ -82,22 +83,25 @@ impl<T> Queue<T> {
 
     /// Waits for an item or a notification. Returns `false` once the queue is closed.
     pub(super) fn wait(&self) -> bool {
-        self.wait_while(|state| !state.notified && state.items.is_empty())
+        self.wait_while(None, |state| !state.notified && state.items.is_empty())
     }
 
-    /// Waits for a notification. Returns `false` once the queue is closed.
+    /// Waits for a notification, or until the deadline. Returns `false` once the queue is closed.
     ///
     /// Unlike [`wait`](Self::wait), this ignores items that are already queued: they may have to wait for a free place,
     /// and the consumer would spin.
-    pub(super) fn wait_for_notification(&self) -> bool {
-        self.wait_while(|state| !state.notified)
+    pub(super) fn wait_for_notification(&self, deadline: Option<Instant>) -> bool {
+        self.wait_while(deadline, |state| !state.notified)
     }
 
-    fn wait_while(&self, idle: impl Fn(&State<T>) -> bool) -> bool {
-        let state = self
+    fn wait_while(&self, deadline: Option<Instant>, idle: impl Fn(&State<T>) -> bool) -> bool {
+        let timeout = deadline.map_or(Duration::MAX, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        });
+        let waited = self
             .changed
-            .wait_while(self.lock(), |state| !state.closed && idle(state));
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+            .wait_timeout_while(self.lock(), timeout, |state| !state.closed && idle(state));
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.notified = false;
         !state.closed
     }
@@ -107,11 +111,22 @@ impl<T> Queue<T> {
         self.lock().closed
     }
 
-    /// Drops all items that `keep` rejects, then removes the oldest of the others and returns it.
-    pub(super) fn pop(&self, keep: impl Fn(&T) -> bool) -> Option<T> {
-        let mut state = self.lock();
-        state.items.retain(keep);
-        state.items.pop_front()
+    /// Drops all items that `keep` rejects.
+    pub(super) fn retain(&self, keep: impl Fn(&T) -> bool) {
+        self.lock().items.retain(keep);
+    }
+
+    /// Removes the oldest item and returns it.
+    pub(super) fn pop(&self) -> Option<T> {
+        self.lock().items.pop_front()
+    }
+
+    /// Returns the earliest deadline of the items.
+    pub(super) fn next_deadline(
+        &self,
+        deadline: impl Fn(&T) -> Option<Instant>,
+    ) -> Option<Instant> {
+        self.lock().items.iter().filter_map(deadline).min()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -129,7 +144,7 @@ mod tests {
 
         assert_eq!(queue.push(1), Ok(()));
         assert_eq!(queue.push(2), Err(PushError::Full));
-        assert_eq!(queue.pop(|_| true), Some(1));
+        assert_eq!(queue.pop(), Some(1));
         assert_eq!(queue.push(3), Ok(()));
     }
 
@@ -140,8 +155,10 @@ mod tests {
             queue.push(item).unwrap();
         }
 
-        assert_eq!(queue.pop(|&item| item == 2), Some(2));
-        assert_eq!(queue.pop(|_| true), None);
+        queue.retain(|&item| item == 2);
+
+        assert_eq!(queue.pop(), Some(2));
+        assert_eq!(queue.pop(), None);
     }
 
     #[test]
@@ -151,6 +168,15 @@ mod tests {
 
         assert_eq!(queue.push(1), Err(PushError::Closed));
         assert!(!queue.wait());
-        assert!(!queue.wait_for_notification());
+        assert!(!queue.wait_for_notification(None));
+    }
+
+    #[test]
+    fn a_wait_ends_at_the_deadline() {
+        let queue = Queue::new(1);
+        queue.push(Instant::now()).unwrap();
+        assert!(queue.wait());
+
+        assert!(queue.wait_for_notification(queue.next_deadline(|&item| Some(item))));
     }
 }

@@ -41,11 +41,12 @@ pub(super) fn run(
     queue: &Queue<QueuedJob>,
     ready: &SyncSender<Result<usize>>,
 ) {
-    let sequences = if options.deterministic {
-        1
+    let (max_running, cached) = if options.deterministic {
+        (1, 0)
     } else {
-        options.chats + CACHED_SEQUENCES
+        (options.chats, CACHED_SEQUENCES)
     };
+    let sequences = max_running + cached;
     let context = match new_context(model, options, sequences) {
         Ok(context) => context,
         Err(error) => {
@@ -63,11 +64,7 @@ pub(super) fn run(
         queue,
         cache: KvCache::new(context, sequences, reuse),
         batch: LlamaBatch::new(PREFILL_CHUNK + options.chats, 1),
-        max_running: if options.deterministic {
-            1
-        } else {
-            options.chats
-        },
+        max_running,
         context: size,
         running: Vec::new(),
         preempted: VecDeque::new(),
@@ -156,7 +153,7 @@ impl Scheduler<'_> {
                 // queued without a free place, and waiting for an item would return at once, again and again.
                 let open = match self.running.is_empty() {
                     true => self.queue.wait(),
-                    false => self.queue.wait_for_notification(),
+                    false => self.queue.wait_for_notification(self.next_deadline()),
                 };
                 if !open {
                     return;
@@ -175,9 +172,20 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Ends cancelled replies, and replies whose deadline has passed.
+    /// Returns the earliest deadline of a reply or of a request in the queue.
+    fn next_deadline(&self) -> Option<Instant> {
+        let replies = self.running.iter().chain(&self.preempted);
+        let deadlines = replies.filter_map(Generation::deadline);
+        deadlines
+            .chain(self.queue.next_deadline(|queued| queued.job.deadline))
+            .min()
+    }
+
+    /// Ends cancelled replies and requests, and those whose deadline has passed.
     fn drop_cancelled(&mut self) {
         let now = Instant::now();
+        self.queue
+            .retain(|queued| !queued.fail_if_expired(now) && !queued.events.is_closed());
         let is_over = |reply: &mut Generation| {
             let expired = reply.is_expired(now);
             if expired {
@@ -205,19 +213,19 @@ impl Scheduler<'_> {
             let Some(mut reply) = self.next_waiting() else {
                 return;
             };
-            let Some((sequence, cached)) = self.cache.lease(&reply.tokens) else {
-                self.preempted.push_front(reply);
-                return;
-            };
+            let (sequence, cached) = self
+                .cache
+                .lease(&reply.tokens)
+                .expect("there is a sequence for each reply that may run");
             reply.assign(sequence, cached);
             self.running.push(reply);
         }
     }
 
-    /// Removes the reply that is admitted next: a preempted one, or else the oldest request that is not cancelled.
+    /// Removes the reply that is admitted next: a preempted one, or else the oldest request.
     fn next_waiting(&mut self) -> Option<Generation> {
         self.preempted.pop_front().or_else(|| {
-            let queued = self.queue.pop(|queued| !queued.events.is_closed())?;
+            let queued = self.queue.pop()?;
             Some(Generation::new(queued, self.context))
         })
     }

@@ -1,5 +1,7 @@
 //! Decodes the bytes of tokens to text: whole characters only, cut at stop sequences.
 
+use super::job::End;
+
 /// Decoder of one reply.
 ///
 /// A token is a piece of bytes. It may end in the middle of a character, and a stop sequence may span several tokens.
@@ -11,6 +13,8 @@ pub(crate) struct TextDecoder {
     held: String,
     /// Bytes that are not a whole character yet.
     incomplete: Vec<u8>,
+    /// Whether any character was decoded.
+    has_text: bool,
 }
 
 /// Decoded text.
@@ -28,13 +32,13 @@ impl TextDecoder {
             stops,
             held: String::new(),
             incomplete: Vec::new(),
+            has_text: false,
         }
     }
 
     /// Adds the bytes of the next token and returns the text that became certain.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Decoded {
-        self.incomplete.extend_from_slice(bytes);
-        self.decode_characters();
+        self.decode(bytes);
         if let Some(at) = self.first_stop() {
             self.held.truncate(at);
             self.incomplete.clear();
@@ -52,22 +56,31 @@ impl TextDecoder {
 
     /// Adds the bytes of a token to which stop sequences do not apply, and returns the text that became certain.
     pub(crate) fn push_thought(&mut self, bytes: &[u8]) -> Decoded {
-        self.incomplete.extend_from_slice(bytes);
-        self.decode_characters();
+        self.decode(bytes);
         Decoded {
             text: std::mem::take(&mut self.held),
             stopped: false,
         }
     }
 
-    /// Returns the text that was held back, at the end of the reply. An incomplete character becomes
-    /// U+FFFD.
-    pub(crate) fn finish(&mut self) -> String {
+    /// Returns the text that was held back, at the end of the reply.
+    ///
+    /// A character that the limit of the length cuts off is dropped, unless the reply would be empty, which is an error
+    /// for a chat. Any other incomplete character becomes U+FFFD.
+    pub(crate) fn finish(&mut self, end: End) -> String {
         let mut text = std::mem::take(&mut self.held);
-        text.push_str(&String::from_utf8_lossy(&std::mem::take(
-            &mut self.incomplete,
-        )));
+        let incomplete = std::mem::take(&mut self.incomplete);
+        if end == End::Stop || !self.has_text {
+            text.push_str(&String::from_utf8_lossy(&incomplete));
+        }
         text
+    }
+
+    /// Adds bytes, and moves the whole characters to `held`.
+    fn decode(&mut self, bytes: &[u8]) {
+        self.incomplete.extend_from_slice(bytes);
+        self.decode_characters();
+        self.has_text |= !self.held.is_empty();
     }
 
     /// Moves whole characters from `incomplete` to `held`. Invalid bytes become U+FFFD.
@@ -133,7 +146,7 @@ mod tests {
                 return (all, true);
             }
         }
-        all.push_str(&text.finish());
+        all.push_str(&text.finish(End::Stop));
         (all, false)
     }
 
@@ -186,6 +199,17 @@ mod tests {
         assert_eq!(text.push(&[b'a', 0xE2, 0x82]).text, "a");
         assert_eq!(text.push(&[0xAC, 0xFF, b'b']).text, "€\u{FFFD}b");
         assert_eq!(text.push(&[0xF0, 0x9F]).text, "");
-        assert_eq!(text.finish(), "\u{FFFD}");
+        assert_eq!(text.finish(End::Stop), "\u{FFFD}");
+    }
+
+    #[test]
+    fn a_character_that_the_limit_cuts_off_is_dropped_unless_it_is_all() {
+        for (bytes, expected) in [(&b"a\xE2\x82"[..], "a"), (&b"\xE2\x82"[..], "\u{FFFD}")] {
+            let mut text = TextDecoder::new(Vec::new());
+
+            let all = text.push(bytes).text + &text.finish(End::MaxTokens);
+
+            assert_eq!(all, expected);
+        }
     }
 }

@@ -132,6 +132,15 @@ fn call(name: &str, arguments: &str) -> String {
 }
 
 #[test]
+fn a_vocabulary_without_an_end_token_is_an_error() {
+    let words = [b"a".to_vec(), b"b".to_vec()];
+
+    assert!(environment_of(&words, &[1]).is_ok());
+    let error = environment_of(&words, &[]).err().unwrap();
+    assert_eq!(error.status().and_then(|status| status.code), Some(400));
+}
+
+#[test]
 fn in_mode_any_the_reply_is_a_call() {
     let matches = |text: &str| {
         matches(
@@ -161,6 +170,27 @@ fn in_mode_auto_text_is_free_and_calls_are_constrained() {
     assert!(matches(&format!("{height}\n{}", call("now", "{}"))));
     assert!(!matches("Let me <tool_call>see"));
     assert!(!matches(&height.replace("height", "depth")));
+}
+
+#[test]
+fn arguments_are_an_object_even_if_their_schema_cannot_be_enforced() {
+    let schema = json!({
+        "type": "object",
+        "patternProperties": { "^a": true, "^ab": { "type": "null" } },
+    });
+    let function = || Function {
+        name: "f".to_owned(),
+        schema: Schema::compile(&schema, "").unwrap().enforced,
+    };
+    let accepts = |arguments: &str| {
+        let shape = shape(Answer::Call(CallSyntax::default(), vec![function()]));
+        let mut matcher = compile(&bytes(), shape, &IgnoredSettings::new(false)).unwrap();
+        let tokens: Vec<u32> = call("f", arguments).bytes().map(u32::from).collect();
+        matcher.try_consume_tokens(&tokens).unwrap() == tokens.len()
+    };
+
+    assert!(accepts(r#"{"a": 1}"#));
+    assert!(!accepts("5"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(crate) struct ReplyBuilder {
     thought_tokens: usize,
     /// Text so far, if it is checked at the end.
     text: String,
-    /// First call that does not match its schema.
+    /// First call that does not match its schema, or that is not complete.
     mismatch: Option<Mismatch>,
 }
 
@@ -105,8 +105,12 @@ impl ReplyBuilder {
         // its tokens are which.
         let was_thinking = self.parser.is_thinking();
         let mut segments = self.parser.push(&piece.text);
-        if end.is_some() {
-            segments.extend(self.parser.finish());
+        // The call is dropped. Without this reason, the reply would look like a complete turn without a call.
+        if end == Some(End::Stop) && self.parser.is_calling() {
+            self.mismatch.get_or_insert_with(incomplete_call);
+        }
+        if let Some(end) = end {
+            segments.extend(self.parser.finish(end));
         }
         let has_thoughts = segments.iter().any(|it| matches!(it, Segment::Thought(_)));
         if was_thinking || has_thoughts || self.parser.is_thinking() {
@@ -198,6 +202,12 @@ impl ReplyBuilder {
         usage.prompt_tokens_details = vec![text_tokens(self.prompt_tokens)];
         usage
     }
+}
+
+/// Returns the mismatch of a reply that ends with a call that cannot be parsed.
+fn incomplete_call() -> Mismatch {
+    let message = "the reply ends with a call that a stop sequence cut off, or whose arguments are not an object";
+    (FinishReason::MalformedFunctionCall, message.to_owned())
 }
 
 /// Returns the count of tokens of the modality text, which is the only one of the embedded model.

@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::call_syntax::{CallSyntax, Parsed};
+use crate::call_syntax::CallSyntax;
+use crate::engine::End;
 use crate::template::ThinkingTags;
 
 /// A part of a reply.
@@ -78,6 +79,11 @@ impl SegmentParser {
         matches!(self.state, State::ThoughtStart | State::Thought)
     }
 
+    /// Returns whether the end of the text so far is inside a call, or after the start of an invalid one.
+    pub(super) fn is_calling(&self) -> bool {
+        self.state == State::Call
+    }
+
     /// Adds text of the reply; returns the segments that are complete.
     pub(super) fn push(&mut self, text: &str) -> Vec<Segment> {
         self.held.push_str(text);
@@ -87,15 +93,31 @@ impl SegmentParser {
     }
 
     /// Returns the text that was held back, at the end of the reply. An incomplete call is dropped; the
-    /// finish reason shows that the reply was cut off.
-    pub(super) fn finish(&mut self) -> Option<Segment> {
-        let rest = std::mem::take(&mut self.held);
+    /// finish reason shows that the reply was cut off. So is a tag that the limit of the length cuts off: it is not
+    /// text, and the model would repeat it if it became part of the history.
+    pub(super) fn finish(&mut self, end: End) -> Option<Segment> {
+        let mut rest = std::mem::take(&mut self.held);
+        if end == End::MaxTokens {
+            rest.truncate(rest.len() - self.partial_tag(&rest));
+        }
         match self.state {
             State::Call => None,
             State::ThoughtStart | State::Thought => segment(Segment::Thought, rest.trim()),
             State::AfterThought | State::AfterCall => segment(Segment::Text, rest.trim_start()),
             State::Start | State::Text => segment(Segment::Text, &rest),
         }
+    }
+
+    /// Returns the length of the beginning of a tag at the end of the text; 0 if it is a single byte such as `<`,
+    /// which may be text as well.
+    fn partial_tag(&self, text: &str) -> usize {
+        let thinking = self
+            .thinking
+            .map(|tags| [tags.open, tags.close, tags.answer]);
+        let call = self.calls.as_ref().map(CallSyntax::start);
+        let tags = thinking.into_iter().flatten().chain(call);
+        let longest = tags.map(|tag| partial_suffix(text, tag)).max();
+        longest.filter(|&length| length > 1).unwrap_or(0)
     }
 
     /// Advances by one state. Returns `false` if more text is needed.
@@ -195,26 +217,18 @@ impl SegmentParser {
         found
     }
 
-    /// Returns a call once it is complete.
+    /// Returns a call once it is complete. The grammar allows nothing but calls here, so an invalid one cannot be
+    /// continued.
     fn call(&mut self, segments: &mut Vec<Segment>) -> bool {
-        let Some(calls) = &self.calls else {
-            self.state = State::Text;
-            return true;
+        let calls = self.calls.as_ref();
+        let Some((name, arguments, length)) = calls.and_then(|calls| calls.parse(&self.held))
+        else {
+            return false;
         };
-        match calls.parse(&self.held) {
-            Parsed::Call {
-                name,
-                arguments,
-                length,
-            } => {
-                segments.push(Segment::Call { name, arguments });
-                self.held.drain(..length);
-                self.state = State::AfterCall;
-                true
-            }
-            // The grammar allows nothing but calls here, so an invalid one cannot be continued.
-            Parsed::Incomplete | Parsed::Invalid => false,
-        }
+        segments.push(Segment::Call { name, arguments });
+        self.held.drain(..length);
+        self.state = State::AfterCall;
+        true
     }
 }
 
@@ -249,7 +263,7 @@ mod tests {
         for piece in reply.as_bytes().chunks(size) {
             segments.extend(parser.push(std::str::from_utf8(piece).unwrap()));
         }
-        segments.extend(parser.finish());
+        segments.extend(parser.finish(End::Stop));
         let (mut thoughts, mut text, mut names) = (String::new(), String::new(), Vec::new());
         for segment in segments {
             match segment {
@@ -364,5 +378,25 @@ mod tests {
         assert_eq!(parse(parser(false), "a<tool", 50).1, "a<tool");
         assert_eq!(parse(parser(false), "<think", 50).1, "<think");
         assert_eq!(parse(parser(true), "Hm.</th", 50).0, "Hm.</th");
+    }
+
+    #[test]
+    fn a_tag_that_the_limit_cuts_off_is_dropped() {
+        let text = |text: &str| Segment::Text(text.to_owned());
+        let thought = |text: &str| Segment::Thought(text.to_owned());
+        for (is_open, reply, expected) in [
+            (false, "a <tool_", vec![text("a ")]),
+            (false, "\n<thi", vec![text("\n")]),
+            (true, "Hm.</thi", vec![thought("Hm.")]),
+            (false, "<think>a</think><thi", vec![thought("a")]),
+            (false, "a <", vec![text("a "), text("<")]),
+        ] {
+            let mut parser = parser(is_open);
+            let mut segments = parser.push(reply);
+
+            segments.extend(parser.finish(End::MaxTokens));
+
+            assert_eq!(segments, expected, "{reply}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use generativeai::Result;
 use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration, Tool, ToolConfig};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::conversation::Function;
 use crate::error::invalid_argument;
@@ -141,7 +141,7 @@ fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<Dec
         (None, None) => ("parameters", json!({ "type": "object", "properties": {} })),
     };
     let path_of_schema = format!("function `{name}`: {member}");
-    let arguments = Schema::compile(&object_schema(parameters), &path_of_schema)?;
+    let arguments = Schema::compile_arguments(&parameters, &path_of_schema)?;
     let function = Function {
         path,
         name,
@@ -152,17 +152,6 @@ fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<Dec
         function,
         arguments,
     })
-}
-
-/// Sets the type of a schema without one to `object`, since arguments are an object.
-fn object_schema(mut schema: Value) -> Value {
-    const CONSTRAINTS: [&str; 7] = ["type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"];
-    if let Value::Object(members) = &mut schema
-        && !CONSTRAINTS.iter().any(|name| members.contains_key(*name))
-    {
-        members.insert("type".to_owned(), "object".into());
-    }
-    schema
 }
 
 /// Rejects tools that only the service has. Ignoring them would change the reply without notice, such as an answer that

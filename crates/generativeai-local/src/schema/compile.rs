@@ -1,12 +1,12 @@
 //! A schema that is ready for constrained decoding.
 
 use generativeai::Result;
-use jsonschema::{ValidationError, Validator};
+use jsonschema::{Draft, Retrieve, Uri, ValidationError, Validator};
 use serde_json::{Value, json};
 
 use super::lower::{Lowered, lower};
 use super::problem::Problem;
-use super::{cycles, normalize, satisfiable, size};
+use super::{arguments, cycles, normalize, satisfiable, size};
 
 /// A schema of a reply or of function arguments.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,31 +26,49 @@ impl Schema {
     ///
     /// 400 if the schema is not valid, or no value can match it.
     pub(crate) fn compile(schema: &Value, path: &str) -> Result<Self> {
-        Self::try_compile(schema).map_err(|problem| problem.into_error(path))
+        let compiled = normalized(schema).and_then(Self::of_normalized);
+        compiled.map_err(|problem| problem.into_error(path))
+    }
+
+    /// Compiles the JSON Schema of the arguments of a function. `path` names it in the request.
+    ///
+    /// # Errors
+    ///
+    /// 400 if the schema is not valid, or no object can match it.
+    pub(crate) fn compile_arguments(schema: &Value, path: &str) -> Result<Self> {
+        let restricted = normalized(schema).and_then(|mut declared| {
+            arguments::restrict_to_objects(&mut declared, "")?;
+            Ok(declared)
+        });
+        let compiled = restricted.and_then(Self::of_normalized);
+        compiled.map_err(|problem| problem.into_error(path))
     }
 
     /// Returns the schema that every JSON value matches.
     pub(crate) fn anything() -> Self {
-        Self::try_compile(&json!({}))
-            .unwrap_or_else(|problem| unreachable!("the empty schema is valid: {}", problem.reason))
+        Self::constant(json!({}))
     }
 
-    /// Compiles a JSON Schema. The checks of the lowered schema need valid keywords and resolved references, so the
-    /// order of the steps matters.
-    fn try_compile(schema: &Value) -> Result<Self, Problem> {
-        // First, because all other steps recurse, and a stack overflow would end the process.
-        size::check(schema)?;
-        if !schema.is_object() && *schema != Value::Bool(true) {
-            return Err(Problem::new("", "the schema is not an object"));
-        }
-        let declared = normalize::normalize(schema);
-        if let Err(error) = jsonschema::draft202012::meta::validate(&declared) {
-            return Err(invalid(&error));
-        }
+    /// Returns the schema that every JSON object matches.
+    pub(crate) fn any_object() -> Self {
+        Self::constant(json!({ "type": "object" }))
+    }
+
+    /// Compiles a schema that is known to be valid.
+    fn constant(schema: Value) -> Self {
+        Self::of_normalized(schema)
+            .unwrap_or_else(|problem| unreachable!("the schema is valid: {}", problem.reason))
+    }
+
+    /// Compiles a normalized schema. The checks of the lowered schema need resolved references, so the order of the
+    /// steps matters.
+    fn of_normalized(declared: Value) -> Result<Self, Problem> {
         let Lowered {
             schema: enforced,
             left_out,
         } = lower(&declared)?;
+        // Before the other checks, which recurse along references.
+        size::check_references(&enforced)?;
         cycles::check(&enforced)?;
         satisfiable::check(&enforced)?;
         Ok(Self {
@@ -60,11 +78,39 @@ impl Schema {
         })
     }
 
-    /// Returns an independent validator of values. `None` if the schema refers to other documents, which are never
-    /// fetched.
+    /// Returns an independent validator of values. `None` if it does not support the schema, such as a pattern that is
+    /// not a regular expression.
     pub(crate) fn validator(&self) -> Option<Validator> {
-        jsonschema::draft202012::new(&self.declared).ok()
+        let options = jsonschema::options().with_draft(Draft::Draft202012);
+        options
+            .with_retriever(NothingFetched)
+            .build(&self.declared)
+            .ok()
     }
+}
+
+/// Source of the other documents to which a schema refers. They are never fetched, and every value matches them, so that
+/// the rest of the schema is checked.
+struct NothingFetched;
+
+impl Retrieve for NothingFetched {
+    fn retrieve(&self, _: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(json!({}))
+    }
+}
+
+/// Normalizes a JSON Schema, and checks its keywords.
+fn normalized(schema: &Value) -> Result<Value, Problem> {
+    // First, because all other steps recurse, and a stack overflow would end the process.
+    size::check(schema)?;
+    if !schema.is_object() && *schema != Value::Bool(true) {
+        return Err(Problem::new("", "the schema is not an object"));
+    }
+    let normalized = normalize::normalize(schema);
+    if let Err(error) = jsonschema::draft202012::meta::validate(&normalized) {
+        return Err(invalid(&error));
+    }
+    Ok(normalized)
 }
 
 /// Describes a member that is not valid JSON Schema.
@@ -114,6 +160,40 @@ mod tests {
             let found = problem_of(schema);
             assert!(found.starts_with(message), "{found}");
         }
+    }
+
+    #[test]
+    fn a_long_chain_of_references_is_refused() {
+        let chain = |link: fn(Value) -> Value| {
+            let mut schema = json!({ "$ref": "#/$defs/0", "$defs": { "4000": {} } });
+            for number in 0..4_000 {
+                let next = json!({ "$ref": format!("#/$defs/{}", number + 1) });
+                schema["$defs"][number.to_string()] = link(next);
+            }
+            schema
+        };
+        for schema in [
+            chain(|next| next),
+            chain(|next| json!({ "properties": { "a": next } })),
+        ] {
+            let found = problem_of(schema);
+            assert!(found.starts_with("tools[0]: "), "{found}");
+            assert!(found.contains("levels"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_another_document_is_still_validated() {
+        let schema = json!({ "properties": {
+            "a": { "$ref": "https://example.com/a.json" },
+            "b": { "type": "integer" },
+        } });
+
+        let schema = Schema::compile(&schema, "").unwrap();
+
+        let validator = schema.validator().unwrap();
+        assert!(validator.is_valid(&json!({ "a": "1", "b": 1 })));
+        assert!(!validator.is_valid(&json!({ "a": "1", "b": "1" })));
     }
 
     /// Row 10 of tests/field.md: a keyword that the grammar cannot enforce is left out, and the reply is validated

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::problem::Problem;
+use super::subschemas;
 
 /// Rejects a schema that leads back to itself through references and alternatives only, not through
 /// a property or an element. The compiler of grammars would not terminate on it.
@@ -16,7 +17,12 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
         open: HashSet::new(),
         checked: HashSet::new(),
     };
-    walk.check_all(schema)
+    // Not from every object: `const` and `enum` may contain one that looks like a schema.
+    let mut schemas = Vec::new();
+    subschemas::collect(schema, &mut schemas);
+    schemas
+        .into_iter()
+        .try_for_each(|schema| walk.follow(schema))
 }
 
 /// State of the search.
@@ -33,16 +39,6 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Searches from every schema in a value.
-    fn check_all(&mut self, value: &'a Value) -> Result<(), Problem> {
-        self.follow(value)?;
-        match value {
-            Value::Object(members) => members.values().try_for_each(|value| self.check_all(value)),
-            Value::Array(elements) => elements.iter().try_for_each(|value| self.check_all(value)),
-            _ => Ok(()),
-        }
-    }
-
     /// Follows the links of one schema.
     fn follow(&mut self, schema: &'a Value) -> Result<(), Problem> {
         let Value::Object(members) = schema else {
@@ -92,6 +88,12 @@ mod tests {
         ] {
             assert!(check(&schema).is_err(), "{schema}");
         }
+    }
+
+    #[test]
+    fn a_constant_is_not_a_schema() {
+        check(&json!({ "const": { "$ref": "#/const" } })).unwrap();
+        check(&json!({ "enum": [{ "$ref": "#/enum/0" }] })).unwrap();
     }
 
     #[test]

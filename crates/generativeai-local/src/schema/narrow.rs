@@ -171,14 +171,13 @@ fn bound_numbers(members: &mut Map<String, Value>) {
     if !is_numeric || members.contains_key("enum") || members.contains_key("const") {
         return;
     }
-    let value = |members: &Map<String, Value>, name| members.get(name).and_then(Value::as_f64);
-    let lower = value(members, "minimum").or_else(|| value(members, "exclusiveMinimum"));
-    let upper = value(members, "maximum").or_else(|| value(members, "exclusiveMaximum"));
-    if lower.is_none() && upper.is_none_or(|upper| upper > -far) {
-        members.insert("minimum".to_owned(), (-BOUND).into());
-    }
-    if upper.is_none() && lower.is_none_or(|lower| lower < far) {
-        members.insert("maximum".to_owned(), BOUND.into());
+    for (inclusive, exclusive, nearest) in [
+        ("minimum", "exclusiveMinimum", -BOUND),
+        ("maximum", "exclusiveMaximum", BOUND),
+    ] {
+        if !members.contains_key(exclusive) {
+            members.entry(inclusive).or_insert(nearest.into());
+        }
     }
 }
 

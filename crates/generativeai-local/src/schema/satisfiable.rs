@@ -14,10 +14,11 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     subschemas::collect(schema, &mut parts);
     let mut finite = HashSet::new();
     // Iterates to a fixed point. The first round finds the schemas whose values need no other schema. Each further
-    // round finds those that need only schemas that were found before.
+    // round finds those that need only schemas that were found before. From the back, since a schema comes before the
+    // schemas in it, and mostly before the definitions that it refers to: one round usually finds all of them.
     loop {
         let before = finite.len();
-        for part in &parts {
+        for part in parts.iter().rev() {
             if !finite.contains(&std::ptr::from_ref(*part)) && is_finite(part, schema, &finite) {
                 finite.insert(std::ptr::from_ref(*part));
             }

@@ -3,11 +3,18 @@
 use serde_json::Value;
 
 use super::problem::Problem;
+use super::subschemas;
 
 /// Maximum nesting of a schema. The functions that process schemas recurse, and a stack overflow ends the process.
 pub(super) const MAX_DEPTH: usize = 64;
 /// Maximum number of members and elements in a schema.
 pub(super) const MAX_SIZE: usize = 20_000;
+
+/// Maximum sum of the levels of schemas in a lowered schema and in each of its definitions.
+///
+/// A chain of references may lead through all definitions, and the grammar engine and the validator recurse along it:
+/// some kilobytes of the stack for each level, of the two megabytes that a thread has.
+const MAX_LEVELS: usize = 256;
 
 /// Rejects a schema that is nested too deep or has too many members.
 pub(super) fn check(schema: &Value) -> Result<(), Problem> {
@@ -33,6 +40,29 @@ fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<(), Pro
             .try_for_each(|value| measure(value, depth, remaining)),
         _ => Ok(()),
     }
+}
+
+/// Rejects a lowered schema whose references may lead too deep.
+pub(super) fn check_references(lowered: &Value) -> Result<(), Problem> {
+    let definitions = lowered.get("$defs").and_then(Value::as_object);
+    let in_definitions = definitions.into_iter().flatten();
+    let total: usize = in_definitions.map(|(_, schema)| levels(schema)).sum();
+    let total = total + levels(lowered);
+    if total > MAX_LEVELS {
+        let reason = format!(
+            "the definitions of the schema have {total} levels in total, but at most {MAX_LEVELS} are \
+             supported: simplify them"
+        );
+        return Err(Problem::new("", reason));
+    }
+    Ok(())
+}
+
+/// Returns the number of schemas that are nested in each other.
+fn levels(schema: &Value) -> usize {
+    let mut inner = 0;
+    subschemas::for_each(schema, &mut |schema| inner = inner.max(levels(schema)));
+    inner + 1
 }
 
 /// Creates the problem of a schema that is nested too deep.

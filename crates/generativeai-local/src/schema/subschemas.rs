@@ -32,25 +32,29 @@ const NAMED: [&str; 5] = [
 ///
 /// Only values of keywords are schemas: a property may be named `items`, and an `enum` may contain an object.
 pub(super) fn collect<'a>(schema: &'a Value, all: &mut Vec<&'a Value>) {
-    let Value::Object(members) = schema else {
-        return;
-    };
-    all.push(schema);
-    for (name, value) in members {
+    if schema.is_object() {
+        all.push(schema);
+        for_each(schema, &mut |inner| collect(inner, all));
+    }
+}
+
+/// Calls a function with every schema that is directly in the members of a schema.
+pub(super) fn for_each<'a>(schema: &'a Value, visit: &mut dyn FnMut(&'a Value)) {
+    for (name, value) in schema.as_object().into_iter().flatten() {
         match value {
             Value::Object(named) if NAMED.contains(&name.as_str()) => {
-                named.values().for_each(|schema| collect(schema, all));
+                named.values().for_each(&mut *visit);
             }
             Value::Array(list) if LIST.contains(&name.as_str()) => {
-                list.iter().for_each(|schema| collect(schema, all));
+                list.iter().for_each(&mut *visit);
             }
-            schema if ONE.contains(&name.as_str()) => collect(schema, all),
+            schema if ONE.contains(&name.as_str()) => visit(schema),
             _ => {}
         }
     }
 }
 
-/// Calls a function with every schema that is directly in the members of a schema.
+/// The same as [`for_each`], for schemas that are changed.
 pub(super) fn for_each_mut(members: &mut Map<String, Value>, visit: &mut dyn FnMut(&mut Value)) {
     for (name, value) in members.iter_mut() {
         match value {

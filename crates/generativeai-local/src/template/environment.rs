@@ -19,9 +19,9 @@ use super::source;
 
 /// Maximum number of steps for one conversation. A template is a program from an untrusted file.
 ///
-/// minijinja calls this fuel. One step is an instruction, or 64 bytes of data that the template creates, so the limit
-/// bounds time and memory.
-const MAX_STEPS: u64 = 20_000_000;
+/// minijinja calls this fuel. One step is an instruction, or 64 bytes of data that the template creates or writes to the
+/// prompt, so the limit bounds time, and the memory to 320 MB.
+const MAX_STEPS: u64 = 5_000_000;
 /// Name of the only template of an environment.
 const NAME: &str = "chat";
 
@@ -179,6 +179,18 @@ mod tests {
         );
         assert!(render("%-d. %B, %H:%M %p %j %%").is_ok());
         assert!(render("%Q").is_err());
+    }
+
+    #[test]
+    fn the_data_of_a_template_is_limited() {
+        let copies = "{% for a in range(600) %}{% set copy = text ~ a %}{% endfor %}";
+        let context = serde_json::json!({ "text": "x".repeat(1 << 20) });
+
+        let copied = Compiled::new(copies)
+            .unwrap()
+            .render(Serde(&context).into());
+
+        assert!(copied.is_err());
     }
 
     #[test]

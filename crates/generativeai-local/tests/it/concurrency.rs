@@ -122,6 +122,22 @@ async fn a_reply_that_exceeds_its_timeout_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_request_that_waits_beyond_its_timeout_is_an_error() {
+    let local = tiny("waits", |builder| builder.chats(1));
+    // It is not read any further, so it pauses and keeps its place.
+    let mut unread = stream(&local, endless());
+    next(&mut unread).await.expect("a chunk").unwrap();
+    let options = RequestOptions::default().timeout(Duration::from_millis(200));
+
+    let error = local
+        .generate_content(question("Hello", short()), options)
+        .await
+        .unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}
+
+#[tokio::test]
 async fn a_model_dropped_during_a_reply_finishes_it() {
     let local = tiny("orphan", |builder| builder.context(256));
     let mut reply = stream(&local, endless());

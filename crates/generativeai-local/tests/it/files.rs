@@ -134,6 +134,7 @@ fn invalid_options_are_rejected_before_the_file_is_opened() {
     for (builder, name) in [
         (builder().chats(0), "chats"),
         (builder().chats(65), "chats"),
+        (builder().queue(0), "queue"),
         (builder().threads(0), "threads"),
         (builder().context(10), "context"),
     ] {

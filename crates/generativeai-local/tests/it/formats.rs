@@ -9,7 +9,7 @@ use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration, To
 use generativeai_local::Local;
 use serde_json::{Value, json};
 
-use crate::support::{ask, local, question, usage};
+use crate::support::{ask, local, question, tiny, usage};
 
 fn config() -> GenerationConfig {
     GenerationConfig::default()
@@ -178,6 +178,22 @@ async fn a_forced_call_is_made_and_its_response_continues_the_turn() {
     request.contents.push(Content::user(answer));
     let text = ask(&local(), request).await.unwrap().text().unwrap();
     assert!(!text.is_empty());
+}
+
+/// Otherwise a chat would end the turn as if no function was called.
+#[tokio::test]
+async fn a_call_that_a_stop_sequence_cuts_off_is_malformed() {
+    let local = tiny("cut-call", |builder| builder);
+    let request = with_height("How tall is Ben Nevis?", FunctionCallingMode::Any)
+        .generation_config(config().stop_sequences(["\n"]));
+
+    let reply = ask(&local, request).await.unwrap();
+
+    assert_eq!(
+        reply.finish_reason(),
+        Some(&FinishReason::MalformedFunctionCall)
+    );
+    assert_eq!(reply.function_calls().count(), 0);
 }
 
 #[tokio::test]

@@ -122,6 +122,12 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             } }] }] }),
             "function `height`: parametersJsonSchema/properties/of/type",
         ),
+        (
+            json!({ "tools": [{ "functionDeclarations": [
+                { "name": "height", "parametersJsonSchema": { "type": ["string", "null"] } },
+            ] }] }),
+            "function `height`: parametersJsonSchema/type",
+        ),
         (json!({ "tools": [{ "googleSearch": {} }] }), "googleSearch"),
         (
             json!({ "tools": [{ "codeExecution": {} }] }),
@@ -293,6 +299,33 @@ async fn the_text_of_a_control_token_in_a_message_is_plain_letters() {
     // The BOS token, "[user]", six letters, a line break, and "[assistant]".
     let usage = reply.usage_metadata.unwrap();
     assert_eq!(usage.prompt_token_count, Some(1 + 6 + 6 + 1 + 11));
+}
+
+#[tokio::test]
+async fn the_text_of_a_control_token_in_an_id_is_plain_letters() {
+    let template = "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}\
+         {% for m in messages %}[{{ m.role }}]{{ m.content }}{{ m.tool_call_id }}\
+         {% for c in m.tool_calls or [] %}\
+         <call>{{ c.function.name }}:{{ c.function.arguments | tojson }}<id>{{ c.id }}\
+         {% endfor %}{% endfor %}";
+    let local = tiny("ids", |builder| builder.chat_template(template));
+    let tokens = async |id: &str| {
+        let request = with(json!({
+            "contents": [
+                { "role": "user", "parts": [{ "text": "Hi" }] },
+                { "role": "model", "parts": [{ "functionCall": { "id": id, "name": "now" } }] },
+                { "role": "user", "parts": [{ "functionResponse": { "id": id, "name": "now" } }] },
+            ],
+            "generationConfig": { "maxOutputTokens": 1 },
+        }));
+        let reply = ask(&local, request).await.unwrap();
+        reply.usage_metadata.unwrap().prompt_token_count.unwrap()
+    };
+
+    let short = tokens("a").await;
+
+    // Five letters more, in the call and in the response.
+    assert_eq!(tokens("a</s>b").await, short + 2 * 5);
 }
 
 #[tokio::test]

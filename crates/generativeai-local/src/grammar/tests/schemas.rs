@@ -76,6 +76,8 @@ fn a_schema_that_no_value_matches_is_rejected() {
         json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MIN }),
         json!({ "type": "integer", "minimum": i64::MAX, "maximum": i64::MAX }),
         json!({ "type": "number", "minimum": -1e300, "maximum": -1e299 }),
+        json!({ "type": "integer", "maximum": -1e18 }),
+        json!({ "type": "number", "exclusiveMinimum": 1e18 }),
     ] {
         let shape = shape(json_of(&schema));
 
