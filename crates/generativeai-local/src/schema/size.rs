@@ -10,10 +10,10 @@ pub(super) const MAX_DEPTH: usize = 64;
 /// Maximum number of members and elements in a schema.
 pub(super) const MAX_SIZE: usize = 20_000;
 
-/// Maximum sum of the levels of schemas in a lowered schema and in each of its definitions.
+/// Maximum number of levels of schemas along a chain of references.
 ///
-/// A chain of references may lead through all definitions, and the grammar engine and the validator recurse along it:
-/// some kilobytes of the stack for each level, of the two megabytes that a thread has.
+/// The grammar engine and the validator recurse along it. With two megabytes of stack, as threads have, the validator
+/// overflows between 300 and 400 levels.
 const MAX_LEVELS: usize = 256;
 
 /// Rejects a schema that is nested too deep or has too many members.
@@ -43,19 +43,29 @@ fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<(), Pro
 }
 
 /// Rejects a lowered schema whose references may lead too deep.
+///
+/// A chain may lead through all definitions that refer to others, and ends at one that does not.
 pub(super) fn check_references(lowered: &Value) -> Result<(), Problem> {
     let definitions = lowered.get("$defs").and_then(Value::as_object);
-    let in_definitions = definitions.into_iter().flatten();
-    let total: usize = in_definitions.map(|(_, schema)| levels(schema)).sum();
-    let total = total + levels(lowered);
+    let definitions = definitions.into_iter().flat_map(|all| all.values());
+    let (links, ends): (Vec<&Value>, Vec<&Value>) = definitions.partition(|schema| refers(schema));
+    let of_links: usize = links.into_iter().map(levels).sum();
+    let total = levels(lowered) + of_links + ends.into_iter().map(levels).max().unwrap_or(0);
     if total > MAX_LEVELS {
         let reason = format!(
-            "the definitions of the schema have {total} levels in total, but at most {MAX_LEVELS} are \
-             supported: simplify them"
+            "references may lead through {total} levels of the schema, but at most {MAX_LEVELS} are \
+             supported: simplify the definitions"
         );
         return Err(Problem::new("", reason));
     }
     Ok(())
+}
+
+/// Returns whether a schema or one in it is a reference.
+fn refers(schema: &Value) -> bool {
+    let mut found = schema.get("$ref").is_some();
+    subschemas::for_each(schema, &mut |schema| found = found || refers(schema));
+    found
 }
 
 /// Returns the number of schemas that are nested in each other.
@@ -89,5 +99,23 @@ mod tests {
 
         assert!(check(&deep).unwrap_err().reason.contains("deeper"));
         assert!(check(&large).unwrap_err().reason.contains("members"));
+    }
+
+    #[test]
+    fn only_definitions_that_refer_to_others_make_a_chain_longer() {
+        let of = |definition: Value| {
+            let definitions = (0..500).map(|number| (number.to_string(), definition.clone()));
+            json!({ "$ref": "#/$defs/0", "$defs": serde_json::Map::from_iter(definitions) })
+        };
+        let end = json!({ "properties": { "a": { "type": "string" } } });
+        let link = json!({ "properties": { "a": { "$ref": "#/$defs/1" } } });
+
+        assert!(check_references(&of(end)).is_ok());
+        assert!(
+            check_references(&of(link))
+                .unwrap_err()
+                .reason
+                .contains("levels")
+        );
     }
 }
