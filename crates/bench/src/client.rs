@@ -42,8 +42,8 @@ fn history(messages: usize) -> impl Iterator<Item = Content> {
     (0..messages).map(move |at| roles[at % 2](wire::message()))
 }
 
-/// Runs turn after turn, chat by chat. The first turn of each chat is not measured: it opens the connection and
-/// serializes the initial history.
+/// Runs a turn of each chat, one after the other, then the next turn of each. The first turn of each chat is not
+/// measured: it opens the connection and serializes the initial history.
 async fn sequential(
     chats: &mut [ChatSession],
     options: &Options,

@@ -1,4 +1,4 @@
-//! Benchmarks of turns, chunks and chats against a client that only moves the bytes (the floor).
+//! Benchmarks of turns, chunks and chats, compared with a client that only sends and receives the bytes (the floor).
 //!
 //! ```text
 //! generativeai-bench --base URL --scenario turns|stream|concurrent|paced|big …   measures the SDK
@@ -55,7 +55,7 @@ fn run(command: &str, args: &[String]) -> Outcome {
     }
 }
 
-/// Runs in a runtime like that of `#[tokio::main]`, which most programs use.
+/// Runs a future in a runtime like that of `#[tokio::main]`, which most programs use.
 fn in_runtime(work: impl Future<Output = Outcome>) -> Outcome {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

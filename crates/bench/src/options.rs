@@ -7,7 +7,7 @@ use crate::outcome::Outcome;
 /// Scenario that a client runs during the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
-    /// Messages one after another, chat by chat, with unary replies.
+    /// Sequential messages, one to each chat per turn, with unary replies.
     Turns,
     /// Replies of many small chunks, as fast as they can be read.
     Stream,
@@ -48,12 +48,14 @@ impl Scenario {
 /// Options of a measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
+    /// Base URL of the server.
     pub(crate) base: String,
     pub(crate) scenario: Scenario,
+    /// Model of the requests; by default that of the scenario.
     pub(crate) model: String,
     /// Messages of 1,000 bytes in the initial history of a chat.
     pub(crate) history: usize,
-    /// Measured turns of each chat, after one that is not measured.
+    /// Measured turns of each chat. A warm-up turn precedes them.
     pub(crate) turns: usize,
     /// Number of chats.
     pub(crate) sessions: usize,

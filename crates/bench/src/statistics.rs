@@ -1,4 +1,4 @@
-//! The median and the range of the values of all rounds.
+//! Median and range of a figure over all rounds.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl Values {
     }
 }
 
-/// Prints three significant digits: `1.04 (0.98–1.21)`.
+/// Prints the median and the range, as in `1.04 (0.98–1.21)`. A single value is printed without a range.
 impl fmt::Display for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(median), [first, .., last]) = (self.median(), &self.0[..]) else {
@@ -36,6 +36,7 @@ impl fmt::Display for Values {
     }
 }
 
+/// Number that is printed with at most two decimals: three digits, if it is between 1 and 1,000.
 struct Short(f64);
 
 impl fmt::Display for Short {

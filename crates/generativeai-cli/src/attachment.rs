@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use generativeai::protocol::content::{Blob, Content, Data, FileData, Part};
 
-/// Maximum size of a file that is sent inline, in bytes: such a file is in each request of the chat.
+/// Maximum size of a file that is sent inline, in bytes.
 ///
-/// The Gemini API limits a request to 20 MB, and base64 adds a third to the size.
+/// The Gemini API limits a request to 20 MB, and base64 adds a third to the size. Each later request of the chat
+/// contains the file again.
 const MAX_SIZE: u64 = 14 << 20;
 
 /// A file sent with a message.
@@ -71,7 +72,7 @@ impl Attachment {
 
     /// Returns the attachments of a message, to be sent with another one.
     pub(crate) fn of_message(message: &Content) -> Vec<Self> {
-        // Text files are text parts too. `message` puts the text that the user wrote after all of them.
+        // Text files are text parts too. `message` appends the text of the user, so the last text part is not a file.
         let text = message
             .parts
             .iter()
@@ -147,7 +148,7 @@ fn quote(path: &Path, text: &str) -> String {
 /// Returns a part with a file that is not text, and the MIME type that belongs to its extension.
 fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
     let name = path.display();
-    // The file was read, so the error is about its type.
+    // The file has been read before, so an error means that its type is unknown.
     let Ok(blob) = Blob::from_file(path) else {
         bail!("{name} is neither text nor of a known type");
     };

@@ -1,4 +1,4 @@
-//! Models on this machine: the known ones, the cache, and downloads.
+//! Catalog of known models, with their cache on this machine and their download.
 
 mod cache;
 mod entries;

@@ -1,4 +1,4 @@
-//! Fenced code blocks of a reply in Markdown.
+//! Fenced code blocks in a Markdown reply.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 

@@ -16,8 +16,8 @@ const LENGTH: usize = 32;
 
 /// Reads the key, and creates it first if there is none.
 ///
-/// Two processes that create it at the same time get the same key: both append to the file, and then use its first
-/// bytes.
+/// Two processes that create it at the same time get the same key: both append to the file, then both read its first
+/// [`LENGTH`] bytes.
 pub(crate) fn read() -> anyhow::Result<Vec<u8>> {
     let (path, mut file) = state_file::open(NAME)
         .context("cannot store a key for continuation tokens: set one with --continuation-key")?;

@@ -13,14 +13,14 @@ use crate::render::Printer;
 /// Maximum number of bytes read from stdin. The Gemini API limits a request to 20 MB.
 const MAX_INPUT: u64 = 16 << 20;
 
-/// Time that an open stdin may stay silent before the message is sent without it. A program that starts genai may pass
-/// it a pipe that nobody writes to or closes; without a limit, genai would wait forever.
+/// Time without input on an open stdin, after which the message is sent without it. A program that starts genai may
+/// pass it a pipe that nobody writes to or closes. Without a limit, genai would wait forever.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// Returns the message to send, or `None` for a session at the terminal.
 ///
-/// Words are joined by blanks. Piped input follows them as a separate paragraph, or replaces the word `-`. With words
-/// and without `-`, the input is optional: the message does not wait for it longer than `SILENCE`.
+/// Words are joined by spaces. Piped input follows them as a separate paragraph, or replaces the word `-`. With words
+/// and without `-`, the input is optional: it is awaited for at most [`SILENCE`].
 pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result<Option<String>> {
     let stdin = io::stdin();
     let message = match words {
@@ -125,7 +125,7 @@ fn read_all() -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads all of stdin. Returns `None` if nothing arrives for a while.
+/// Reads all of stdin. Returns `None` if nothing arrives within [`SILENCE`].
 fn read_unless_silent(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
     let (started, first) = channel();
     let (sender, all) = channel();
@@ -154,7 +154,10 @@ fn read_unless_silent(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> 
     all.context("cannot read stdin")?.map(Some)
 }
 
-/// Checks that the input is text of at most the maximum size.
+/// Converts the input to text.
+///
+/// # Errors
+/// The input exceeds the maximum size, is not UTF-8, or contains a zero byte.
 fn text(bytes: Vec<u8>) -> Result<String, UsageError> {
     if bytes.len() as u64 > MAX_INPUT {
         let max = MAX_INPUT >> 20;

@@ -9,7 +9,7 @@ use crate::exit::UsageError;
 use crate::settings;
 use crate::suggest::suggest;
 
-/// Name of the placeholder for the message.
+/// Name of the placeholder that the message replaces.
 const INPUT: &str = "input";
 
 /// A named prompt. `{{input}}` in its text is replaced by the message, and `{{NAME}}` by a parameter.
@@ -49,7 +49,7 @@ impl Prompt {
         let mut filled = String::new();
         let mut rest = self.text.as_str();
         let mut used = Vec::new();
-        // Only the template is searched for placeholders. Those in the message and in values stay text.
+        // Only the template is searched: braces in the message or in a value stay text.
         while let Some((before, (parameter, after))) = next_place(rest) {
             let value = if parameter == INPUT {
                 message.ok_or_else(|| UsageError(format!("the prompt `{name}` needs a message")))?
@@ -92,9 +92,9 @@ fn folder() -> Option<PathBuf> {
     Some(settings::path().ok()?.with_file_name("prompts"))
 }
 
-/// Reads a prompt from its file. Returns `None` if there is none.
+/// Reads a prompt from its file. Returns `None` if the file does not exist.
 fn read(name: &str) -> anyhow::Result<Option<String>> {
-    // Other names could lead to a file outside of the folder.
+    // A path separator could lead to a file outside of the folder, and files with a leading dot are hidden.
     let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
     let Some(folder) = folder().filter(|_| is_name) else {
         return Ok(None);

@@ -1,7 +1,8 @@
-//! Checks the header of a model file before llama.cpp reads it.
+//! Check of the header of a model file, before llama.cpp reads it.
 //!
-//! llama.cpp is C++ code in the process of the caller, so files that are obviously not models do not reach it. The
-//! error names the reason. [`gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) describes the format.
+//! llama.cpp is C++ code in the process of the caller: a malformed file may abort that process. A file that is
+//! obviously not a model does not reach it, and the error names the reason.
+//! [`gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) describes the format.
 
 use std::fs::File;
 use std::io::Read;
@@ -63,7 +64,7 @@ pub(crate) fn check(path: &Path) -> Result<()> {
         )));
     }
     let (tensors, entries) = (u64_at(8), u64_at(16));
-    // Files with a vocabulary only have no tensors.
+    // A file that contains only a vocabulary has no tensors.
     if tensors == 0 || entries == 0 {
         return Err(invalid("is a GGUF file without a model".to_owned()));
     }

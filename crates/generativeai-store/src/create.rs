@@ -14,16 +14,16 @@ use crate::{key_table, names, random};
 /// Initial content of a new session.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin {
-    /// No events, or the imported ones.
+    /// No parent: the session starts with the events passed to [`create`], which only an import has.
     Empty,
     /// The first `at` events of its parent, or all of them.
     Fork { parent: i64, at: Option<i64> },
 }
 
-/// A session that is to be created.
+/// A session to create.
 struct NewSession {
-    /// Identifies this creation. When the reply to the commit is lost, the retry finds the session by
-    /// its token and creates no second one.
+    /// Idempotency token. If the reply to the commit is lost, the retry finds the session by its token, instead of
+    /// creating a second one.
     token: EventId,
     name: Option<String>,
     origin: Origin,
@@ -33,7 +33,8 @@ struct NewSession {
 /// Creates a session with these events, and returns its number.
 ///
 /// # Errors
-/// [`ErrorKind::Request`] if the name is invalid or taken, or a parent has fewer events than the fork.
+/// [`ErrorKind::Request`] if the name is invalid or taken, or the parent has fewer events than the fork.
+/// [`ErrorKind::NotFound`] if the parent was deleted.
 pub(crate) async fn create(
     database: &Database,
     name: &str,
@@ -62,8 +63,8 @@ pub(crate) async fn create(
 
 /// Finds a session by its name or number, or creates an empty one with this name.
 ///
-/// Programs that call it at the same time get the same session: the name is unique in the table, and the program whose
-/// insert was second repeats its transaction and finds the session of the first.
+/// Concurrent callers get the same session, in one program or several: names are unique in the table. The second insert
+/// conflicts, its transaction is retried, and the retry finds the session of the first.
 pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i64> {
     let context = "the session cannot be opened";
     let input = (name.to_owned(), random::bytes()?);
@@ -78,7 +79,8 @@ pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i6
                 origin: Origin::Empty,
                 records: Vec::new(),
             };
-            // In PostgreSQL another program may have created the session since it was not found.
+            // In PostgreSQL, another program may have created the session after `find`. SQLite has one writer at a
+            // time.
             insert(tx, &new).await?.ok_or(TransactionError::Raced)
         })
     });
@@ -91,7 +93,7 @@ async fn insert(
     new: &NewSession,
 ) -> Result<Option<i64>, TransactionError> {
     key_table::check_key_generation(tx).await?;
-    // An earlier attempt may have been committed without this program learning of it.
+    // An earlier attempt may have been committed, although the reply to its commit was lost.
     let select = "SELECT id FROM session WHERE token = $1";
     if let Some(row) = tx.fetch_optional(select, params![&new.token[..]]).await? {
         return Ok(Some(row.try_get("id")?));
@@ -122,7 +124,7 @@ async fn forked_length(
     parent: i64,
     at: Option<i64>,
 ) -> Result<i64, TransactionError> {
-    // Locked until the fork exists. A deletion at the same time would remove the events that they share.
+    // Locks the parent until the fork is committed: a concurrent deletion would remove the events that they share.
     let length = match session_row::read_for_update(tx, parent).await? {
         Some(row) if !row.is_deleted => row.length,
         _ => {
@@ -139,10 +141,10 @@ async fn forked_length(
     }
 }
 
-/// Inserts the row of a session, and returns the number that the database assigned; `None` if another
-/// session has the name.
+/// Inserts the row of a session. Returns the number that the database assigned, or `None` if another session has the
+/// name.
 ///
-/// The checksum and the encrypted name depend on the number, so a second statement writes them.
+/// The checksum and the encrypted name depend on that number, so a second statement writes them.
 async fn insert_row(
     tx: &mut Transaction<'_>,
     row: &SessionRow,
@@ -152,7 +154,8 @@ async fn insert_row(
     let lookup = name.map(|name| names::lookup_value(encryption, name));
     let (token, length, parent, parent_seq) = (&*row.token, row.length, row.parent, row.parent_seq);
     let no_sum = Vec::<u8>::new();
-    // A conflict is not an error: in PostgreSQL an error would abort the transaction.
+    // `ON CONFLICT`, since in PostgreSQL an error would abort the transaction. `touched` orders the sessions by their
+    // last use. SQLite has no sequences, but its writers run one at a time, so the maximum serves as one.
     let insert = tx.kind.choose(
         "INSERT INTO session
            (token, name, length, parent, parent_seq, sum, created_at, changed_at, touched)

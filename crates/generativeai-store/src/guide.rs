@@ -37,7 +37,7 @@
 //!
 //! A session stores the conversation, not the model: pass the model, with its system instruction, tools and settings,
 //! each time you open a chat. [`import_contents`](crate::Store::import_contents) creates a session from the history of
-//! a conversation kept elsewhere.
+//! a conversation that was stored elsewhere.
 //!
 //! # After a crash
 //!
@@ -186,8 +186,8 @@
 //! ```
 //!
 //! - The first program that opens the database creates or migrates the tables.
-//! - Lost connections and server restarts are retried for up to 10 seconds. A write whose reply was
-//!   lost is not repeated.
+//! - After a lost connection or a server restart, the transaction is retried for up to 10 seconds. A write whose reply
+//!   was lost is not applied twice.
 //! - A pooler may switch connections between transactions. PgBouncer needs
 //!   `ignore_startup_parameters = extra_float_digits`.
 //! - Add `?sslmode=verify-full` to the address of a server on another machine. Without it the
@@ -195,8 +195,7 @@
 //!
 //! # Encryption
 //!
-//! An encrypted store opens only with its [`Key`](crate::Key). A store becomes encrypted when it is
-//! created.
+//! An encrypted store opens only with its [`Key`](crate::Key). Encryption is chosen when a store is created.
 //!
 //! ```
 //! use generativeai::ErrorKind;

@@ -68,8 +68,7 @@ impl Session {
         self.read(|tx, id| Box::pin(info::find(tx, *id))).await
     }
 
-    /// Counts the messages of the conversation, and finds the model of its latest reply and the calls that wait for
-    /// approval.
+    /// Reads the number of messages, the model of the latest reply, and the calls that wait for approval.
     ///
     /// This reads the events of the session, but not its media: about 5 µs for each event.
     ///
@@ -183,11 +182,11 @@ impl Session {
     /// Creates a session that shares the events of this one, all of them or the first `at`, and
     /// continues independently. No event is copied.
     ///
-    /// The fork is called `name`, or by its number if that is empty.
+    /// The fork is called `name`. If `name` is empty, it is called by its number.
     ///
     /// # Errors
     /// [`ErrorKind::Request`] if the name is taken or invalid, or if the session has fewer than `at`
-    /// events.
+    /// events. [`ErrorKind::NotFound`] if the session was deleted.
     ///
     /// ```
     /// use generativeai::{GenerativeModel, testing::Scripted};
@@ -219,6 +218,7 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::Request`] if the name is taken or [invalid](crate::Store::new_session).
+    /// [`ErrorKind::NotFound`] if the session was deleted.
     ///
     /// ```
     /// use generativeai_store::Store;
@@ -323,12 +323,12 @@ impl Session {
             .await
     }
 
-    /// Opens the conversation without a model to send to, to read or change its state.
+    /// Opens the conversation without a backend, to read or change its state. Nothing can be sent.
     async fn offline_chat(&self) -> Result<ChatSession> {
         self.chat(&GenerativeModel::new("none")).await
     }
 
-    /// Reads something of the session. `None` means that the session does not exist.
+    /// Runs work that reads the session. The work returns `None` if the session does not exist.
     async fn read<T: Send + 'static>(&self, work: Work<i64, Option<T>>) -> Result<T> {
         let context = format!("session {} cannot be read", self.id);
         let found = self.database.read(context, self.id, work).await?;

@@ -18,7 +18,7 @@
 //!
 //! All calls share one tokio runtime with one thread, which also keeps connections alive between calls.
 //!
-//! Calls work on every thread that does not run a task of tokio, including the threads of
+//! Calls work on every thread that does not run a tokio task, including the threads of
 //! `tokio::task::spawn_blocking`. In a task every call that waits fails with
 //! [`Configuration`](crate::ErrorKind::Configuration), since blocking would stall the runtime.
 

@@ -9,8 +9,8 @@ use crate::protocol::response::GenerateContentResponse;
 
 /// Boxed future that owns everything it needs.
 ///
-/// It does nothing until it is polled, and stops its work when it is dropped. It borrows nothing (`'static`), because
-/// the chat that owns a backend changes while a request runs.
+/// It does nothing until it is polled, and dropping it cancels the request. It borrows nothing (`'static`), because the
+/// chat that owns a backend changes while a request runs.
 ///
 /// Implementations of [`Backend`](crate::Backend) and [`Journal`](crate::Journal) return it. `Box::pin` turns an
 /// `async` block that owns its captures into one:
@@ -26,8 +26,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// Chunks of a streamed reply, in the order they arrive.
 ///
-/// Each chunk is a [`GenerateContentResponse`] with the part of the reply that is new;
-/// [merging](GenerateContentResponse::merge_chunk) all of them gives the whole reply. An error is the last item.
+/// Each chunk is a [`GenerateContentResponse`] that contains only the new part of the reply. To get the whole reply,
+/// [merge](GenerateContentResponse::merge_chunk) all chunks. An error is the last item.
 ///
 /// ```
 /// use futures_util::stream;

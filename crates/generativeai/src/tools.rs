@@ -1,6 +1,6 @@
-//! Tools: functions that the model can call, and how they are run.
+//! Tools: functions that the model can call, and the code that runs them.
 //!
-//! A [`Toolbox`] contains the tools of a model or a message, and a request contains their declarations. If the reply
+//! A [`Toolbox`] contains the tools of a model or a message, and each request contains their declarations. If a reply
 //! calls a function, the chat looks it up in the toolbox. `run` deserializes the arguments, runs the [`Handler`], and
 //! converts its return value or its error into the response that the model reads. [`AutomaticFunctionCalling`] sets how
 //! many such rounds a turn may have, which calls need approval, and whether a failed function fails the turn.

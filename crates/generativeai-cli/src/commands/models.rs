@@ -102,8 +102,8 @@ fn list(cache: &Cache) -> String {
     default.into_iter().chain(known).collect()
 }
 
-/// Lists the models of the server that the environment names, and of Ollama if it runs. An error of the former is
-/// printed.
+/// Lists the models of the server that the environment names, and of Ollama if it runs. An error of that server is
+/// printed and does not fail the command: the list of known models does not need it.
 fn list_servers(printer: &mut Printer) -> anyhow::Result<()> {
     if is_offline() {
         return Ok(());
@@ -137,7 +137,7 @@ fn lines(provider: Provider, client: &OpenAi, models: &[Model]) -> String {
         .collect()
 }
 
-/// Returns the complete part of a download in percent, below 100: a model that is not verified is not complete.
+/// Returns the progress of a partial download in percent, at most 99: a model that is not verified is not complete.
 fn percent(bytes: u64, megabytes: u64) -> u64 {
     // One percent of a megabyte is 10,000 bytes.
     (bytes / 10_000).checked_div(megabytes).unwrap_or(0).min(99)

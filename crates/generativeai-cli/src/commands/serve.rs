@@ -25,10 +25,12 @@ use crate::openai;
 use crate::render::Printer;
 use crate::supervisor::{self, StartFailed, Supervisor};
 
-/// Maximum number of tokens of a reply if neither the request nor an option sets one.
+/// Default limit of a reply in tokens, for a model on this computer. Without a limit, a small model may continue until
+/// its context is full, which takes minutes.
 const MAX_OUTPUT_TOKENS: i32 = 2_048;
 
-/// Maximum number of concurrent requests if a service runs the model. It is high, since the service has its own queue.
+/// Maximum number of concurrent requests if a service runs the model. It is high, since the service queues requests
+/// itself.
 const SERVICE_REQUESTS: usize = 1_024;
 
 /// Serve the Gemini REST API, so that any Gemini client works offline.
@@ -149,7 +151,7 @@ impl HopOptions {
         self.hop_tokens.is_some() || self.checkpoint_tokens.is_some()
     }
 
-    /// Sets these options of a server. Without `--continuation-key`, the key is read from the state folder.
+    /// Applies the options to a server. Without `--continuation-key`, the key is read from the state folder.
     fn apply(self, mut server: Server) -> anyhow::Result<Server> {
         if !self.are_set() {
             return Ok(server);
@@ -188,7 +190,7 @@ impl Serve {
             );
         }
         let files = files::open(self.files.clone(), printer)?;
-        // Outside of the async runtime: a download starts its own one, and tokio panics if they are nested.
+        // Outside of the async runtime: a download starts another runtime, and tokio panics if runtimes are nested.
         let source = self.source(printer)?;
         let runtime = Builder::new_multi_thread().enable_all().build();
         let served = runtime
@@ -211,7 +213,7 @@ impl Serve {
                 served.context("cannot serve")
             });
         match served {
-            // The process reported the reason on stderr.
+            // The engine process has reported the reason on stderr, so it is not printed twice.
             Err(error) if has_reported(&error) => Ok(Exit::Failure),
             served => served.map(|()| Exit::Success),
         }
@@ -297,10 +299,11 @@ impl Serve {
 
 /// Source of the replies.
 enum Source {
+    /// The Gemini API: requests are forwarded.
     Gemini(Remote),
-    /// A server, and the model that answers requests for Gemini models.
+    /// An OpenAI-compatible server, and the model that answers requests for Gemini models. `None`: its first model.
     OpenAi(OpenAi, Option<String>),
-    /// A model file.
+    /// A model file, which this computer runs.
     File(PathBuf),
 }
 
@@ -314,7 +317,7 @@ fn host(text: &str) -> Result<IpAddr, String> {
     }
 }
 
-/// Parses an origin, and returns it in the form in which browsers send it: in lower case, without a slash at the end.
+/// Parses an origin. Returns it as browsers send it: in lower case, without a trailing slash.
 fn origin(text: &str) -> Result<String, String> {
     let origin = text.trim_end_matches('/').to_ascii_lowercase();
     let is_url = origin.split_once("://").is_some_and(|(scheme, host)| {
@@ -327,7 +330,7 @@ fn origin(text: &str) -> Result<String, String> {
     Err("use a scheme, a host and a port, as in http://localhost:5173, or * for any".to_owned())
 }
 
-/// Returns the first model of a server. A note names it.
+/// Returns the first model of a server, and prints a hint with its name.
 async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<String> {
     let models = openai::models(client).await;
     let models =
@@ -341,15 +344,15 @@ async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<S
     Ok(first.to_owned())
 }
 
-/// Returns whether the engine did not start and printed the reason itself. An engine that was killed by a signal has no
-/// exit code and could not print anything.
+/// Returns whether the engine failed to start and printed the reason itself. An engine that was killed by a signal has
+/// no exit code, and could not print anything.
 fn has_reported(error: &anyhow::Error) -> bool {
     error
         .downcast_ref()
         .is_some_and(|StartFailed(status)| status.code().is_some())
 }
 
-/// Completes on SIGINT or SIGTERM.
+/// Returns a future that completes on Ctrl-C and, on Unix, on SIGTERM.
 fn stop() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal;
     #[cfg(unix)]

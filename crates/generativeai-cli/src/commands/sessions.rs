@@ -82,7 +82,7 @@ enum Action {
 }
 
 impl Sessions {
-    /// Returns the command line of `genai chat` that `genai sessions resume` is short for.
+    /// Returns the command line of `genai chat` for which `genai sessions resume` is a shorthand.
     pub(crate) fn as_chat(&self) -> Option<Vec<OsString>> {
         let Action::Resume { name } = &self.action else {
             return None;
@@ -102,7 +102,7 @@ impl Sessions {
 }
 
 impl Action {
-    /// Opens the user's store. Only an import creates it: for any other command, a missing one is like an empty one.
+    /// Opens the user's store. Only an import creates it; any other command treats a missing store as an empty one.
     async fn store(&self) -> generativeai::Result<Store> {
         match self {
             Self::Import(_) => Store::open_default().await,
@@ -139,7 +139,7 @@ impl Action {
                 let line = |hit| session_list::hit_line(hit, &words);
                 printer.answer(&hits.iter().map(line).collect::<String>())
             }
-            // The parser of the command line has replaced this command by `genai chat`.
+            // Not reached: the command-line parser has replaced this command by `genai chat`, see `Sessions::as_chat`.
             Self::Resume { .. } => Ok(()),
             Self::Rename { new, .. } if new.trim().is_empty() => {
                 Err(UsageError("the new name is empty".to_owned()).into())

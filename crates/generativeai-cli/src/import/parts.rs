@@ -3,7 +3,7 @@
 use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse, Part};
 use serde_json::{Map, Value};
 
-/// Types of parts that are omitted: thoughts, which another model cannot use, and markers of steps.
+/// Types of parts that are skipped: thoughts, which another model cannot use, and markers that delimit steps.
 const SKIPPED: [&str; 6] = [
     "thinking",
     "redacted_thinking",
@@ -31,7 +31,7 @@ pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
     list.into_iter()
         .filter(|item| !is_skipped(item))
         .map(part)
-        // An empty text with a thought signature stays: the service may require the signature.
+        // Only plain empty text is dropped. One with a thought signature stays: the service may require the signature.
         .filter(|part| !matches!(part, Ok(part) if *part == Part::text("")))
         .collect()
 }
@@ -118,7 +118,7 @@ pub(super) fn call(call: &Value) -> Result<Part, String> {
     Ok(part.into())
 }
 
-/// Reads a `tool_result` of Anthropic's API. The call with the same id has the name of the function.
+/// Reads a `tool_result` of Anthropic's API. It has no function name: the caller finds it in the call with the same id.
 fn result(object: &Map<String, Value>) -> FunctionResponse {
     let value = match object.get("content") {
         Some(Value::Array(list)) => {

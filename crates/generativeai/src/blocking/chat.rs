@@ -186,7 +186,7 @@ impl<'chat> SendMessage<'chat> {
     ///
     /// # Errors
     /// The error that ended the turn, which is then [unfinished](ChatSession::unfinished), or
-    /// [`Configuration`](crate::ErrorKind::Configuration) in a task of tokio.
+    /// [`Configuration`](crate::ErrorKind::Configuration) if it is called in a tokio task.
     pub fn send(self) -> Result<GenerateContentResponse> {
         wait(self.0)
     }
@@ -206,8 +206,7 @@ impl<'chat> SendMessage<'chat> {
         SendJson(self.0.json())
     }
 
-    /// Sends the message and returns the reply as an iterator of chunks. Nothing is sent until the first chunk is
-    /// read.
+    /// Returns the reply as an iterator of chunks. The message is sent when the first chunk is read.
     pub fn stream(self) -> ReplyStream<'chat> {
         ReplyStream {
             stream: self.0.stream(),
@@ -231,7 +230,7 @@ impl<T: DeserializeOwned> SendJson<'_, T> {
     /// Sends the message, waits for the reply and deserializes it.
     ///
     /// # Errors
-    /// The errors of sending, and of a reply that does not deserialize.
+    /// Those of [`SendMessage::send`], and [`Shape`](crate::ErrorKind::Shape) if the reply does not deserialize.
     pub fn send(self) -> Result<T> {
         wait(self.0)
     }
@@ -276,7 +275,8 @@ impl ReplyStream<'_> {
         self.stream.response()
     }
 
-    /// Returns the number of requests that the reply took so far, after the last round of function calls.
+    /// Returns the number of requests that the reply took so far, counted from the last round of function calls, like
+    /// [`ReplyStream::hops`](crate::ReplyStream::hops).
     pub fn hops(&self) -> usize {
         self.stream.hops()
     }

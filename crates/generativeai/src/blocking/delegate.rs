@@ -2,8 +2,7 @@
 
 /// Defines methods that call the method of the same name of `self.0`, for each kind of receiver.
 ///
-/// The methods are listed, instead of implementing `Deref`: a `Deref` would also offer the methods that need an
-/// `await`.
+/// The methods are listed instead of implementing `Deref`, which would also expose the `async` methods.
 macro_rules! delegate {
     ($target:ident: self { $($name:ident($($arg:ident: $type:ty),*);)* } $($rest:tt)*) => {
         $(

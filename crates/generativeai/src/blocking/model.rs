@@ -45,7 +45,7 @@ impl GenerativeModel {
         Self(crate::GenerativeModel::new(name))
     }
 
-    /// Creates the model that a cache was made for.
+    /// Creates a model that uses a cache. The cache determines the name of the model.
     ///
     /// # Errors
     /// [`Request`](crate::ErrorKind::Request) if the cache has no name or no model.
@@ -141,7 +141,7 @@ impl<'model> GenerateContent<'model> {
     /// Sends the request and waits for the complete response.
     ///
     /// # Errors
-    /// The error of the backend.
+    /// The error of the backend, or [`Configuration`](crate::ErrorKind::Configuration) if it is called in a tokio task.
     pub fn send(self) -> Result<GenerateContentResponse> {
         wait(self.0)
     }
@@ -151,8 +151,7 @@ impl<'model> GenerateContent<'model> {
         GenerateJson(self.0.json())
     }
 
-    /// Sends the request and returns the response as an iterator of chunks. Nothing is sent until the first chunk is
-    /// read.
+    /// Returns the response as an iterator of chunks. The request is sent when the first chunk is read.
     pub fn stream(self) -> GenerateStream {
         GenerateStream {
             stream: self.0.stream(),
@@ -176,13 +175,13 @@ impl<T: DeserializeOwned> GenerateJson<'_, T> {
     /// Sends the request, waits for the reply and deserializes it.
     ///
     /// # Errors
-    /// The errors of the request, and of a reply that does not deserialize.
+    /// Those of [`GenerateContent::send`], and [`Shape`](crate::ErrorKind::Shape) if the reply does not deserialize.
     pub fn send(self) -> Result<T> {
         wait(self.0)
     }
 }
 
-/// Response in chunks, as an iterator. An error is the last item. Dropping it cancels the request.
+/// Response in chunks, as an iterator. An error is the last item. Dropping the iterator cancels the request.
 ///
 /// ```
 /// use generativeai::{blocking::GenerativeModel, testing::Scripted};
@@ -243,7 +242,8 @@ impl CountTokens<'_> {
     /// Sends the request and waits for the count.
     ///
     /// # Errors
-    /// The error of the backend.
+    /// Those of [`GenerateContent::send`], and [`Unsupported`](crate::ErrorKind::Unsupported) if the backend cannot
+    /// count.
     pub fn send(self) -> Result<CountTokensResponse> {
         wait(self.0)
     }

@@ -16,9 +16,9 @@ pub(super) fn wait<T>(future: impl IntoFuture<Output = Result<T>>) -> Result<T> 
     block_on(future.into_future())?
 }
 
-/// Waits for the next item of a stream. An error of [`block_on`] ends the stream.
+/// Waits for the next item of a stream. An error of [`block_on`] ends the stream, and sets `has_ended`.
 ///
-/// Otherwise each further step would return the same error, and a loop that skips errors would never end.
+/// Otherwise each later call would return the same error, and a loop that skips errors would never end.
 pub(super) fn next<T>(
     has_ended: &mut bool,
     item: impl Future<Output = Option<Result<T>>>,
@@ -34,8 +34,8 @@ pub(super) fn next<T>(
 
 /// Runs a future on the runtime of all blocking calls.
 ///
-/// The runtime has a thread, although `block_on` runs the future on the caller's thread. The thread drives the tasks of
-/// the connections between two calls: a connection makes progress only while its runtime runs.
+/// The runtime has a worker thread, although `block_on` runs the future on the caller's thread. Between two calls, the
+/// worker drives the tasks of the connections: a connection makes progress only while its runtime runs.
 ///
 /// # Errors
 /// The caller is a task of a tokio runtime, or the runtime cannot be started.
@@ -65,9 +65,9 @@ fn block_on<F: Future>(future: F) -> Result<F::Output> {
 
 /// Returns whether this thread runs a task of a tokio runtime, or the future of `block_on`.
 ///
-/// Both have a cooperative budget of 128 operations, after which `consume_budget` is pending. Blocking threads have no
-/// budget, which distinguishes them: tokio has no public function for that. A task whose budget this consumes yields at
-/// its next await.
+/// Both have a cooperative budget of 128 operations, after which `consume_budget` is pending. 256 polls exhaust it.
+/// Blocking threads have no budget, so there the polls are always ready. tokio has no public function that
+/// distinguishes them. A task whose budget is consumed here yields at its next await.
 fn drives_a_task() -> bool {
     let mut context = Context::from_waker(Waker::noop());
     Handle::try_current().is_ok()

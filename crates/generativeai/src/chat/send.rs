@@ -240,8 +240,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
         }
     }
 
-    /// Sends the message and returns the reply as a stream of chunks. Nothing is sent until the first chunk is
-    /// awaited.
+    /// Returns the reply as a stream of chunks. The message is sent when the first chunk is awaited.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};

@@ -13,9 +13,9 @@ use crate::trace;
 impl GenerativeModel {
     /// Counts the tokens of contents, together with the system instruction, the tools and the settings of the model.
     ///
-    /// The service counts, since it has the tokenizer of the model. Counting is free of charge. As a rule of thumb, a
-    /// token is four characters of English, and an image of up to 384 pixels is 258 tokens. The limit of the model is
-    /// in its [description](Self::describe).
+    /// The service counts the tokens, since it has the tokenizer of the model. This is free of charge. As a rule of
+    /// thumb, a token is four characters of English, and an image of up to 384 × 384 pixels is 258 tokens. The
+    /// [description](Self::describe) of the model contains its limit.
     ///
     /// API page: [Tokens](https://ai.google.dev/gemini-api/docs/tokens).
     ///

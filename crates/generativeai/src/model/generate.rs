@@ -92,8 +92,7 @@ impl GenerateContent<'_> {
         self
     }
 
-    /// Sends the request and returns the response as a stream of chunks. Nothing is sent until the first chunk is
-    /// awaited.
+    /// Returns the response as a stream of chunks. The request is sent when the first chunk is awaited.
     ///
     /// The end of the stream is checked. A stream without a finish reason fails with
     /// [`Truncated`](ErrorKind::Truncated), one without a candidate with [`Empty`](ErrorKind::Empty), and a blocked

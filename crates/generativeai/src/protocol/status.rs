@@ -1,4 +1,4 @@
-//! Errors of the API as it reports them: code, message and details.
+//! Errors as the API reports them: code, message and details.
 //!
 //! [`Error::status`](crate::Error::status) returns the status of a request that the service refused.
 //!

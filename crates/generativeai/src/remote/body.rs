@@ -19,7 +19,8 @@ use crate::protocol::request::GenerateContentRequest;
 #[derive(Clone)]
 pub(super) struct SharedBody(Arc<Parts>);
 
-/// Parts of a body, in order. The pieces of `contents` are shared with the history. Plain bytes are in `rest`.
+/// Parts of a body, in the order they are sent. The JSON of `contents` is shared with the history. A body that is not a
+/// request with contents is in `rest` alone.
 #[derive(Default)]
 struct Parts {
     before: &'static str,
@@ -42,9 +43,9 @@ impl SharedBody {
         }))
     }
 
-    /// Serializes a request, without its model, which is part of the address.
+    /// Serializes a request, without its model, which is part of the URL.
     ///
-    /// The JSON of the history exists already and is not copied: a turn costs only its new contents.
+    /// The JSON of the history is cached and not copied, so only the new contents of a turn are serialized.
     pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
         request.model = None;
         let contents = mem::take(&mut request.contents);
@@ -92,8 +93,7 @@ impl SharedBody {
 
 /// Body of one attempt; empty by default.
 ///
-/// It is one frame that is written with vectored I/O, however many pieces it has: in hyper, a frame costs more
-/// than a piece.
+/// All pieces are in one frame, which hyper writes with vectored I/O: in hyper, a frame costs more than a piece.
 #[derive(Default)]
 pub(super) struct RequestBody(Option<BodyBuf>);
 
@@ -113,7 +113,7 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // With an exact size hyper sends `content-length`, and no chunked encoding.
+        // With an exact size, hyper sends `content-length` instead of chunked encoding.
         let remaining = self.0.as_ref().map_or(0, |buf| buf.remaining);
         SizeHint::with_exact(remaining as u64)
     }

@@ -1,4 +1,4 @@
-//! A request before it is sent. All attempts share it.
+//! HTTP request of the client, from which each attempt builds its own copy.
 
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
@@ -60,7 +60,7 @@ impl Outgoing {
         let mut request = Request::new(body.unwrap_or_default());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        // With room for the headers that hyper adds: a map that grows is rebuilt.
+        // Reserves room for the headers that hyper adds: a map that grows is rebuilt.
         let mut all = HeaderMap::with_capacity(headers.len() + self.headers.len() + ADDED_HEADERS);
         for (name, value) in headers.iter().chain(&self.headers) {
             all.insert(name, value.clone());

@@ -8,10 +8,10 @@ use generativeai_store::Store;
 
 use crate::render::Printer;
 
-/// Opens the folder that the user names, or the default one.
+/// Opens the folder named by the user, or the default one.
 ///
-/// Only one server at a time can use a folder, which it locks. If the default folder cannot be used, the server runs
-/// without files, with a note. If the named folder cannot be used, this is an error.
+/// A server locks its folder, so only one at a time can use it. If the default folder cannot be used, the server runs
+/// without uploads and a note says so: a second server on a computer still works. For a named folder it is an error.
 pub(super) fn open(
     named: Option<PathBuf>,
     printer: &mut Printer,

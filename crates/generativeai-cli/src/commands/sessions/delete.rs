@@ -41,7 +41,7 @@ impl Delete {
         if !self.names.is_empty() {
             return Ok(());
         }
-        // `None` if the clock cannot represent a time so long ago: no session is that old.
+        // `None` if `SystemTime` cannot represent a time so long ago: no session is that old.
         let unused_since = SystemTime::now().checked_sub(self.older.unwrap_or_default());
         let sessions = store.list().await?;
         let old: Vec<_> = sessions
@@ -65,7 +65,7 @@ impl Delete {
             }
         }
         if let (Some(_), Some(time)) = (self.older, unused_since) {
-            // Compares again, so that a session used in the meantime is kept.
+            // Compares the times again, so that a session used while the user was asked is kept.
             let count = store.delete_older_than(time).await?;
             let count = counted(usize::try_from(count).unwrap_or(usize::MAX));
             printer.note(format_args!("{count} deleted"));

@@ -73,8 +73,8 @@ impl Import {
         store: &Store,
         printer: &mut Printer,
     ) -> anyhow::Result<Session> {
-        // An export of this program contains all events of a session, such as undone turns. Other formats contain the
-        // messages only.
+        // An export of this program contains all events of a session, including undone turns. Other formats contain
+        // only messages.
         if import::is_event_log(bytes) {
             return Ok(store.import_jsonl(&self.name, bytes).await?);
         }

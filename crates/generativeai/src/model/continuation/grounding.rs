@@ -14,11 +14,11 @@ use crate::protocol::response::GenerateContentResponse;
 pub(super) struct Grounding {
     /// Grounding of the hops before this one.
     before: Option<Box<GroundingMetadata>>,
-    /// Grounding of the hops up to this one, as the last chunk with grounding has it.
+    /// Grounding of the hops up to and including this one, from the last chunk that has grounding.
     latest: Option<Box<GroundingMetadata>>,
     /// Place where the hop begins.
     start: Place,
-    /// Place of the last token, where a resumed hop begins.
+    /// Place of the last continuation token, where a resumed hop begins.
     token: Place,
     /// End of the content received so far.
     end: Place,
@@ -46,7 +46,7 @@ impl Grounding {
         this
     }
 
-    /// Records a token: the next hop begins here.
+    /// Records the place of a continuation token, where the next hop begins.
     pub(super) fn mark(&mut self) {
         self.token = self.end;
     }
@@ -57,7 +57,8 @@ impl Grounding {
         self.restart();
     }
 
-    /// Begins a hop at the last token. The grounding of a hop that broke is discarded: the resumed hop sends it again.
+    /// Begins a hop at the last continuation token. Discards the grounding of a hop that broke: the resumed hop sends
+    /// it again.
     pub(super) fn restart(&mut self) {
         self.latest.clone_from(&self.before);
         self.start = self.token;
@@ -104,7 +105,7 @@ impl Grounding {
 }
 
 impl Place {
-    /// Moves behind a part. A text continues an open text under the same conditions as in
+    /// Moves past a part. A text continues an open text under the same conditions as in
     /// [`merge_chunk`](GenerateContentResponse::merge_chunk).
     fn add(&mut self, part: &Part) {
         let is_thought = part.is_thought();
@@ -121,7 +122,8 @@ impl Place {
         }
     }
 
-    /// Shifts the passage of a support in a hop that begins at this place. Its first part continues an open text.
+    /// Shifts the passage of a support in a hop that begins at this place. If a text is open, the first part of the hop
+    /// continues it, so byte offsets move too.
     fn shift(self, support: &mut GroundingSupport) {
         let Some(segment) = &mut support.segment else {
             return;

@@ -19,7 +19,7 @@ use crate::remote::deadline::SharedLimit;
 use crate::remote::failure::EXPIRED_FILE;
 use crate::remote::request::Outgoing;
 
-/// First and longest wait between two requests for the state of a file.
+/// First and longest wait between two requests for the state of a file. The wait doubles each time.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 
 /// Minimum timeout of a request for the state of a file. The last one starts when the limit has been reached, so no
@@ -29,9 +29,9 @@ const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 impl Remote {
     /// Prepares the upload of a file on disk. Its extension determines its media type.
     ///
-    /// A file may have 2 GB, and all files of a project 20 GB. The service deletes a file after 48 hours. To send a
-    /// file with a message, [`attach_file`](Self::attach_file) is simpler: it chooses between an upload and inline
-    /// data.
+    /// The limit is 2 GB for a file, and 20 GB for all files of a project. The service deletes a file after 48 hours.
+    /// To send a file with a message, [`attach_file`](Self::attach_file) is simpler: it chooses between an upload and
+    /// inline data.
     pub fn upload_file(&self, path: impl Into<PathBuf>) -> UploadFile {
         UploadFile::new(self.clone(), Source::Path(path.into()))
     }
@@ -77,8 +77,8 @@ impl Remote {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) or [`Authentication`](ErrorKind::Authentication) if the file does not exist or
-    /// has expired. The Gemini API answers 403 for a missing file as for a missing permission, so the kind depends on
-    /// the words of its message.
+    /// has expired. The Gemini API responds with 403 both to a missing file and to a missing permission, so the kind
+    /// depends on the message of its response.
     pub async fn get_file(&self, name: &str) -> Result<File> {
         self.file(name, RequestOptions::default()).await
     }
@@ -104,8 +104,8 @@ impl Remote {
 
     /// Waits until a file is ready for use. Video is processed for some seconds after its upload.
     ///
-    /// The service is asked after 0.5 s, and then in intervals that grow to 10 s. A file that is ready is returned at
-    /// once, without a request.
+    /// Polls the service after 0.5 s, and then at intervals that grow to 10 s. A file that is ready is returned
+    /// immediately, without a request.
     ///
     /// # Errors
     ///
@@ -147,8 +147,8 @@ impl Remote {
     }
 }
 
-/// Adds the name of the file to an error, and advice if the file may not exist. The service answers 403 for a missing
-/// file. A message that already contains the name or the advice does not get it twice.
+/// Adds the name of the file to an error, and a hint if the file may not exist (404, or 403: see `get_file`). A message
+/// that already contains the name or the hint does not get it twice.
 fn about(name: &str, error: Error) -> Error {
     let message = error.to_string();
     let is_missing = matches!(error.http_code(), Some(403 | 404));

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
 
-/// SHA-256 of bytes that arrive one after the other.
+/// Incremental SHA-256: the bytes arrive in pieces.
 #[derive(Clone)]
 pub(super) struct Sha256(Context);
 
@@ -25,12 +25,12 @@ impl Sha256 {
 
 /// Returns whether a reported hash differs from `expected`, in hexadecimal digits.
 ///
-/// The Gemini API encodes the hexadecimal digits in base64. Plain digits and the bytes of the hash in base64 are read,
-/// too. Text in another form is ignored: it does not show that the bytes differ.
+/// The Gemini API encodes the hexadecimal digits in base64. Plain digits, and the bytes of the hash in base64, are also
+/// accepted. Text in another form returns `false`: it does not prove that the bytes differ.
 pub(super) fn differs(reported: &str, expected: &str) -> bool {
     let digits = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found = match STANDARD.decode(reported) {
-        // First, since hexadecimal digits are valid base64 as well.
+        // Checked before the base64 forms, since hexadecimal digits are valid base64 as well.
         _ if digits(reported) => reported.to_owned(),
         Ok(bytes) if bytes.len() == 32 => hex(&bytes),
         Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),

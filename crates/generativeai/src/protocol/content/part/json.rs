@@ -21,7 +21,7 @@ macro_rules! part {
         metadata { $($field:ident,)* }
     ) => {
         /// Indices of the members in `NAMES`.
-        // As in `message!`: discriminants number the repetitions of the macro.
+        // As in `message!`: `macro_rules!` cannot number its repetitions, but the discriminants of an enum count.
         #[expect(non_camel_case_types, reason = "some variants have the names of fields")]
         enum At {
             $($kind,)*
@@ -143,8 +143,8 @@ impl Wire for Part {
 
 /// Reads a member with data.
 ///
-/// The API allows one kind of data in a part. A second one is kept among the unknown members, so that it is not lost.
-/// Some programs write an empty text next to other data. It is dropped, whichever comes first.
+/// The API allows one kind of data in a part. A second one is stored as an unknown member, so that it is not lost.
+/// Some programs write an empty text next to other data: that text is dropped, whether it comes first or last.
 fn read_data<'de, A: MapAccess<'de>, T: Wire>(
     part: &mut Part,
     map: &mut A,
@@ -152,7 +152,7 @@ fn read_data<'de, A: MapAccess<'de>, T: Wire>(
     data: fn(T) -> Data,
 ) -> Result<(), A::Error> {
     if part.data.is_none() || part.as_text() == Some("") {
-        // `null` is absent. Another member may still have the data of the part.
+        // Via an `Option`: a `null` member is absent, so it must not change the part.
         let mut read: Option<T> = None;
         wire::read_value(&mut read, map)?;
         if let Some(read) = read {
