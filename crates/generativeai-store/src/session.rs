@@ -337,7 +337,7 @@ impl Session {
 
     /// Builds the error for a deleted session.
     fn not_found(&self) -> Error {
-        let message = format!("session {} does not exist any more", self.id);
+        let message = format!("session {} no longer exists", self.id);
         Error::new(ErrorKind::NotFound, message)
     }
 }

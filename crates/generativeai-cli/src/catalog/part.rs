@@ -30,7 +30,8 @@ impl Part {
         options.create(true).truncate(false).read(true).write(true);
         let mut file = options.open(&path).with_context(unwritable)?;
         let mut sha256 = Sha256::new();
-        let size = hash(&mut file, &mut sha256).with_context(unwritable)?;
+        let size = hash(&mut file, &mut sha256)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self {
             path,
             file,

@@ -361,10 +361,11 @@ fn stop() -> anyhow::Result<impl Future<Output = ()>> {
     Ok(async move {
         #[cfg(unix)]
         tokio::select! {
-            _ = signal::ctrl_c() => {}
+            // If the handler cannot be installed, the branch is disabled.
+            Ok(()) = signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
-        // If the handler cannot be installed, the server runs until it is killed.
+        // Likewise: the server then runs until it is killed.
         #[cfg(not(unix))]
         if signal::ctrl_c().await.is_err() {
             std::future::pending().await
