@@ -174,6 +174,8 @@ impl ModelNames {
         {
             return Ok(ResolvedModel::new(only, true));
         }
+        // A client that gets an error may repeat its request as soon as the backend has the model.
+        self.answers.lock().remove(&format!("models/{name}"));
         let message = format!(
             "unknown model `models/{name}`: use `{first}`, or another one of the list (`GET models`)"
         );
@@ -340,6 +342,16 @@ mod tests {
                 assert_eq!(backend.models.load(Ordering::SeqCst), models, "{failure:?}");
                 tokio::time::advance(ANSWER_TIME).await;
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_was_an_error_is_asked_for_again() {
+        let backend = Counting::default();
+        let names = ModelNames::new(true, None);
+        for models in 1..3 {
+            assert!(names.resolve(&backend, "qwen3:4b").await.is_err());
+            assert_eq!(backend.models.load(Ordering::SeqCst), models);
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::problem::{Problem, join};
+use super::subschemas;
 
 /// Keywords that restrict the type of a value.
 const RESTRICTING: [&str; 7] = ["type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"];
@@ -45,6 +46,22 @@ pub(super) fn restrict_to_objects(schema: &mut Value, pointer: &str) -> Result<(
         members.insert("type".to_owned(), "object".into());
     }
     Ok(())
+}
+
+/// Returns whether a schema refers to its root, or to a schema below the alternatives of its root. Such a reference would
+/// lead elsewhere, or nowhere, if the root were changed. Generators such as zod-to-json-schema write them.
+pub(super) fn refers_to_root(schema: &Value) -> bool {
+    let mut all = Vec::new();
+    subschemas::collect(schema, &mut all);
+    all.iter().any(|schema| {
+        let target = schema.get("$ref").and_then(Value::as_str);
+        target.is_some_and(|target| {
+            target == "#"
+                || ["#/anyOf/", "#/oneOf/"]
+                    .iter()
+                    .any(|it| target.starts_with(it))
+        })
+    })
 }
 
 /// Removes the alternatives that exclude objects.

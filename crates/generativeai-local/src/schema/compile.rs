@@ -37,7 +37,10 @@ impl Schema {
     /// 400 if the schema is not valid, or no object can match it.
     pub(crate) fn compile_arguments(schema: &Value, path: &str) -> Result<Self> {
         let restricted = normalized(schema).and_then(|mut declared| {
-            arguments::restrict_to_objects(&mut declared, "")?;
+            // A call whose arguments are not an object ends its reply as malformed.
+            if !arguments::refers_to_root(&declared) {
+                arguments::restrict_to_objects(&mut declared, "")?;
+            }
             Ok(declared)
         });
         let compiled = restricted.and_then(Self::of_normalized);
@@ -159,6 +162,20 @@ mod tests {
         ] {
             let found = problem_of(schema);
             assert!(found.starts_with(message), "{found}");
+        }
+    }
+
+    #[test]
+    fn arguments_whose_schema_refers_to_its_root_are_not_restricted() {
+        let object = json!({ "type": "object", "properties": {
+            "a": { "type": "string" },
+            "b": { "$ref": "#/anyOf/1/properties/a" },
+        } });
+        for schema in [
+            json!({ "anyOf": [{ "type": "null" }, object] }),
+            json!({ "type": ["object", "null"], "properties": { "next": { "$ref": "#" } }, "required": ["next"] }),
+        ] {
+            assert!(Schema::compile_arguments(&schema, "").is_ok(), "{schema}");
         }
     }
 

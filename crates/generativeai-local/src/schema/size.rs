@@ -1,5 +1,7 @@
 //! Limits of the depth and size of a schema, which comes from a client.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
 use super::problem::Problem;
@@ -43,14 +45,8 @@ fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<(), Pro
 }
 
 /// Rejects a lowered schema whose references may lead too deep.
-///
-/// A chain may lead through all definitions that refer to others, and ends at one that does not.
 pub(super) fn check_references(lowered: &Value) -> Result<(), Problem> {
-    let definitions = lowered.get("$defs").and_then(Value::as_object);
-    let definitions = definitions.into_iter().flat_map(|all| all.values());
-    let (links, ends): (Vec<&Value>, Vec<&Value>) = definitions.partition(|schema| refers(schema));
-    let of_links: usize = links.into_iter().map(levels).sum();
-    let total = levels(lowered) + of_links + ends.into_iter().map(levels).max().unwrap_or(0);
+    let total = levels(lowered) + longest_chain(lowered);
     if total > MAX_LEVELS {
         let reason = format!(
             "references may lead through {total} levels of the schema, but at most {MAX_LEVELS} are \
@@ -61,11 +57,68 @@ pub(super) fn check_references(lowered: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Returns whether a schema or one in it is a reference.
-fn refers(schema: &Value) -> bool {
-    let mut found = schema.get("$ref").is_some();
-    subschemas::for_each(schema, &mut |schema| found = found || refers(schema));
-    found
+/// A definition of a lowered schema.
+struct Definition<'a> {
+    name: &'a str,
+    levels: usize,
+    /// Names of the definitions that it refers to.
+    targets: HashSet<&'a str>,
+}
+
+/// Returns the number of levels that a chain of references may lead through; at least a number above [`MAX_LEVELS`] if
+/// it is larger than that.
+///
+/// Definitions that refer to each other in a circle, or that lead to such ones, count in full: a chain may lead through
+/// all of them.
+fn longest_chain(lowered: &Value) -> usize {
+    let definitions = lowered.get("$defs").and_then(Value::as_object);
+    let mut open: Vec<Definition<'_>> = definitions
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| {
+            let mut targets = targets_of(schema);
+            // A chain passes a definition once.
+            targets.remove(name.as_str());
+            let levels = levels(schema);
+            Definition {
+                name,
+                levels,
+                targets,
+            }
+        })
+        .collect();
+    let mut depths: HashMap<&str, usize> = HashMap::new();
+    let mut longest = 0;
+    loop {
+        let before = open.len();
+        // From the back: a definition mostly precedes those that it refers to.
+        for at in (0..open.len()).rev() {
+            let targets = open[at].targets.iter();
+            let known: Option<Vec<usize>> = targets.map(|name| depths.get(name).copied()).collect();
+            if let Some(known) = known {
+                let Definition { name, levels, .. } = open.remove(at);
+                let depth = levels + known.into_iter().max().unwrap_or(0);
+                depths.insert(name, depth);
+                longest = longest.max(depth);
+            }
+        }
+        if open.len() == before || longest > MAX_LEVELS {
+            let recursive: usize = open.iter().map(|definition| definition.levels).sum();
+            return longest + recursive;
+        }
+    }
+}
+
+/// Returns the names of the definitions that a lowered schema refers to.
+fn targets_of(schema: &Value) -> HashSet<&str> {
+    let mut targets = HashSet::new();
+    let mut all = Vec::new();
+    subschemas::collect(schema, &mut all);
+    for schema in all {
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        targets.extend(reference.and_then(|target| target.strip_prefix("#/$defs/")));
+    }
+    targets
 }
 
 /// Returns the number of schemas that are nested in each other.
@@ -85,7 +138,7 @@ pub(super) fn too_deep() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -102,20 +155,29 @@ mod tests {
     }
 
     #[test]
-    fn only_definitions_that_refer_to_others_make_a_chain_longer() {
-        let of = |definition: Value| {
-            let definitions = (0..500).map(|number| (number.to_string(), definition.clone()));
-            json!({ "$ref": "#/$defs/0", "$defs": serde_json::Map::from_iter(definitions) })
+    fn the_levels_of_the_longest_chain_count() {
+        let schema = |target: fn(usize) -> usize| {
+            let definitions = (0..500).map(|number| {
+                let target = format!("#/$defs/{}", target(number));
+                let link = json!({ "properties": { "a": { "$ref": target } } });
+                (number.to_string(), link)
+            });
+            let mut definitions: Map<String, Value> = definitions.collect();
+            definitions.insert("500".to_owned(), json!({}));
+            json!({ "$ref": "#/$defs/0", "$defs": definitions })
         };
-        let end = json!({ "properties": { "a": { "type": "string" } } });
-        let link = json!({ "properties": { "a": { "$ref": "#/$defs/1" } } });
+        let to_the_last = schema(|_| 500);
+        let to_the_next = schema(|number| number + 1);
+        let to_the_previous = schema(|number| number.checked_sub(1).unwrap_or(500));
+        let to_itself = schema(|number| number);
+        let in_a_circle = schema(|number| (number + 1) % 500);
 
-        assert!(check_references(&of(end)).is_ok());
-        assert!(
-            check_references(&of(link))
-                .unwrap_err()
-                .reason
-                .contains("levels")
-        );
+        for schema in [to_the_last, to_itself] {
+            assert!(check_references(&schema).is_ok());
+        }
+        for schema in [to_the_next, to_the_previous, in_a_circle] {
+            let problem = check_references(&schema).unwrap_err();
+            assert!(problem.reason.contains("levels"), "{}", problem.reason);
+        }
     }
 }

@@ -107,7 +107,7 @@ impl Attachments<'_> {
         let Some((host, id)) = id_of(uri) else {
             return Ok(None);
         };
-        if host.is_some_and(|host| !self.may_be_here(host)) {
+        if host.is_some_and(|host| host != self.site.host() && !self.may_be_here(host)) {
             return Ok(None);
         }
         // The host may differ from that of this request: clients may reach the server under several names.

@@ -8,12 +8,12 @@
 //!
 //! A value must match all of the schemas, so their keywords can be merged, unless two of them set the same keyword to
 //! different values. Annotations, and keywords that only narrow the values, may differ: the first one is kept. Of two
-//! lists of values, the common ones are kept.
+//! lists of values or types, the common ones are kept.
 
 use serde_json::{Map, Value, json};
 
 use super::openapi::Reader;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Reader<'_> {
     /// Returns the keywords of a schema, merged with the keywords of its `$ref` and its `allOf`.
@@ -58,6 +58,13 @@ impl Reader<'_> {
                     flat.insert(name, value);
                 }
                 (Some(known), value) if *known == value => {}
+                (Some(known), value) if name == "type" => match common_types(known, &value) {
+                    Some(common) => *known = common,
+                    None => return Err(self.contradiction(&name)),
+                },
+                (Some(known @ Value::Object(_)), value @ Value::Object(_)) if name == "items" => {
+                    *known = json!({"allOf": [known, value]});
+                }
                 (Some(Value::Object(known)), Value::Object(more)) if name == "properties" => {
                     merge_properties(known, more);
                 }
@@ -70,13 +77,16 @@ impl Reader<'_> {
                     known.retain(|one| more.contains(one));
                 }
                 (Some(_), _) if is_annotation(&name) || only_narrows(&name) => {}
-                (Some(_), _) => {
-                    let problem = format!("must match several schemas that differ in `{name}`");
-                    return Err(self.unsupported(&problem));
-                }
+                (Some(_), _) => return Err(self.contradiction(&name)),
             }
         }
         Ok(())
+    }
+
+    fn contradiction(&self, name: &str) -> Error {
+        self.unsupported(&format!(
+            "must match several schemas that differ in `{name}`"
+        ))
     }
 
     /// Returns the schema that a reference leads to.
@@ -111,9 +121,45 @@ fn merge_properties(known: &mut Map<String, Value>, more: Map<String, Value>) {
             None => {
                 known.insert(name, schema);
             }
-            Some(first) if *first == schema => {}
+            Some(first) if *first == schema || schema == Value::Bool(true) => {}
+            Some(first) if *first == Value::Bool(true) => *first = schema,
+            // Followed twice, the reference would be taken for a recursive one.
+            Some(first) if is_same_reference(first, &schema) => {}
             Some(first) => *first = json!({"allOf": [first, schema]}),
         }
+    }
+}
+
+fn is_same_reference(one: &Value, other: &Value) -> bool {
+    let reference = one.get("$ref");
+    reference.is_some() && reference == other.get("$ref")
+}
+
+/// Returns the types that two values of `type` allow: a name or a list. `integer` is a part of `number`. `None` if they
+/// have none in common.
+fn common_types(one: &Value, other: &Value) -> Option<Value> {
+    let list = |value: &Value| match value {
+        Value::Array(kinds) => kinds.clone(),
+        kind => vec![kind.clone()],
+    };
+    let (one, other) = (list(one), list(other));
+    let allows = |kinds: &[Value], kind: &Value| {
+        kinds.contains(kind) || kind == "integer" && kinds.contains(&json!("number"))
+    };
+    let mut common: Vec<Value> = one
+        .iter()
+        .filter(|kind| allows(&other, kind))
+        .cloned()
+        .collect();
+    for kind in other {
+        if allows(&one, &kind) && !common.contains(&kind) {
+            common.push(kind);
+        }
+    }
+    match common.len() {
+        0 => None,
+        1 => common.pop(),
+        _ => Some(common.into()),
     }
 }
 

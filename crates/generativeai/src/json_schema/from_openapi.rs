@@ -108,9 +108,9 @@ fn subschemas(schema: &Schema, depth: usize, out: &mut Map<String, Value>) -> Re
     }
     if let Some(more) = &schema.additional_properties {
         let more = match Schema::deserialize(more) {
-            Ok(schema) => translate(&schema, depth)?,
-            // `true` or `false`, or JSON Schema that the OpenAPI form does not have.
-            Err(_) => more.clone(),
+            Ok(schema) if schema.unknown.is_empty() => translate(&schema, depth)?,
+            // `true` or `false`, or JSON Schema with keywords that the OpenAPI form does not have.
+            _ => more.clone(),
         };
         out.insert("additionalProperties".to_owned(), more);
     }
@@ -251,14 +251,20 @@ mod tests {
     fn a_schema_of_further_members_is_translated() {
         let translated = translated(json!({
             "additionalProperties": {"type": "ARRAY", "items": {"type": "STRING"}},
-            "properties": {"a": {"additionalProperties": false}},
+            "properties": {
+                "a": {"additionalProperties": false},
+                "b": {"additionalProperties": {"const": "x"}},
+            },
         }));
 
         assert_eq!(
             translated,
             json!({
                 "additionalProperties": {"type": "array", "items": {"type": "string"}},
-                "properties": {"a": {"additionalProperties": false}},
+                "properties": {
+                    "a": {"additionalProperties": false},
+                    "b": {"additionalProperties": {"const": "x"}},
+                },
             })
         );
     }

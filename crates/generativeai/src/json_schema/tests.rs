@@ -246,6 +246,43 @@ fn a_property_of_several_schemas_must_match_all_of_them() {
 }
 
 #[test]
+fn a_later_schema_may_refine_a_property() {
+    for (one, other, both) in [
+        (
+            json!({"type": "number"}),
+            json!({"type": "integer"}),
+            json!({"type": "INTEGER"}),
+        ),
+        (
+            json!({"type": ["string", "null"]}),
+            json!({"type": "string"}),
+            json!({"type": "STRING"}),
+        ),
+        (
+            json!({"type": "array", "items": {"type": "string"}}),
+            json!({"items": {"enum": ["a"]}}),
+            json!({"type": "ARRAY", "items": {"type": "STRING", "format": "enum", "enum": ["a"]}}),
+        ),
+        (
+            json!(true),
+            json!({"type": "string"}),
+            json!({"type": "STRING"}),
+        ),
+        (
+            json!({"$ref": "#/$defs/a", "title": "A"}),
+            json!({"$ref": "#/$defs/a", "description": "x"}),
+            json!({"type": "STRING", "title": "A"}),
+        ),
+    ] {
+        let schema = json!({
+            "allOf": [{"properties": {"a": one}}, {"properties": {"a": other}}],
+            "$defs": {"a": {"type": "string"}},
+        });
+        assert_eq!(openapi(schema)["properties"], json!({"a": both}));
+    }
+}
+
+#[test]
 fn all_of_is_merged() {
     let schema = json!({
         "allOf": [

@@ -10,9 +10,6 @@ use crate::protocol::content::{Blob, Content, Contents, Part, is_foreign_signatu
 /// API page: [Thought signatures](https://ai.google.dev/gemini-api/docs/thought-signatures).
 const PLACEHOLDER: &str = "skip_thought_signature_validator";
 
-/// Member of a foreign signature in which Google's OpenAI layer sends a signature of Google.
-const GENUINE: &str = "/extra_content/google/thought_signature";
-
 /// Replaces or removes signatures of other services if the request goes to Google, which refuses such a request.
 ///
 /// A history has them after turns with another backend. Other hosts receive them unchanged: `genai serve` returns
@@ -54,7 +51,8 @@ fn replace_signature(part: &mut Part) -> bool {
     part.has_content()
 }
 
-/// Returns the signature of Google within a foreign one.
+/// Returns the signature of Google within a foreign one: Google's OpenAI layers send it in a member that is named after
+/// the service, `google` or `vertex`.
 fn genuine_signature(foreign: &str) -> Option<String> {
     let json = match foreign.starts_with('{') {
         true => foreign.as_bytes().to_vec(),
@@ -63,8 +61,11 @@ fn genuine_signature(foreign: &str) -> Option<String> {
             .ok()?,
     };
     let value: Value = serde_json::from_slice(&json).ok()?;
-    let genuine = value.pointer(GENUINE)?.as_str()?;
-    Some(genuine.to_owned())
+    let services = value.get("extra_content")?.as_object()?;
+    let mut genuine = services
+        .values()
+        .filter_map(|members| members.get("thought_signature")?.as_str());
+    genuine.next().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -98,6 +99,7 @@ mod tests {
     fn google_receives_no_signature_of_another_service() {
         let foreign = packed(&json!({"type": "reasoning.encrypted", "data": "x"}));
         let wrapped = json!({"extra_content": {"google": {"thought_signature": "EjA="}}});
+        let of_vertex = json!({"extra_content": {"vertex": {"thought_signature": "EjB="}}});
         let history = json!([
             {"role": "user", "parts": [{"text": "Look"}]},
             {"role": "model", "parts": [
@@ -105,6 +107,7 @@ mod tests {
                 {"text": "", "thought": true, "thoughtSignature": foreign},
                 {"functionCall": {"name": "look"}, "thoughtSignature": foreign},
                 {"functionCall": {"name": "look"}, "thoughtSignature": packed(&wrapped)},
+                {"functionCall": {"name": "look"}, "thoughtSignature": packed(&of_vertex)},
                 {"text": "Done", "thoughtSignature": wrapped.to_string()},
                 {"text": "", "thoughtSignature": "EjQ="},
             ]},
@@ -119,6 +122,7 @@ mod tests {
                 {"text": "Hm", "thought": true},
                 {"functionCall": {"name": "look"}, "thoughtSignature": PLACEHOLDER},
                 {"functionCall": {"name": "look"}, "thoughtSignature": "EjA="},
+                {"functionCall": {"name": "look"}, "thoughtSignature": "EjB="},
                 {"text": "Done", "thoughtSignature": "EjA="},
                 {"text": "", "thoughtSignature": "EjQ="},
             ]},
