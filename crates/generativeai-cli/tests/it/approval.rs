@@ -101,9 +101,8 @@ fn the_dialog_shows_the_call_and_its_server_at_every_width() {
         terminal.enter("what?");
         terminal.enter("yes");
         terminal.wait_for("That is all.");
-        terminal.enter("/quit");
+        terminal.quit();
 
-        assert_eq!(terminal.end().code, 0);
         assert!(second_request(&service).contains("Good day, Ada!"));
     }
 }
@@ -124,9 +123,8 @@ fn a_tool_that_runs_always_or_never_is_asked_about_once() {
 
         terminal.enter("Again.");
         terminal.wait_for("Second.");
-        terminal.enter("/quit");
+        terminal.quit();
 
-        assert_eq!(terminal.end().code, 0);
         for _ in 0..2 {
             let request = second_request(&service);
             assert_eq!(request.contains("Good day, Ada!"), is_run, "{request}");
@@ -152,8 +150,7 @@ fn a_tool_allowed_in_the_settings_is_not_asked_about_in_the_next_run() {
     terminal.wait_for("stop?");
     terminal.enter("always save");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     let settings = std::fs::read_to_string(&file).expect("a file");
     assert_eq!(
         settings,
@@ -203,9 +200,8 @@ fn settings_that_cannot_be_written_allow_the_tool_in_this_run() {
     terminal.enter("always save");
     terminal.wait_for("cannot change the settings");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert_eq!(std::fs::read_to_string(&file).expect("a file"), "[chat");
 }
 
@@ -216,9 +212,8 @@ fn a_call_is_denied_with_a_reason() {
 
     terminal.enter("no too early in the morning");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     let request = second_request(&service);
     assert!(
         request.contains("denied: too early in the morning"),
@@ -240,9 +235,8 @@ fn the_arguments_are_edited_until_they_fit() {
     terminal.wait_for("as JSON on one line");
     terminal.enter(r#"{"name": "Eve"}"#);
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     let request = second_request(&service);
     assert!(request.contains("Good day, Eve!"), "{request}");
     assert!(
@@ -258,9 +252,8 @@ fn stopping_keeps_the_turn_and_runs_nothing() {
 
     terminal.enter("stop");
     terminal.wait_for("(stopped");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     service.request();
 }
 
@@ -323,9 +316,8 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
     terminal.wait_for("stop?");
     terminal.enter("yes");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert!(second_request(&service).contains("Good day, Ada!"));
     let list = ran(saved(genai(&["sessions", "list"])).output());
     assert!(!list.stdout.contains("waits"), "{list:?}");

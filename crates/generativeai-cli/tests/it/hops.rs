@@ -64,9 +64,8 @@ fn ctrl_c_in_any_hop_keeps_the_reply_as_in_one() {
             format!("you: Tell me a story\nmodel: {text} (interrupted)")
         );
         assert_eq!(terminal.ask("Goodbye"), "Bye!");
-        terminal.enter("/quit");
+        terminal.quit();
 
-        assert_eq!(terminal.end().code, 0);
         (0..=hops).for_each(|_| drop(service.request()));
         let last = service.request();
         assert!(last.contains(&text), "{last}");
@@ -97,9 +96,8 @@ fn continue_uses_the_token_of_a_stopped_reply() {
         terminal.ask("/history"),
         "you: Tell me a story\nmodel: Once upon a time."
     );
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     (0..3).for_each(|_| drop(service.request()));
     let last = service.request();
     assert!(last.contains(r#""continuationToken":"b""#), "{last}");
@@ -129,8 +127,7 @@ fn a_reply_whose_continuation_fails_is_kept() {
         history.starts_with("you: Tell me a story\nmodel: Once"),
         "{history}"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -155,8 +152,7 @@ fn a_session_whose_process_was_killed_in_a_hop_continues_it() {
         terminal.ask("/history"),
         "you: Tell me a story\nmodel: Once upon a time."
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 /// Arguments with which the embedded model generates a reply of 24 tokens.

@@ -140,10 +140,9 @@ fn a_message_of_the_history_cannot_control_the_terminal() {
 
     terminal.ask("Hello");
     let history = terminal.ask("/history");
-    terminal.enter("/quit");
+    terminal.quit();
 
     assert!(history.contains("model: safe"), "{history}");
-    assert_eq!(terminal.end().code, 0);
 }
 
 #[cfg(unix)]
@@ -166,7 +165,5 @@ fn the_name_of_a_file_cannot_control_the_terminal() {
     terminal.wait_for("/attach evil");
     terminal.type_keys("\r");
     terminal.wait_for("cannot read evil");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }

@@ -147,8 +147,7 @@ fn ctrl_c_during_a_function_keeps_the_turn_and_the_server() {
     call.write_all(b"!").expect("the server lives");
     assert_eq!(call.read(&mut [0]).expect("it reads"), 0);
     assert_eq!(terminal.ask("/continue"), "Ada was greeted.");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     assert!(!user.is_called_again());
     user.service.request();
     let second = user.service.request();
@@ -174,9 +173,8 @@ fn ctrl_c_after_a_function_keeps_its_result() {
     user.service.request();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(stopped; the part that arrived is kept");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert!(!user.is_called_again());
     let saved = user.sessions(&["export", "--contents", "1"]).stdout;
     assert!(saved.contains("Good day, Ada!"), "{saved}");
@@ -256,9 +254,8 @@ fn ctrl_c_while_a_message_is_saved_discards_it() {
     terminal.wait_for("(skipped; it is saved with the next message)");
     drop(lock);
     assert_eq!(terminal.ask("And three?"), "It is four.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert_eq!(user.shown(), "you: And three?\n\nmodel: It is four.\n");
 }
 
@@ -283,8 +280,7 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     let history = terminal.ask("/history");
     let said = "you: Two and two?\nmodel: It is four.";
     assert!(history.starts_with(said), "{history}");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     assert_eq!(user.shown(), "you: Two and two?\n\nmodel: It is four.\n");
 }
 

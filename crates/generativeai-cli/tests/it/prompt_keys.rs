@@ -25,9 +25,8 @@ fn ctrl_x_ctrl_e_edits_the_message_in_the_editor() {
     terminal.wait_for("> My message");
     terminal.type_keys("\r");
     terminal.wait_for("Yes.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert!(service.request().contains("My message"));
 }
 
@@ -104,9 +103,7 @@ fn the_last_reply_or_its_code_is_copied() {
     assert_eq!(terminal.take_clipboard(), ["bHMgLWwK"]);
     terminal.enter("/copy nosuch");
     terminal.wait_for("unknown argument `nosuch`");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 /// Issue 18: `/compact`.
@@ -125,7 +122,5 @@ fn compact_limits_the_requests_of_the_session() {
     terminal.ask("/compact 300");
     let reply = terminal.ask("Two, which is longer than twenty bytes");
     assert!(reply.contains("A reply."), "{reply}");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }

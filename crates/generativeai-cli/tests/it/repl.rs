@@ -24,9 +24,7 @@ fn a_session_runs_with_the_embedded_model() {
     assert!(unknown.contains("unknown command /nonsense"), "{unknown}");
     let help = terminal.ask("/help");
     assert!(help.contains("undo the last message"), "{help}");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -116,8 +114,7 @@ fn lines_typed_during_a_reply_are_sent_one_by_one_and_commands_stay_commands() {
     );
     assert!(!service.request().contains("/history"));
     terminal.type_keys(CTRL_C);
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 /// Finding 20 of tests/newcomer.md.
@@ -134,8 +131,7 @@ fn esc_clears_the_lines_typed_during_a_reply() {
 
     terminal.wait_for("(not sent: Second?)");
     assert_eq!(terminal.ask("/history"), "you: First?\nmodel: One.");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -148,9 +144,7 @@ fn a_failure_ends_the_turn_and_not_the_session() {
     assert!(failure.contains("no such model"), "{failure}");
     assert!(failure.contains("your message was discarded"), "{failure}");
     assert_eq!(terminal.ask("/history"), "no messages yet");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]

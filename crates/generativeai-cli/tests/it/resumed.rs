@@ -41,11 +41,6 @@ impl User {
     }
 }
 
-fn quit(mut terminal: Terminal) {
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
-}
-
 /// Finding 19 of tests/newcomer.md.
 #[test]
 fn a_continued_session_begins_with_its_last_exchange() {
@@ -60,7 +55,7 @@ fn a_continued_session_begins_with_its_last_exchange() {
         let mut terminal = Terminal::start(&command);
 
         terminal.wait_for("you: How tall is Ben Nevis?\nmodel: It is 1,345 m tall.");
-        quit(terminal);
+        terminal.quit();
     }
 }
 
@@ -89,7 +84,7 @@ fn an_unknown_session_is_started_only_if_the_user_agrees() {
     let mut agreed = start();
     agreed.type_keys("y\r");
     agreed.ask("And Snowdon?");
-    quit(agreed);
+    agreed.quit();
     assert!(user.sessions(&["show", "hils"]).contains("And Snowdon?"));
 }
 
@@ -107,7 +102,7 @@ fn no_save_holds_for_every_session_of_the_run() {
     terminal.ask("How deep is Loch Ness?");
     terminal.ask("/fork rivers");
     terminal.ask("And the Tay?");
-    quit(terminal);
+    terminal.quit();
 
     assert!(switched.contains("not saved"), "{switched}");
     assert_eq!(user.sessions(&["show", "hills"]), before);
@@ -130,7 +125,7 @@ fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
     terminal.ask("/new");
     assert_eq!(terminal.ask("/tokens"), "no replies in this run yet");
     terminal.ask("Hello");
-    quit(terminal);
+    terminal.quit();
 
     let list = user.sessions(&["list"]);
     for number in ["   1  ", "   2  ", "   3  "] {

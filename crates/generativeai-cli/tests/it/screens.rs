@@ -76,8 +76,7 @@ run   │ 10 ms
     assert_eq!(cell(7, 14).fgcolor(), Color::Idx(2), "a text");
     assert_eq!(cell(7, 20).fgcolor(), Color::Idx(2), "still the text");
     assert!(cell(5, 0).dim(), "a fence");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -129,8 +128,7 @@ you: Continue exactly where you stopped, without repeating anything.
 model: there was a dragon.
 >"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -176,8 +174,7 @@ you: Two and two?
 model: It is four.
 >"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -209,8 +206,7 @@ A cat.
 no files attached
 >"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     let request = service.request();
     for part in [
         r#""mimeType":"image/png""#,
@@ -258,6 +254,5 @@ Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
 Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
 Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program."
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }

@@ -113,9 +113,7 @@ fn ctrl_c_discards_typed_text() {
         terminal.type_keys("\x03");
     }
     assert_eq!(terminal.ask("/history"), "no messages yet");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -128,9 +126,7 @@ fn ctrl_c_discards_a_message_without_reply() {
     terminal.type_keys("\x03");
     terminal.wait_for("(stopped before the reply began; your message was discarded)");
     assert_eq!(terminal.ask("/history"), "no messages yet");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -144,8 +140,7 @@ fn ctrl_c_twice_stops_only_the_reply() {
     let history = terminal.ask("/history");
 
     assert!(history.contains("(interrupted)"), "{history}");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -179,9 +174,7 @@ fn a_retry_is_shown_and_can_be_stopped() {
     terminal.wait_for("attempt 2 in 40");
     terminal.type_keys("\x03");
     terminal.wait_for("discarded");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -195,9 +188,7 @@ fn typed_text_survives_a_resize() {
     terminal.wait_for("> Is it still here?");
     terminal.type_keys("\r");
     terminal.wait_for("Yes.");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]

@@ -38,9 +38,8 @@ impl Session {
         self.terminal.ask(line)
     }
 
-    fn quit(mut self) {
-        self.terminal.enter("/quit");
-        assert_eq!(self.terminal.end().code, 0);
+    fn quit(self) {
+        self.terminal.quit();
     }
 }
 

@@ -68,8 +68,7 @@ fn a_large_file_is_uploaded_once_with_a_bar_at_the_prompt() {
     assert!(attached.ends_with(file), "{attached}");
     assert_eq!(answered, "A climb.");
     assert_eq!(again, format!("{file}\nA climb."));
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     user.assert_referred();
     user.assert_referred();
     assert_eq!(user.service.uploads(), 1);
@@ -86,8 +85,7 @@ fn ctrl_c_stops_the_upload_of_an_attachment_and_the_session_continues() {
     terminal.wait_for("genai: the upload of film.mp4 was stopped");
 
     assert_eq!(terminal.ask("/attach"), "no files attached");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
