@@ -45,7 +45,7 @@ fn without_a_terminal_a_tool_runs_only_if_it_is_allowed() {
     ] {
         let service = calling();
         let words = [&["chat", "--tool", &tool, "Greet Ada."], options].concat();
-        let output = ran(service.genai(&words).output());
+        let output = service.run(&words);
 
         assert_eq!(output.code, Some(0), "{output:?}");
         assert_eq!(output.stdout, "That is all.\n", "{output:?}");
@@ -74,7 +74,7 @@ fn json_reports_the_decisions() {
             options,
         ]
         .concat();
-        let output = ran(service.genai(&words).output());
+        let output = service.run(&words);
 
         let decisions = r#""decisions":[{"name":"greet","args":{"name":"Ada"},"#;
         let expected = format!("{decisions}{decision}");

@@ -1,7 +1,6 @@
 //! The warning about a context that is nearly full.
 
 use super::fake_service::{Answer, Service};
-use super::support::ran;
 use super::terminal::Terminal;
 
 // The fake service reports a limit of 300 tokens for the model, and counts 258 for every history.
@@ -29,7 +28,7 @@ fn a_context_that_is_more_than_three_quarters_full_is_shown() {
 fn a_single_answer_requests_no_description_of_the_model() {
     let service = Service::start(Answer::Counted("Large.", 2_000));
 
-    let output = ran(service.genai(&["chat", "-m", "gemini-x", "Hello"]).output());
+    let output = service.run(&["chat", "-m", "gemini-x", "Hello"]);
 
     assert_eq!(
         (output.code, output.stdout.as_str()),

@@ -34,9 +34,7 @@ fn statistics_show_the_hops_of_a_reply() {
     let answers = [&HOPS[..], &[Answer::Texts(vec!["time."])]].concat();
     let service = Service::start(Answer::Each(answers));
 
-    let output = ran(service
-        .genai(&["chat", "-m", "gemini-x", "--stats", "Hi"])
-        .output());
+    let output = service.run(&["chat", "-m", "gemini-x", "--stats", "Hi"]);
 
     assert_eq!(output.stdout, "Once upon a time.\n", "{output:?}");
     assert!(output.stderr.contains(" tokens/s; 4 hops"), "{output:?}");

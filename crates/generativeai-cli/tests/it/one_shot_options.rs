@@ -87,7 +87,7 @@ fn the_instructions_of_a_project_are_used_and_shown() {
 fn only_the_code_block_of_an_answer_is_printed() {
     let answer = vec!["Run this:\n```sh\nls", " -l\n```\nIt lists files."];
     let service = Service::start(Answer::Texts(answer));
-    let code = ran(service.genai(&["chat", "-x", "How?"]).output());
+    let code = service.run(&["chat", "-x", "How?"]);
     assert_eq!(
         (code.code, code.stdout.as_str()),
         (Some(0), "ls -l\n"),
@@ -95,16 +95,15 @@ fn only_the_code_block_of_an_answer_is_printed() {
     );
 
     let service = Service::start(Answer::Texts(vec!["With ls."]));
-    let none = ran(service.genai(&["chat", "--code", "How?"]).output());
+    let none = service.run(&["chat", "--code", "How?"]);
     assert_eq!(none.stdout, "With ls.\n");
     assert!(
         none.stderr.contains("(no code block in the answer)"),
         "{none:?}"
     );
-    ran(service
-        .genai(&["chat", "-x", "-o", "json", "How?"])
-        .output())
-    .refused(2, &["--output"]);
+    service
+        .run(&["chat", "-x", "-o", "json", "How?"])
+        .refused(2, &["--output"]);
 
     let words = [
         "chat",
@@ -150,7 +149,9 @@ fn tokens_are_counted_and_text_is_embedded() {
         "      258  a.txt\n      258  b.txt\n      516  total\n"
     );
     assert_eq!(run(&["embed", "one", "two"]), "[0.5,-1.0]\n");
-    ran(service.genai(&["count"]).output()).refused(2, &["no input: name a file"]);
+    service
+        .run(&["count"])
+        .refused(2, &["no input: name a file"]);
     assert!(service.request().contains(r#"{"text":"one two"}"#));
 }
 

@@ -57,7 +57,7 @@ fn with_a_key_the_gemini_api_is_used() {
         "How tall?",
     ];
 
-    let output = ran(service.genai(&words).output());
+    let output = service.run(&words);
 
     assert_eq!(
         (output.code, output.stdout.as_str()),
@@ -118,9 +118,7 @@ fn files_mentioned_in_the_message_are_attached_but_not_those_in_piped_input() {
 fn a_mention_without_a_file_is_reported() {
     let service = Service::start(Answer::Texts(vec!["Which picture?"]));
 
-    let output = ran(service
-        .genai(&["chat", "What is in @holiday.png?"])
-        .output());
+    let output = service.run(&["chat", "What is in @holiday.png?"]);
 
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(
@@ -136,7 +134,7 @@ fn a_mention_without_a_file_is_reported() {
 fn quiet_omits_the_notice_about_the_model() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
 
-    let output = ran(service.genai(&["--quiet", "Hello"]).output());
+    let output = service.run(&["--quiet", "Hello"]);
 
     assert_eq!(
         (output.stdout.as_str(), output.stderr.as_str()),
@@ -148,9 +146,7 @@ fn quiet_omits_the_notice_about_the_model() {
 fn a_named_model_is_used_without_a_notice() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
 
-    let output = ran(service
-        .genai(&["chat", "--model", "gemini-2.5-pro", "Hello"])
-        .output());
+    let output = service.run(&["chat", "--model", "gemini-2.5-pro", "Hello"]);
 
     assert_eq!(
         (output.code, output.stderr.as_str()),
@@ -168,7 +164,7 @@ fn a_named_model_is_used_without_a_notice() {
 fn a_pipe_receives_the_answer_unchanged() {
     let service = Service::start(Answer::Texts(vec!["\u{1b}[31mred", "\u{1b}[0m\r\n"]));
 
-    let output = ran(service.genai(&["chat", "Hello"]).output());
+    let output = service.run(&["chat", "Hello"]);
 
     assert_eq!(output.stdout, "\u{1b}[31mred\u{1b}[0m\r\n");
 }

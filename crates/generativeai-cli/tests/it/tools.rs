@@ -23,7 +23,7 @@ fn a_called_tool_runs_and_its_result_is_sent_back() {
         "jsonl",
         "Greet Ada.",
     ];
-    let output = ran(service.genai(&words).output());
+    let output = service.run(&words);
 
     assert_eq!(output.code, Some(0), "{output:?}");
     let lines: Vec<_> = output.stdout.lines().collect();
@@ -47,9 +47,7 @@ fn tools_of_several_servers_are_combined() {
     let service = Service::start(Answer::Texts(vec!["Hello."]));
     let (one, two) = (server("greet", "Hi"), server("part", "Bye"));
 
-    let output = ran(service
-        .genai(&["chat", "--tool", &one, "--tool", &two, "Hello"])
-        .output());
+    let output = service.run(&["chat", "--tool", &one, "--tool", &two, "Hello"]);
 
     assert_eq!(
         (output.code, output.stdout.as_str()),

@@ -27,15 +27,13 @@ fn remote(serving: &Serving) -> Remote {
 fn a_model_of_an_openai_compatible_server_answers() {
     let server = FakeOpenAi::start();
 
-    let answered = ran(server
-        .genai(&[
-            "chat",
-            "--model",
-            "openai:Qwen/Qwen3-4B",
-            "--stats",
-            "Hello",
-        ])
-        .output());
+    let answered = server.run(&[
+        "chat",
+        "--model",
+        "openai:Qwen/Qwen3-4B",
+        "--stats",
+        "Hello",
+    ]);
 
     assert_eq!(
         (answered.code, answered.stdout.as_str()),
@@ -58,9 +56,7 @@ fn a_refused_key_of_an_openai_compatible_server_is_named_and_not_shown() {
     let body = r#"{"error":{"message":"Incorrect API key: canary-key","code":"invalid_api_key"}}"#;
     let server = FakeOpenAi::refusing(401, body);
 
-    let refused = ran(server
-        .genai(&["chat", "--model", "openai:m", "Hello"])
-        .output());
+    let refused = server.run(&["chat", "--model", "openai:m", "Hello"]);
 
     refused.refused(1, &["Incorrect API key", "OPENAI_API_KEY"]);
     assert!(!refused.stderr.contains("canary"), "{refused:?}");
@@ -70,7 +66,7 @@ fn a_refused_key_of_an_openai_compatible_server_is_named_and_not_shown() {
 fn the_list_of_models_asks_the_server() {
     let server = FakeOpenAi::start();
 
-    let listed = ran(server.genai(&["models", "list"]).output());
+    let listed = server.run(&["models", "list"]);
     let offline = ran(server
         .genai(&["models", "list"])
         .env("GENAI_OFFLINE", "1")
@@ -103,9 +99,7 @@ fn a_server_that_does_not_answer_is_reported_below_the_list_of_models() {
 fn an_openai_compatible_server_computes_embeddings() {
     let server = FakeOpenAi::start();
 
-    let embedded = ran(server
-        .genai(&["embed", "--model", "openai:e5", "Hello"])
-        .output());
+    let embedded = server.run(&["embed", "--model", "openai:e5", "Hello"]);
 
     assert_eq!(embedded.stdout, "[0.5,-1.0]\n", "{embedded:?}");
     assert!(server.request().contains(r#""model":"e5""#));
