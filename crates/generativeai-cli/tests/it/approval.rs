@@ -1,9 +1,7 @@
 //! Approval of tool calls: the dialog at the terminal, and the rules without a terminal.
 
-use std::process::Command;
-
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran};
+use super::support::{genai, ran, saving};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -289,12 +287,7 @@ fn ctrl_c_at_the_question_ends_a_single_message_with_130() {
 #[test]
 fn a_session_whose_program_was_killed_waits_and_asks_again() {
     let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
-    let saved = |mut command: Command| {
-        command
-            .env("XDG_DATA_HOME", data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        command
-    };
+    let saved = |command| saving(command, data.path());
     let tool = server("greet", "Good day");
     let chat = |words: &[&str]| {
         let all = [&["chat", "-m", "gemini-x", "--session", "letters"], words].concat();

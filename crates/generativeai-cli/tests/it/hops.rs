@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::fake_service::{Answer, Service};
 use super::serve::Serving;
-use super::support::{genai, ran, run};
+use super::support::{genai, ran, run, saving};
 use super::terminal::Terminal;
 
 const CTRL_C: &str = "\x03";
@@ -22,11 +22,7 @@ const HOPS: [Answer; 3] = [
 /// Returns `genai chat` with a store in a folder.
 fn chat(service: &Service, data: &tempfile::TempDir, words: &[&str]) -> Command {
     let words = [&["chat", "-m", "gemini-x"], words].concat();
-    let mut command = service.genai(&words);
-    command
-        .env("XDG_DATA_HOME", data.path())
-        .env_remove("GENAI_CHAT_NO_SAVE");
-    command
+    saving(service.genai(&words), data.path())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, genai, ran};
+use super::support::{Ran, genai, ran, saving};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -37,16 +37,9 @@ impl User {
         Self::new(Answer::Calls("greet", "Ada was greeted."))
     }
 
-    fn with_data(&self, mut command: Command) -> Command {
-        command
-            .env("XDG_DATA_HOME", self.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        command
-    }
-
     fn chat(&self, words: &[&str]) -> Command {
         let words = [&["chat", "-m", "gemini-x"], words].concat();
-        self.with_data(self.service.genai(&words))
+        saving(self.service.genai(&words), self.data.path())
     }
 
     /// Returns `genai chat` with the function.
@@ -85,9 +78,8 @@ impl User {
     }
 
     fn sessions(&self, words: &[&str]) -> Ran {
-        ran(self
-            .with_data(genai(&[&["sessions"], words].concat()))
-            .output())
+        let command = genai(&[&["sessions"], words].concat());
+        ran(saving(command, self.data.path()).output())
     }
 
     /// Locks the store against writes until the returned value is dropped.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran};
+use super::support::{genai, ran, saving};
 use super::terminal::Terminal;
 
 /// A user with a saved session `hills`.
@@ -23,11 +23,8 @@ impl User {
         user
     }
 
-    fn saving(&self, mut command: Command) -> Command {
-        command
-            .env("XDG_DATA_HOME", self.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        command
+    fn saving(&self, command: Command) -> Command {
+        saving(command, self.data.path())
     }
 
     fn chat(&self, words: &[&str]) -> Command {
@@ -35,9 +32,8 @@ impl User {
     }
 
     fn sessions(&self, words: &[&str]) -> String {
-        let command = self.saving(genai(&[&["sessions"], words].concat()));
-        let output = { command }.output();
-        ran(output).stdout
+        let command = genai(&[&["sessions"], words].concat());
+        ran(self.saving(command).output()).stdout
     }
 }
 

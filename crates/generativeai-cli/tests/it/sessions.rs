@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, genai, ran};
+use super::support::{Ran, genai, ran, saving};
 
 /// A user with a data folder, and a service.
 struct User {
@@ -22,11 +22,8 @@ impl User {
         }
     }
 
-    fn run(&self, mut command: Command) -> Ran {
-        command
-            .env("XDG_DATA_HOME", self.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        ran(command.output())
+    fn run(&self, command: Command) -> Ran {
+        ran(saving(command, self.data.path()).output())
     }
 
     /// Runs `genai chat`, which must succeed.
@@ -206,12 +203,9 @@ fn concurrent_runs_share_a_new_session() {
     let numbers: Vec<_> = (0..8).map(|number| format!("Number {number}?")).collect();
 
     let commands = numbers.iter().map(|number| {
-        let mut command = user
-            .service
-            .genai(&["chat", "--new", "--session", "one", number]);
+        let words = ["chat", "--new", "--session", "one", number];
+        let mut command = saving(user.service.genai(&words), user.data.path());
         command
-            .env("XDG_DATA_HOME", user.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE")
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped());
         command.spawn().expect("the program starts")

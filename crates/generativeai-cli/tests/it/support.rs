@@ -86,6 +86,14 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     command
 }
 
+/// Returns a command whose sessions are saved in a data folder.
+pub(crate) fn saving(mut command: Command, data: &Path) -> Command {
+    command
+        .env("XDG_DATA_HOME", data)
+        .env_remove("GENAI_CHAT_NO_SAVE");
+    command
+}
+
 /// Returns the program, run by a shell command line in which `$0` is the program.
 #[cfg(unix)]
 pub(crate) fn through_shell(genai: &Command, line: &str) -> Command {

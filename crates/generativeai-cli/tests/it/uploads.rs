@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::fake_openai::FakeOpenAi;
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, ran};
+use super::support::{Ran, ran, saving};
 use super::terminal::Terminal;
 
 const CTRL_C: &str = "\x03";
@@ -33,11 +33,7 @@ impl User {
 
     /// Returns the program, with sessions that are saved in the folder.
     fn saving(&self, words: &[&str]) -> Ran {
-        let mut command = self.genai(words);
-        command
-            .env("XDG_DATA_HOME", self.folder.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        ran(command.output())
+        ran(saving(self.genai(words), self.folder.path()).output())
     }
 
     fn in_folder(&self, mut command: Command) -> Command {
