@@ -30,10 +30,6 @@ fn a_single_answer_requests_no_description_of_the_model() {
 
     let output = service.run(&["chat", "-m", "gemini-x", "Hello"]);
 
-    assert_eq!(
-        (output.code, output.stdout.as_str()),
-        (Some(0), "Large.\n"),
-        "{output:?}"
-    );
+    output.printed("Large.\n");
     assert!(!output.stderr.contains("context"), "{output:?}");
 }

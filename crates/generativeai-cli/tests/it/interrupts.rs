@@ -186,10 +186,7 @@ fn ctrl_c_during_a_function_ends_a_single_message_with_130() {
             .contains("tools: [result of greet] (interrupted)")
     );
     let next = ran(user.chat(&["--continue", "And now?"]).output());
-    assert_eq!(
-        (next.code, next.stdout.as_str()),
-        (Some(0), "Ada was greeted.\n")
-    );
+    next.printed("Ada was greeted.\n");
     assert!(!user.is_called_again());
 }
 

@@ -88,11 +88,7 @@ fn only_the_code_block_of_an_answer_is_printed() {
     let answer = vec!["Run this:\n```sh\nls", " -l\n```\nIt lists files."];
     let service = Service::start(Answer::Texts(answer));
     let code = service.run(&["chat", "-x", "How?"]);
-    assert_eq!(
-        (code.code, code.stdout.as_str()),
-        (Some(0), "ls -l\n"),
-        "{code:?}"
-    );
+    code.printed("ls -l\n");
 
     let service = Service::start(Answer::Texts(vec!["With ls."]));
     let none = service.run(&["chat", "--code", "How?"]);

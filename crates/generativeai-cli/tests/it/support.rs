@@ -141,6 +141,15 @@ pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
 }
 
 impl Ran {
+    /// Asserts that the program succeeded and printed this text.
+    pub(crate) fn printed(&self, text: &str) {
+        assert_eq!(
+            (self.code, self.stdout.as_str()),
+            (Some(0), text),
+            "{self:?}"
+        );
+    }
+
     /// Asserts the exit code, an empty stdout, and that stderr contains these texts and no internals.
     pub(crate) fn refused(&self, code: i32, texts: &[&str]) {
         assert_eq!(
