@@ -1,7 +1,7 @@
 //! Approval of tool calls: the dialog at the terminal, and the rules without a terminal.
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran, saving};
+use super::support::{assert_contains, genai, ran, saving};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -212,10 +212,7 @@ fn a_call_is_denied_with_a_reason() {
     terminal.quit();
 
     let request = second_request(&service);
-    assert!(
-        request.contains("denied: too early in the morning"),
-        "{request}"
-    );
+    assert_contains(&request, "denied: too early in the morning");
     assert!(!request.contains("Good day"), "{request}");
 }
 
@@ -235,11 +232,8 @@ fn the_arguments_are_edited_until_they_fit() {
     terminal.quit();
 
     let request = second_request(&service);
-    assert!(request.contains("Good day, Eve!"), "{request}");
-    assert!(
-        request.contains(r#""changedArguments":{"name":"Eve"}"#),
-        "{request}"
-    );
+    assert_contains(&request, "Good day, Eve!");
+    assert_contains(&request, r#""changedArguments":{"name":"Eve"}"#);
 }
 
 #[test]
@@ -266,7 +260,7 @@ fn a_single_message_at_the_terminal_asks_as_well() {
 
     let left = terminal.end();
     assert_eq!(left.code, 0, "{}", left.screen);
-    assert!(left.screen.contains("That is all."), "{}", left.screen);
+    assert_contains(&left.screen, "That is all.");
     assert!(second_request(&service).contains("Good day, Ada!"));
 }
 
@@ -299,10 +293,7 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
     terminal.wait_until_killed();
 
     let list = ran(saved(genai(&["sessions", "list"])).output());
-    assert!(
-        list.stdout.contains("[waits for approval: greet]"),
-        "{list:?}"
-    );
+    assert_contains(&list.stdout, "[waits for approval: greet]");
     let mut terminal = Terminal::start(&chat(&["--tool", &tool]));
     terminal.wait_for("(tool calls wait for approval: greet)");
     terminal.wait_for("stop?");

@@ -1,6 +1,7 @@
 //! The warning about a context that is nearly full.
 
 use super::fake_service::{Answer, Service};
+use super::support::assert_contains;
 use super::terminal::Terminal;
 
 // The fake service reports a limit of 300 tokens for the model, and counts 258 for every history.
@@ -18,10 +19,7 @@ fn a_context_that_is_more_than_three_quarters_full_is_shown() {
     terminal.quit();
 
     assert!(!first.contains("context"), "{first}");
-    assert!(
-        second.contains("(the context is 86 % full, 258 of 300 tokens"),
-        "{second}"
-    );
+    assert_contains(&second, "(the context is 86 % full, 258 of 300 tokens");
 }
 
 #[test]

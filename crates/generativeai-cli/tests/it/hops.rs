@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::fake_service::{Answer, Service};
 use super::serve::Serving;
-use super::support::{genai, ran, run, saving};
+use super::support::{assert_contains, genai, ran, run, saving};
 use super::terminal::Terminal;
 
 const CTRL_C: &str = "\x03";
@@ -33,7 +33,7 @@ fn statistics_show_the_hops_of_a_reply() {
     let output = service.run(&["chat", "-m", "gemini-x", "--stats", "Hi"]);
 
     assert_eq!(output.stdout, "Once upon a time.\n", "{output:?}");
-    assert!(output.stderr.contains(" tokens/s; 4 hops"), "{output:?}");
+    output.reported(" tokens/s; 4 hops");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn ctrl_c_in_any_hop_keeps_the_reply_as_in_one() {
 
         (0..=hops).for_each(|_| drop(service.request()));
         let last = service.request();
-        assert!(last.contains(&text), "{last}");
+        assert_contains(&last, &text);
         assert!(!last.contains("continuationToken"), "{last}");
     }
 }
@@ -94,7 +94,7 @@ fn continue_uses_the_token_of_a_stopped_reply() {
 
     (0..3).for_each(|_| drop(service.request()));
     let last = service.request();
-    assert!(last.contains(r#""continuationToken":"b""#), "{last}");
+    assert_contains(&last, r#""continuationToken":"b""#);
     assert!(!last.contains("Once"), "{last}");
 }
 
@@ -114,8 +114,8 @@ fn a_reply_whose_continuation_fails_is_kept() {
     terminal.wait_for("Once upon");
     terminal.type_keys(CTRL_C);
     let shown = terminal.ask("/continue");
-    assert!(shown.contains("bad token"), "{shown}");
-    assert!(shown.contains("(the part that arrived is kept)"), "{shown}");
+    assert_contains(&shown, "bad token");
+    assert_contains(&shown, "(the part that arrived is kept)");
     let history = terminal.ask("/history");
     assert!(
         history.starts_with("you: Tell me a story\nmodel: Once"),

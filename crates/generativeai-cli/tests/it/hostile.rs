@@ -1,6 +1,7 @@
 //! Untrusted text cannot control the terminal: replies, errors, and names of files and functions.
 
 use super::fake_service::{Answer, Service};
+use super::support::assert_contains;
 use super::terminal::{Left, Terminal};
 use super::tools::server;
 
@@ -64,7 +65,7 @@ fn the_log_of_a_tool_server_cannot_control_the_terminal() {
             .end();
 
     assert_eq!(left.code, 0, "{}", left.screen);
-    assert!(left.screen.contains("log: so"), "{}", left.screen);
+    assert_contains(&left.screen, "log: so");
     assert_harmless(&left);
 }
 
@@ -113,7 +114,7 @@ fn an_error_of_the_service_cannot_control_the_terminal() {
     terminal.enter("/quit");
     let left = terminal.end();
 
-    assert!(shown.contains("no such model"), "{shown}");
+    assert_contains(&shown, "no such model");
     assert_eq!(left.code, 0);
     let message = left
         .bytes
@@ -129,7 +130,7 @@ fn the_name_of_a_function_cannot_control_the_terminal() {
     let left = Terminal::start(&service.genai(&["chat", "Hello"])).end();
 
     assert_eq!(left.code, 0, "{}", left.screen);
-    assert!(left.screen.contains("(calls greet with"), "{}", left.screen);
+    assert_contains(&left.screen, "(calls greet with");
     assert_harmless(&left);
 }
 
@@ -142,7 +143,7 @@ fn a_message_of_the_history_cannot_control_the_terminal() {
     let history = terminal.ask("/history");
     terminal.quit();
 
-    assert!(history.contains("model: safe"), "{history}");
+    assert_contains(&history, "model: safe");
 }
 
 #[cfg(unix)]

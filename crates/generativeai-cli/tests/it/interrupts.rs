@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, genai, ran, saving};
+use super::support::{Ran, assert_contains, genai, ran, saving};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -143,14 +143,8 @@ fn ctrl_c_during_a_function_keeps_the_turn_and_the_server() {
     assert!(!user.is_called_again());
     user.service.request();
     let second = user.service.request();
-    assert!(
-        second.contains("interrupted before it answered"),
-        "{second}"
-    );
-    assert!(
-        user.shown()
-            .contains("tools: [result of greet] (interrupted)")
-    );
+    assert_contains(&second, "interrupted before it answered");
+    assert_contains(&user.shown(), "tools: [result of greet] (interrupted)");
 }
 
 #[test]
@@ -169,7 +163,7 @@ fn ctrl_c_after_a_function_keeps_its_result() {
 
     assert!(!user.is_called_again());
     let saved = user.sessions(&["export", "--contents", "1"]).stdout;
-    assert!(saved.contains("Good day, Ada!"), "{saved}");
+    assert_contains(&saved, "Good day, Ada!");
 }
 
 #[test]
@@ -181,10 +175,7 @@ fn ctrl_c_during_a_function_ends_a_single_message_with_130() {
     terminal.type_keys(CTRL_C);
 
     assert_eq!(terminal.end().code, 130);
-    assert!(
-        user.shown()
-            .contains("tools: [result of greet] (interrupted)")
-    );
+    assert_contains(&user.shown(), "tools: [result of greet] (interrupted)");
     let next = ran(user.chat(&["--continue", "And now?"]).output());
     next.printed("Ada was greeted.\n");
     assert!(!user.is_called_again());
@@ -220,10 +211,10 @@ fn a_program_killed_during_a_function_leaves_an_interrupted_turn() {
     terminal.signal("KILL");
     terminal.wait_until_killed();
 
-    assert!(user.shown().contains("(interrupted)"), "{}", user.shown());
+    assert_contains(&user.shown(), "(interrupted)");
     let next = ran(user.chat(&["--continue", "And now?"]).output());
     let note = "(the last reply was interrupted; the part that arrived was kept)";
-    assert!(next.stderr.contains(note), "{next:?}");
+    next.reported(note);
     assert!(!user.is_called_again());
 }
 

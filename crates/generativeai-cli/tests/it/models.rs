@@ -89,7 +89,7 @@ fn a_model_is_downloaded_once_listed_and_removed() {
     let second = machine.pull();
 
     machine.assert_pulled(&first);
-    assert!(first.stderr.contains("downloading the model"), "{first:?}");
+    first.reported("downloading the model");
     machine.assert_pulled(&second);
     assert_eq!(machine.hub.ranges().len(), 1, "it is downloaded once");
     assert!(
@@ -123,10 +123,7 @@ fn an_interrupted_download_is_resumed() {
 
     machine.assert_pulled(&pulled);
     assert_eq!(machine.hub.ranges(), ["", "bytes=500000-"]);
-    assert!(
-        pulled.stderr.contains("resuming the download"),
-        "{pulled:?}"
-    );
+    pulled.reported("resuming the download");
 }
 
 #[test]

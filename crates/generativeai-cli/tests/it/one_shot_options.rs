@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, ran, run};
+use super::support::{Ran, assert_contains, ran, run};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -73,10 +73,7 @@ fn the_instructions_of_a_project_are_used_and_shown() {
     let with = chat(&["--system", "Be brief.", "Hello"]);
     let without = chat(&["--no-project", "Hello"]);
 
-    assert!(
-        with.stderr.contains("Using the instructions of AGENTS.md"),
-        "{with:?}"
-    );
+    with.reported("Using the instructions of AGENTS.md");
     assert!(!without.stderr.contains("AGENTS.md"), "{without:?}");
     assert!(service.request().contains(r#""Use tabs.\n\nBe brief.""#));
     assert!(!service.request().contains("Use tabs."));
@@ -93,10 +90,7 @@ fn only_the_code_block_of_an_answer_is_printed() {
     let service = Service::start(Answer::Texts(vec!["With ls."]));
     let none = service.run(&["chat", "--code", "How?"]);
     assert_eq!(none.stdout, "With ls.\n");
-    assert!(
-        none.stderr.contains("(no code block in the answer)"),
-        "{none:?}"
-    );
+    none.reported("(no code block in the answer)");
     service
         .run(&["chat", "-x", "-o", "json", "How?"])
         .refused(2, &["--output"]);
@@ -109,10 +103,7 @@ fn only_the_code_block_of_an_answer_is_printed() {
         "Tell me a long story.",
     ];
     let cut = run(&words);
-    assert!(
-        cut.stderr.contains("reply cut off: token limit reached"),
-        "{cut:?}"
-    );
+    cut.reported("reply cut off: token limit reached");
 }
 
 #[test]
@@ -126,7 +117,7 @@ fn no_code_is_printed_if_the_reply_is_stopped() {
     let left = terminal.end();
     assert_eq!(left.code, 130, "{}", left.screen);
     let note = "(the reply is incomplete: its code is not printed)";
-    assert!(left.screen.contains(note), "{}", left.screen);
+    assert_contains(&left.screen, note);
     assert!(!left.bytes.contains("rm -r"), "{}", left.screen);
 }
 
@@ -170,7 +161,7 @@ fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
 
     assert_eq!(quiet.stdout, "Done.\n", "{quiet:?}");
     assert!(!quiet.stderr.contains("log: "), "{quiet:?}");
-    assert!(verbose.stderr.contains("log: "), "{verbose:?}");
+    verbose.reported("log: ");
     let log = folder.path().join("generativeai/servers.log");
     assert!(fs::read_to_string(log).expect("a log").contains("log: "));
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use super::fake_service::{Answer, Service};
-use super::support::{SHORT, genai, ran, run};
+use super::support::{SHORT, assert_contains, genai, ran, run};
 
 #[test]
 fn the_embedded_model_answers_a_message() {
@@ -19,7 +19,7 @@ fn the_embedded_model_answers_a_message() {
         first.stdout.ends_with('\n') && !first.stdout.ends_with("\n\n"),
         "{first:?}"
     );
-    assert!(first.stderr.contains("embedded model"), "{first:?}");
+    first.reported("embedded model");
     assert_eq!(
         first.stdout, second.stdout,
         "the same seed gives the same answer"
@@ -70,14 +70,14 @@ fn with_a_key_the_gemini_api_is_used() {
         request.starts_with("POST /v1beta/models/gemini-"),
         "{request}"
     );
-    assert!(request.contains("canary-key"), "{request}");
+    assert_contains(&request, "canary-key");
     for part in [
         "How tall?",
         "Be brief.",
         r#""temperature":0.5"#,
         r#""topK":3"#,
     ] {
-        assert!(request.contains(part), "no {part} in {request}");
+        assert_contains(&request, part);
     }
     assert!(
         !request.contains("topP"),
@@ -99,10 +99,7 @@ fn files_mentioned_in_the_message_are_attached_but_not_those_in_piped_input() {
     let output = ran(command.current_dir(folder.path()).stdin(piped).output());
 
     output.printed("Done.\n");
-    assert!(
-        output.stderr.contains("attached notes.txt (text, 13 B)"),
-        "{output:?}"
-    );
+    output.reported("attached notes.txt (text, 13 B)");
     let request = service.request();
     assert!(
         request.contains("Feed the cat.") && !request.contains("in the mine"),

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
+use super::support::assert_contains;
 use super::terminal::Terminal;
 
 const CTRL_X: &str = "\x18";
@@ -94,7 +95,7 @@ fn the_last_reply_or_its_code_is_copied() {
     assert_eq!(read(), "ls -l\n");
     fs::remove_file(&program).expect("it is removed");
     let nothing = terminal.ask("/copy");
-    assert!(nothing.contains("no clipboard program works"), "{nothing}");
+    assert_contains(&nothing, "no clipboard program works");
     assert!(terminal.take_clipboard().is_empty());
     assert_eq!(
         terminal.ask("/copy code osc52"),
@@ -116,11 +117,11 @@ fn compact_limits_the_requests_of_the_session() {
     assert_eq!(terminal.ask("/compact"), "no messages yet");
     terminal.ask("One");
     let set = terminal.ask("/compact 20");
-    assert!(set.contains("exceeds 20 tokens"), "{set}");
+    assert_contains(&set, "exceeds 20 tokens");
     let refused = terminal.ask("Two, which is longer than twenty bytes");
-    assert!(refused.contains("258 tokens"), "{refused}");
+    assert_contains(&refused, "258 tokens");
     terminal.ask("/compact 300");
     let reply = terminal.ask("Two, which is longer than twenty bytes");
-    assert!(reply.contains("A reply."), "{reply}");
+    assert_contains(&reply, "A reply.");
     terminal.quit();
 }

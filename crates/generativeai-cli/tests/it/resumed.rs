@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran, saving};
+use super::support::{assert_contains, genai, ran, saving};
 use super::terminal::Terminal;
 
 /// A user with a saved session `hills`.
@@ -70,11 +70,7 @@ fn an_unknown_session_is_started_only_if_the_user_agrees() {
     declined.type_keys("\r");
     let left = declined.end();
     assert_eq!(left.code, 2, "{}", left.screen);
-    assert!(
-        left.screen.contains("did you mean `hills`?"),
-        "{}",
-        left.screen
-    );
+    assert_contains(&left.screen, "did you mean `hills`?");
     assert!(!user.sessions(&["list"]).contains("hils"));
 
     let mut agreed = start();
@@ -100,7 +96,7 @@ fn no_save_holds_for_every_session_of_the_run() {
     terminal.ask("And the Tay?");
     terminal.quit();
 
-    assert!(switched.contains("not saved"), "{switched}");
+    assert_contains(&switched, "not saved");
     assert_eq!(user.sessions(&["show", "hills"]), before);
     assert_eq!(user.sessions(&["list"]).lines().count(), 1);
 }
@@ -125,6 +121,6 @@ fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
 
     let list = user.sessions(&["list"]);
     for number in ["   1  ", "   2  ", "   3  "] {
-        assert!(list.contains(number), "no {number:?} in {list}");
+        assert_contains(&list, number);
     }
 }

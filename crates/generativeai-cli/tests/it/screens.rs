@@ -5,6 +5,7 @@ use std::fs;
 use vt100::Color;
 
 use super::fake_service::{Answer, Service};
+use super::support::assert_contains;
 #[cfg(unix)]
 use super::support::through_shell;
 use super::terminal::Terminal;
@@ -38,7 +39,7 @@ fn notes_have_the_width_of_the_terminal_if_the_answer_goes_to_a_pipe() {
 
     let note =
         "Using gemini-flash-latest, since GEMINI_API_KEY is set. To work offline: --model local";
-    assert!(left.screen.contains(note), "{}", left.screen);
+    assert_contains(&left.screen, note);
 }
 
 #[test]
@@ -85,16 +86,8 @@ fn without_colours_markdown_delimiters_are_shown() {
     let mut command = service.genai(&["chat", "-m", "gemini-x", "Say hello"]);
     let left = Terminal::sized(command.env("NO_COLOR", "1"), (30, 60)).end();
 
-    assert!(
-        left.screen.contains("Here is a **short** program"),
-        "{}",
-        left.screen
-    );
-    assert!(
-        left.screen.contains("2. Run `cargo run`"),
-        "{}",
-        left.screen
-    );
+    assert_contains(&left.screen, "Here is a **short** program");
+    assert_contains(&left.screen, "2. Run `cargo run`");
     assert!(!left.bytes.contains('\x1b'), "{:?}", left.bytes);
 }
 
@@ -214,7 +207,7 @@ no files attached
         "Feed the cat.",
         "What is it?",
     ] {
-        assert!(request.contains(part), "no {part} in {request}");
+        assert_contains(&request, part);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use super::fake_service::{Answer, Service};
-use super::support::through_shell;
+use super::support::{assert_contains, through_shell};
 use super::terminal::Terminal;
 
 const STORY: &str = "Once upon a time ";
@@ -139,7 +139,7 @@ fn ctrl_c_twice_stops_only_the_reply() {
     terminal.wait_for("(stopped");
     let history = terminal.ask("/history");
 
-    assert!(history.contains("(interrupted)"), "{history}");
+    assert_contains(&history, "(interrupted)");
     terminal.quit();
 }
 
@@ -157,11 +157,7 @@ fn text_typed_during_a_reply_is_not_echoed_into_it() {
 
     let left = terminal.end();
     assert_eq!(left.code, 143);
-    assert!(
-        left.screen.contains("Once upon a time\n(stopped"),
-        "{}",
-        left.screen
-    );
+    assert_contains(&left.screen, "Once upon a time\n(stopped");
 }
 
 #[test]

@@ -140,6 +140,12 @@ pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
     }
 }
 
+/// Asserts that a text contains another one.
+#[track_caller]
+pub(crate) fn assert_contains(text: &str, part: &str) {
+    assert!(text.contains(part), "no {part:?} in {text}");
+}
+
 impl Ran {
     /// Asserts that the program succeeded and printed this text.
     pub(crate) fn printed(&self, text: &str) {
@@ -150,6 +156,11 @@ impl Ran {
         );
     }
 
+    /// Asserts that stderr contains this text.
+    pub(crate) fn reported(&self, text: &str) {
+        assert!(self.stderr.contains(text), "no {text:?} in {self:?}");
+    }
+
     /// Asserts the exit code, an empty stdout, and that stderr contains these texts and no internals.
     pub(crate) fn refused(&self, code: i32, texts: &[&str]) {
         assert_eq!(
@@ -158,7 +169,7 @@ impl Ran {
             "{self:?}"
         );
         for text in texts {
-            assert!(self.stderr.contains(text), "no {text:?} in {self:?}");
+            self.reported(text);
         }
         for raw in ["panicked", "Error {", "RUST_BACKTRACE", "stack backtrace"] {
             assert!(!self.stderr.contains(raw), "{raw:?} in {self:?}");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::fake_openai::FakeOpenAi;
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, ran, saving};
+use super::support::{Ran, assert_contains, ran, saving};
 use super::terminal::Terminal;
 
 const CTRL_C: &str = "\x03";
@@ -45,7 +45,7 @@ impl User {
     fn assert_referred(&self) {
         let request = self.service.request();
         let uri = format!("{}/v1beta/files/film", self.service.address);
-        assert!(request.contains(&uri), "no {uri} in {request}");
+        assert_contains(&request, &uri);
         assert!(!request.contains("partMetadata"), "{request}");
     }
 }
@@ -60,7 +60,7 @@ fn a_large_file_is_uploaded_once_with_a_bar_at_the_prompt() {
     let again = terminal.ask("And at the end of @film.mp4?");
 
     let file = "attached film.mp4 (video/mp4, 15.7 MB, 258 tokens)";
-    assert!(attached.contains("100 % 16 of 16 MB"), "{attached}");
+    assert_contains(&attached, "100 % 16 of 16 MB");
     assert!(attached.ends_with(file), "{attached}");
     assert_eq!(answered, "A climb.");
     assert_eq!(again, format!("{file}\nA climb."));
@@ -114,7 +114,7 @@ fn a_session_refers_to_its_film_in_another_process_without_another_upload() {
         ran.printed("A climb.\n");
         user.assert_referred();
     }
-    assert!(first.stderr.contains("uploading: 16 of 16 MB"), "{first:?}");
+    first.reported("uploading: 16 of 16 MB");
     assert_eq!(user.service.uploads(), 1);
     let path = user.folder.path().join("film.mp4");
     let path = path.to_str().expect("text");

@@ -7,7 +7,7 @@ use generativeai::{GenerativeModel, Remote, check_backend};
 use super::fake_openai::FakeOpenAi;
 use super::fake_service::{Answer, Service};
 use super::serve::Serving;
-use super::support::{Ran, genai, ran, run};
+use super::support::{Ran, assert_contains, genai, ran, run};
 
 /// Runs a future in a new runtime.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -36,14 +36,14 @@ fn a_model_of_an_openai_compatible_server_answers() {
     ]);
 
     answered.printed("reply 1\n");
-    assert!(answered.stderr.contains("3 tokens in"), "{answered:?}");
+    answered.reported("3 tokens in");
     let request = server.request();
     for part in [
         "authorization: Bearer canary-key\r\n",
         r#""model":"Qwen/Qwen3-4B""#,
         r#"{"role":"user","content":"Hello"}"#,
     ] {
-        assert!(request.contains(part), "no {part} in {request}");
+        assert_contains(&request, part);
     }
 }
 
@@ -88,7 +88,7 @@ fn a_server_that_does_not_answer_is_reported_below_the_list_of_models() {
     assert_eq!(listed.code, Some(0), "{listed:?}");
     assert!(listed.stdout.contains("qwen3-4b"), "{listed:?}");
     let reported = "http://127.0.0.1:1/v1 does not list its models";
-    assert!(listed.stderr.contains(reported), "{listed:?}");
+    listed.reported(reported);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn the_next_model_answers_if_the_first_is_overloaded() {
     assert!(answered.stdout.contains("reply 1"), "{answered:?}");
     assert!(answered.stdout.contains("Qwen/Qwen3-4B"), "{answered:?}");
     for part in ["gemini-flash-latest: ", "too busy", "asking Qwen/Qwen3-4B"] {
-        assert!(answered.stderr.contains(part), "{answered:?}");
+        answered.reported(part);
     }
 }
 
@@ -156,11 +156,8 @@ fn a_served_upstream_passes_the_check_of_backends() {
         .take(4)
         .collect();
     for request in requests {
-        assert!(
-            request.contains("authorization: Bearer s3cret\r\n"),
-            "{request}"
-        );
-        assert!(request.contains(r#""model":"Qwen/Qwen3-4B""#), "{request}");
+        assert_contains(&request, "authorization: Bearer s3cret\r\n");
+        assert_contains(&request, r#""model":"Qwen/Qwen3-4B""#);
     }
 }
 
@@ -190,7 +187,7 @@ fn each_model_of_an_upstream_is_served_under_its_name() {
     let unknown = GenerativeModel::new("llama").backend(remote(&serving));
     let error = block_on(async { unknown.generate_content("Hello").await });
     let error = error.expect_err("an unknown model").to_string();
-    assert!(error.contains("unknown model `models/llama`"), "{error}");
+    assert_contains(&error, "unknown model `models/llama`");
 }
 
 #[test]
@@ -214,10 +211,7 @@ fn an_upstream_is_a_setting() {
 
     assert_eq!(answered.stdout, "reply 1\n", "{answered:?}");
     assert!(server.request().contains("Bearer s3cret"));
-    assert!(
-        shown.stdout.contains("upstream_key = \"(hidden)\""),
-        "{shown:?}"
-    );
+    assert_contains(&shown.stdout, "upstream_key = \"(hidden)\"");
 }
 
 #[test]
