@@ -15,7 +15,7 @@ use crate::conversation::Conversation;
 use crate::exit::Exit;
 use crate::render::Printer;
 use crate::reply::{
-    self, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Received, Sink, TextSink, ctrl_c,
+    self, Answer, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Received, Sink, TextSink, ctrl_c,
 };
 use crate::storage;
 use crate::usage::ReplyUsage;
@@ -143,16 +143,13 @@ impl OneShot {
         if !approval::waiting(chat).is_empty() && chat.keep_partial() {
             printer.note("(calls that waited for approval were not run)");
         }
+        let json = || Answer::new(self.structured, self.approvals.clone());
         let received = match self.output {
             Output::Text => self.receive(runtime, chat, message, &mut TextSink::default(), printer),
             Output::Code => self.receive(runtime, chat, message, &mut CodeSink::default(), printer),
-            Output::Json => {
-                let mut sink = JsonSink::new(self.structured, self.approvals.clone());
-                self.receive(runtime, chat, message, &mut sink, printer)
-            }
+            Output::Json => self.receive(runtime, chat, message, &mut JsonSink(json()), printer),
             Output::Jsonl => {
-                let mut sink = JsonLinesSink::new(self.structured, self.approvals.clone());
-                self.receive(runtime, chat, message, &mut sink, printer)
+                self.receive(runtime, chat, message, &mut JsonLinesSink(json()), printer)
             }
         }?;
         self.report_denied(printer);

@@ -48,7 +48,8 @@ pub(crate) struct Paragraph {
     text: String,
     /// Whether the content has text, and not only function calls.
     has_text: bool,
-    interrupted: bool,
+    /// Note behind the text if the content belongs to an interrupted reply; otherwise empty.
+    mark: &'static str,
 }
 
 impl Paragraph {
@@ -57,7 +58,7 @@ impl Paragraph {
             author: Author::of(content),
             text: text_of(content).trim_end().to_owned(),
             has_text: !content.text().is_empty(),
-            interrupted,
+            mark: if interrupted { " (interrupted)" } else { "" },
         }
     }
 
@@ -90,23 +91,14 @@ impl Paragraph {
             && (number == first || !number.starts_with(['.', ')']))
             && !first.contains('|');
         let between = if is_text { " " } else { "\n\n" };
-        let mark = if self.interrupted {
-            " (interrupted)"
-        } else {
-            ""
-        };
-        Some(format!("{}:{between}{}{mark}", self.author, self.text))
+        let (author, text, mark) = (self.author, &self.text, self.mark);
+        Some(format!("{author}:{between}{text}{mark}"))
     }
 }
 
 impl fmt::Display for Paragraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.interrupted {
-            " (interrupted)"
-        } else {
-            ""
-        };
-        write!(f, "{}: {}{mark}", self.author, self.text)
+        write!(f, "{}: {}{}", self.author, self.text, self.mark)
     }
 }
 

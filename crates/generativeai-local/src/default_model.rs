@@ -4,7 +4,6 @@
 //! [`Builder::model`](crate::Builder::model).
 
 mod cache;
-mod lock;
 mod unpack;
 
 use std::path::PathBuf;

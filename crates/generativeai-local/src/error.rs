@@ -14,58 +14,43 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 ///
 /// The message must name the member of the request and what to do.
 pub(crate) fn invalid_argument(message: impl Into<String>) -> Error {
-    error(
-        ErrorKind::Request,
-        status(400, "INVALID_ARGUMENT", message.into()),
-    )
+    error(ErrorKind::Request, 400, "INVALID_ARGUMENT", message)
 }
 
 /// Creates a 404: the request names something that does not exist.
 pub(crate) fn not_found(message: impl Into<String>) -> Error {
-    error(
-        ErrorKind::NotFound,
-        status(404, "NOT_FOUND", message.into()),
-    )
+    error(ErrorKind::NotFound, 404, "NOT_FOUND", message)
 }
 
 /// Creates a 429: the queue is full.
 pub(crate) fn resource_exhausted() -> Error {
     let message = "the queue of the embedded model is full: retry in a second";
-    let mut status = status(429, "RESOURCE_EXHAUSTED", message.to_owned());
+    let error = error(ErrorKind::RateLimited, 429, "RESOURCE_EXHAUSTED", message);
+    let mut status = error.status().cloned().unwrap_or_default();
     // The delay is given twice: callers in this process read it from the error, clients of the server from the status.
     status.details.push(json!({
         "@type": "type.googleapis.com/google.rpc.RetryInfo",
         "retryDelay": format!("{}s", RETRY_DELAY.as_secs()),
     }));
-    error(ErrorKind::RateLimited, status).with_retry_after(RETRY_DELAY)
+    error.with_status(status).with_retry_after(RETRY_DELAY)
 }
 
 /// Creates a 500: the engine failed.
 pub(crate) fn internal(message: impl Into<String>) -> Error {
-    error(
-        ErrorKind::Unavailable,
-        status(500, "INTERNAL", message.into()),
-    )
+    error(ErrorKind::Unavailable, 500, "INTERNAL", message)
 }
 
 /// Creates a 504: the timeout of the request expired.
 pub(crate) fn deadline_exceeded() -> Error {
     let message = "the timeout expired before the embedded model finished its reply";
-    error(
-        ErrorKind::Timeout,
-        status(504, "DEADLINE_EXCEEDED", message.to_owned()),
-    )
+    error(ErrorKind::Timeout, 504, "DEADLINE_EXCEEDED", message)
 }
 
-fn status(code: i32, name: &str, message: String) -> Status {
+fn error(kind: ErrorKind, code: i32, name: &str, message: impl Into<String>) -> Error {
+    let message = message.into();
     let mut status = Status::default();
     status.code = Some(code);
     status.status = Some(name.to_owned());
-    status.message = Some(message);
-    status
-}
-
-fn error(kind: ErrorKind, status: Status) -> Error {
-    let message = status.message.clone().unwrap_or_default();
+    status.message = Some(message.clone());
     Error::new(kind, message).with_status(status)
 }

@@ -244,7 +244,10 @@ mod tests {
         all
     }
 
-    fn choices(sampling: Sampling, count: usize) -> Vec<i32> {
+    /// Returns the tokens that are sampled with changed settings.
+    fn choices(change: impl FnOnce(&mut Sampling), count: usize) -> Vec<i32> {
+        let mut sampling = sampling();
+        change(&mut sampling);
         let mut sampler = Sampler::new(sampling);
         let sample = |_| sampler.sample(&LOGITS, &all()).unwrap().token.0;
         (0..count).map(sample).collect()
@@ -252,36 +255,20 @@ mod tests {
 
     #[test]
     fn temperature_zero_takes_the_most_probable_token() {
-        assert_eq!(
-            choices(
-                Sampling {
-                    temperature: 0.0,
-                    ..sampling()
-                },
-                3
-            ),
-            [1, 1, 1]
-        );
+        assert_eq!(choices(|it| it.temperature = 0.0, 3), [1, 1, 1]);
     }
 
     #[test]
     fn equal_seeds_give_equal_sequences() {
-        assert_eq!(choices(sampling(), 50), choices(sampling(), 50));
-        assert_ne!(
-            choices(sampling(), 50),
-            choices(
-                Sampling {
-                    seed: 8,
-                    ..sampling()
-                },
-                50
-            )
-        );
+        let first = choices(|_| {}, 50);
+
+        assert_eq!(choices(|_| {}, 50), first);
+        assert_ne!(choices(|it| it.seed = 8, 50), first);
     }
 
     #[test]
     fn samples_follow_the_probabilities() {
-        let chosen = choices(sampling(), 20_000);
+        let chosen = choices(|_| {}, 20_000);
         let share = |token| chosen.iter().filter(|&&one| one == token).count() as f64 / 20_000.0;
 
         let weights = LOGITS.map(|logit| f64::from(logit).exp());
@@ -297,34 +284,13 @@ mod tests {
 
     #[test]
     fn top_k_and_top_p_keep_the_most_probable_tokens() {
-        let top_k = choices(
-            Sampling {
-                top_k: 2,
-                ..sampling()
-            },
-            200,
-        );
-        let top_p = choices(
-            Sampling {
-                top_p: 0.7,
-                ..sampling()
-            },
-            200,
-        );
+        let top_k = choices(|it| it.top_k = 2, 200);
+        let top_p = choices(|it| it.top_p = 0.7, 200);
+        let least = choices(|it| it.top_p = 0.0, 50);
 
         assert!(top_k.iter().all(|token| [1, 2].contains(token)) && top_k.contains(&2));
         assert!(top_p.iter().all(|token| [1, 2].contains(token)) && top_p.contains(&2));
-        assert!(
-            choices(
-                Sampling {
-                    top_p: 0.0,
-                    ..sampling()
-                },
-                50
-            )
-            .iter()
-            .all(|&token| token == 1)
-        );
+        assert!(least.iter().all(|&token| token == 1));
     }
 
     #[test]
@@ -351,22 +317,11 @@ mod tests {
 
     #[test]
     fn penalties_make_repeated_tokens_less_probable() {
-        let greedy = Sampling {
-            temperature: 0.0,
-            ..sampling()
-        };
+        let presence = choices(|it| (it.temperature, it.presence_penalty) = (0.0, 1.5), 4);
+        let frequency = choices(|it| (it.temperature, it.frequency_penalty) = (0.0, 0.6), 4);
 
-        let presence = Sampling {
-            presence_penalty: 1.5,
-            ..greedy.clone()
-        };
-        let frequency = Sampling {
-            frequency_penalty: 0.6,
-            ..greedy
-        };
-
-        assert_eq!(choices(presence, 4), [1, 2, 1, 1]);
-        assert_eq!(choices(frequency, 4), [1, 1, 2, 1]);
+        assert_eq!(presence, [1, 2, 1, 1]);
+        assert_eq!(frequency, [1, 1, 2, 1]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Signals during a session: Ctrl-C, SIGTERM, and SIGHUP of a closed terminal.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,6 +21,9 @@ const SIGNAL_WAIT: Duration = Duration::from_secs(1);
 /// closed terminal may block forever.
 #[cfg(unix)]
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Reason why locking the exit code does not fail.
+const NOT_POISONED: &str = "the lock is not poisoned: nothing panics while holding it";
 
 /// Signals received and not yet handled.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,12 @@ struct State {
     received: Notify,
 }
 
+impl State {
+    fn exit(&self) -> MutexGuard<'_, Option<Exit>> {
+        self.exit.lock().expect(NOT_POISONED)
+    }
+}
+
 impl Signals {
     /// Installs the signal handlers.
     pub(super) fn listen(runtime: &Runtime) -> anyhow::Result<Self> {
@@ -61,27 +70,16 @@ impl Signals {
 
     /// Returns the exit code, if the program must exit.
     pub(super) fn exit(&self) -> Option<Exit> {
-        *self
-            .0
-            .exit
-            .lock()
-            .expect("the lock is not poisoned: nothing panics while holding it")
+        *self.0.exit()
     }
 
     /// Waits a moment for an exit code. Reads from a closed terminal fail before SIGHUP arrives.
     pub(super) fn exit_soon(&self) -> Option<Exit> {
-        let exit = self
-            .0
-            .exit
-            .lock()
-            .expect("the lock is not poisoned: nothing panics while holding it");
         let waited = self
             .0
             .exit_set
-            .wait_timeout_while(exit, SIGNAL_WAIT, |exit| exit.is_none());
-        *waited
-            .expect("the lock is not poisoned: nothing panics while holding it")
-            .0
+            .wait_timeout_while(self.0.exit(), SIGNAL_WAIT, |exit| exit.is_none());
+        *waited.expect(NOT_POISONED).0
     }
 
     /// Marks every Ctrl-C so far as handled. A signal that ends the program stays.
@@ -138,12 +136,7 @@ impl Signals {
         let is_unhandled = match exit {
             Exit::Interrupted => self.0.interrupts.fetch_add(1, SeqCst) + 1 >= MAX_UNHANDLED,
             _ => {
-                *self
-                    .0
-                    .exit
-                    .lock()
-                    .expect("the lock is not poisoned: nothing panics while holding it") =
-                    Some(exit);
+                *self.0.exit() = Some(exit);
                 self.0.exit_set.notify_all();
                 is_exiting
             }

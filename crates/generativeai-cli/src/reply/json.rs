@@ -14,19 +14,15 @@ use crate::usage::ReplyUsage;
 
 /// Sink that prints the whole answer as one JSON object (`--output json`). If the reply fails, it prints nothing.
 #[derive(Debug)]
-pub(crate) struct JsonSink {
-    answer: Answer,
-}
+pub(crate) struct JsonSink(pub(crate) Answer);
 
 /// Sink that prints one JSON object per line while the reply arrives (`--output jsonl`).
 #[derive(Debug)]
-pub(crate) struct JsonLinesSink {
-    answer: Answer,
-}
+pub(crate) struct JsonLinesSink(pub(crate) Answer);
 
 /// Parts of the answer that are not in the last response: a turn with function calls consists of several responses.
 #[derive(Debug)]
-struct Answer {
+pub(crate) struct Answer {
     started: Instant,
     /// Whether the reply must be JSON, which is added as `data`.
     structured: bool,
@@ -38,31 +34,15 @@ struct Answer {
     decisions: Vec<Value>,
 }
 
-impl JsonSink {
-    /// Creates the sink of one reply; `structured` adds its JSON value as `data`.
-    pub(crate) fn new(structured: bool, approvals: Option<Approvals>) -> Self {
-        let answer = Answer::new(structured, approvals);
-        Self { answer }
-    }
-}
-
-impl JsonLinesSink {
-    /// Creates the sink of one reply; `structured` adds its JSON value as `data`.
-    pub(crate) fn new(structured: bool, approvals: Option<Approvals>) -> Self {
-        let answer = Answer::new(structured, approvals);
-        Self { answer }
-    }
-}
-
 impl Sink for JsonSink {
     fn chunk(&mut self, chunk: &GenerateContentResponse, _: &mut Printer) -> anyhow::Result<()> {
-        self.answer.calls.extend(chunk.function_calls().map(call));
+        self.0.calls.extend(chunk.function_calls().map(call));
         Ok(())
     }
 
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
         if let End::Complete(response) = end {
-            let answer = self.answer.complete(response)?;
+            let answer = self.0.complete(response)?;
             printer.answer(&format!("{}\n", Value::Object(answer)))?;
         }
         Ok(())
@@ -72,7 +52,7 @@ impl Sink for JsonSink {
 impl JsonLinesSink {
     /// Prints a line for each decision since the last one.
     fn print_decisions(&mut self, printer: &mut Printer) -> anyhow::Result<()> {
-        for decision in self.answer.take_decisions() {
+        for decision in self.0.take_decisions() {
             print_line("decision", members(decision), printer)?;
         }
         Ok(())
@@ -94,7 +74,7 @@ impl Sink for JsonLinesSink {
         for function_call in chunk.function_calls() {
             let call = call(function_call);
             print_line("call", members(call.clone()), printer)?;
-            self.answer.calls.push(call);
+            self.0.calls.push(call);
         }
         Ok(())
     }
@@ -103,7 +83,7 @@ impl Sink for JsonLinesSink {
         self.print_decisions(printer)?;
         match end {
             End::Waits => Ok(()),
-            End::Complete(response) => match self.answer.complete(response) {
+            End::Complete(response) => match self.0.complete(response) {
                 Ok(answer) => print_line("answer", answer, printer),
                 Err(error) => {
                     print_line("error", failure(&error), printer)?;
@@ -120,7 +100,8 @@ impl Sink for JsonLinesSink {
 }
 
 impl Answer {
-    fn new(structured: bool, approvals: Option<Approvals>) -> Self {
+    /// Creates the answer of one reply; `structured` adds its JSON value as `data`.
+    pub(crate) fn new(structured: bool, approvals: Option<Approvals>) -> Self {
         Self {
             started: Instant::now(),
             structured,

@@ -1,9 +1,7 @@
 //! Approval of tool calls: the dialog at the terminal, and the rules without a terminal.
 
-use std::process::Command;
-
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran};
+use super::support::{assert_contains, genai, ran, saving};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -45,10 +43,9 @@ fn without_a_terminal_a_tool_runs_only_if_it_is_allowed() {
     ] {
         let service = calling();
         let words = [&["chat", "--tool", &tool, "Greet Ada."], options].concat();
-        let output = ran(service.genai(&words).output());
+        let output = service.run(&words);
 
-        assert_eq!(output.code, Some(0), "{output:?}");
-        assert_eq!(output.stdout, "That is all.\n", "{output:?}");
+        output.printed("That is all.\n");
         let request = second_request(&service);
         assert_eq!(request.contains("Good day, Ada!"), is_allowed, "{request}");
         let denied = "denied: the user has not allowed this tool";
@@ -74,7 +71,7 @@ fn json_reports_the_decisions() {
             options,
         ]
         .concat();
-        let output = ran(service.genai(&words).output());
+        let output = service.run(&words);
 
         let decisions = r#""decisions":[{"name":"greet","args":{"name":"Ada"},"#;
         let expected = format!("{decisions}{decision}");
@@ -101,9 +98,8 @@ fn the_dialog_shows_the_call_and_its_server_at_every_width() {
         terminal.enter("what?");
         terminal.enter("yes");
         terminal.wait_for("That is all.");
-        terminal.enter("/quit");
+        terminal.quit();
 
-        assert_eq!(terminal.end().code, 0);
         assert!(second_request(&service).contains("Good day, Ada!"));
     }
 }
@@ -124,9 +120,8 @@ fn a_tool_that_runs_always_or_never_is_asked_about_once() {
 
         terminal.enter("Again.");
         terminal.wait_for("Second.");
-        terminal.enter("/quit");
+        terminal.quit();
 
-        assert_eq!(terminal.end().code, 0);
         for _ in 0..2 {
             let request = second_request(&service);
             assert_eq!(request.contains("Good day, Ada!"), is_run, "{request}");
@@ -152,8 +147,7 @@ fn a_tool_allowed_in_the_settings_is_not_asked_about_in_the_next_run() {
     terminal.wait_for("stop?");
     terminal.enter("always save");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     let settings = std::fs::read_to_string(&file).expect("a file");
     assert_eq!(
         settings,
@@ -203,9 +197,8 @@ fn settings_that_cannot_be_written_allow_the_tool_in_this_run() {
     terminal.enter("always save");
     terminal.wait_for("cannot change the settings");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert_eq!(std::fs::read_to_string(&file).expect("a file"), "[chat");
 }
 
@@ -216,14 +209,10 @@ fn a_call_is_denied_with_a_reason() {
 
     terminal.enter("no too early in the morning");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     let request = second_request(&service);
-    assert!(
-        request.contains("denied: too early in the morning"),
-        "{request}"
-    );
+    assert_contains(&request, "denied: too early in the morning");
     assert!(!request.contains("Good day"), "{request}");
 }
 
@@ -240,15 +229,11 @@ fn the_arguments_are_edited_until_they_fit() {
     terminal.wait_for("as JSON on one line");
     terminal.enter(r#"{"name": "Eve"}"#);
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     let request = second_request(&service);
-    assert!(request.contains("Good day, Eve!"), "{request}");
-    assert!(
-        request.contains(r#""changedArguments":{"name":"Eve"}"#),
-        "{request}"
-    );
+    assert_contains(&request, "Good day, Eve!");
+    assert_contains(&request, r#""changedArguments":{"name":"Eve"}"#);
 }
 
 #[test]
@@ -258,9 +243,8 @@ fn stopping_keeps_the_turn_and_runs_nothing() {
 
     terminal.enter("stop");
     terminal.wait_for("(stopped");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     service.request();
 }
 
@@ -276,7 +260,7 @@ fn a_single_message_at_the_terminal_asks_as_well() {
 
     let left = terminal.end();
     assert_eq!(left.code, 0, "{}", left.screen);
-    assert!(left.screen.contains("That is all."), "{}", left.screen);
+    assert_contains(&left.screen, "That is all.");
     assert!(second_request(&service).contains("Good day, Ada!"));
 }
 
@@ -296,12 +280,7 @@ fn ctrl_c_at_the_question_ends_a_single_message_with_130() {
 #[test]
 fn a_session_whose_program_was_killed_waits_and_asks_again() {
     let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
-    let saved = |mut command: Command| {
-        command
-            .env("XDG_DATA_HOME", data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        command
-    };
+    let saved = |command| saving(command, data.path());
     let tool = server("greet", "Good day");
     let chat = |words: &[&str]| {
         let all = [&["chat", "-m", "gemini-x", "--session", "letters"], words].concat();
@@ -314,18 +293,14 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
     terminal.wait_until_killed();
 
     let list = ran(saved(genai(&["sessions", "list"])).output());
-    assert!(
-        list.stdout.contains("[waits for approval: greet]"),
-        "{list:?}"
-    );
+    assert_contains(&list.stdout, "[waits for approval: greet]");
     let mut terminal = Terminal::start(&chat(&["--tool", &tool]));
     terminal.wait_for("(tool calls wait for approval: greet)");
     terminal.wait_for("stop?");
     terminal.enter("yes");
     terminal.wait_for("That is all.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert!(second_request(&service).contains("Good day, Ada!"));
     let list = ran(saved(genai(&["sessions", "list"])).output());
     assert!(!list.stdout.contains("waits"), "{list:?}");

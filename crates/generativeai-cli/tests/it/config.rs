@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran, run};
+use super::support::{assert_contains, genai, ran, run};
 
 /// A configuration file in a new folder, which the program uses as `$XDG_CONFIG_HOME`.
 struct Settings(tempfile::TempDir);
@@ -50,7 +50,7 @@ fn the_command_line_overrides_the_environment_which_overrides_the_file() {
     assert_eq!(output.code, Some(0), "{output:?}");
     let request = service.request();
     for part in [r#""temperature":0.5"#, r#""topK":3"#, "Be brief."] {
-        assert!(request.contains(part), "no {part} in {request}");
+        assert_contains(&request, part);
     }
 }
 
@@ -75,11 +75,7 @@ fn the_origin_of_each_setting_is_shown_without_secrets() {
         "port = 9001  # environment: GENAI_SERVE_PORT",
         "api_key = \"(hidden)\"  # ",
     ] {
-        assert!(
-            shown.stdout.contains(line),
-            "no {line:?} in {}",
-            shown.stdout
-        );
+        assert_contains(&shown.stdout, line);
     }
     assert!(!shown.stdout.contains("s3cret"), "{shown:?}");
 }
@@ -106,10 +102,7 @@ fn settings_of_a_command_line_can_be_shown() {
 
     let shown = ran(Settings::new(FILE).apply(genai(&words)).output());
 
-    assert!(
-        shown.stdout.contains("top_k = 1  # command line"),
-        "{shown:?}"
-    );
+    assert_contains(&shown.stdout, "top_k = 1  # command line");
     assert!(!shown.stdout.contains("[serve]"), "{shown:?}");
 }
 

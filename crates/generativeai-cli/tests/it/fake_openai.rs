@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use super::fake_service::{read, whole};
-use super::support::genai;
+use super::support::{Ran, genai, ran};
 
 const MODELS: &str = r#"{"data":[{"id":"Qwen/Qwen3-4B"},{"id":"qwen3:4b"}]}"#;
 const EMBEDDING: &str = r#"{"data":[{"index":0,"embedding":[0.5,-1.0]}]}"#;
@@ -72,6 +72,11 @@ impl FakeOpenAi {
             .env("OPENAI_API_KEY", "canary-key")
             .env("OPENAI_BASE_URL", &self.url);
         command
+    }
+
+    /// Runs the program, configured to use this server.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        ran(self.genai(words).output())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::support::genai;
+use super::support::{Ran, genai, ran};
 
 /// A service with prepared answers.
 pub(crate) struct Service {
@@ -160,6 +160,11 @@ impl Service {
             .env("GEMINI_API_KEY", "canary-key")
             .env("GOOGLE_GEMINI_BASE_URL", &self.address);
         command
+    }
+
+    /// Runs the program, configured to use this service.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        ran(self.genai(words).output())
     }
 }
 

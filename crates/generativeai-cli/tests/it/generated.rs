@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::support::{genai, ran, run, run_with};
+use super::support::{assert_contains, genai, ran, run, run_with};
 
 /// Returns the completions that bash suggests for the last of these words. Bash runs the script of the program, and
 /// calls its function as for the key Tab.
@@ -118,7 +118,7 @@ fn every_command_has_a_valid_manual_page() {
         .flatten()
     {
         let page = std::fs::read_to_string(entry.path()).expect("a page");
-        assert!(page.contains("\n.TH "), "{page}");
+        assert_contains(&page, "\n.TH ");
         assert_eq!(page.matches("\n.SH NAME").count(), 1, "{page}");
         for line in page.lines().filter(|line| line.starts_with(['.', '\''])) {
             let request = line.split_whitespace().next().unwrap_or_default();
@@ -149,5 +149,5 @@ fn the_page_of_the_program_is_printed() {
     let page = run_with(&["man"], b"");
 
     assert_eq!((page.code, page.stderr.as_str()), (Some(0), ""));
-    assert!(page.stdout.contains("Exit codes"), "{}", page.stdout);
+    assert_contains(&page.stdout, "Exit codes");
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::fake_service::{Answer, Service};
 use super::serve::Serving;
-use super::support::{genai, ran, run};
+use super::support::{assert_contains, genai, ran, run, saving};
 use super::terminal::Terminal;
 
 const CTRL_C: &str = "\x03";
@@ -22,11 +22,7 @@ const HOPS: [Answer; 3] = [
 /// Returns `genai chat` with a store in a folder.
 fn chat(service: &Service, data: &tempfile::TempDir, words: &[&str]) -> Command {
     let words = [&["chat", "-m", "gemini-x"], words].concat();
-    let mut command = service.genai(&words);
-    command
-        .env("XDG_DATA_HOME", data.path())
-        .env_remove("GENAI_CHAT_NO_SAVE");
-    command
+    saving(service.genai(&words), data.path())
 }
 
 #[test]
@@ -34,12 +30,10 @@ fn statistics_show_the_hops_of_a_reply() {
     let answers = [&HOPS[..], &[Answer::Texts(vec!["time."])]].concat();
     let service = Service::start(Answer::Each(answers));
 
-    let output = ran(service
-        .genai(&["chat", "-m", "gemini-x", "--stats", "Hi"])
-        .output());
+    let output = service.run(&["chat", "-m", "gemini-x", "--stats", "Hi"]);
 
     assert_eq!(output.stdout, "Once upon a time.\n", "{output:?}");
-    assert!(output.stderr.contains(" tokens/s; 4 hops"), "{output:?}");
+    output.reported(" tokens/s; 4 hops");
 }
 
 #[test]
@@ -64,12 +58,11 @@ fn ctrl_c_in_any_hop_keeps_the_reply_as_in_one() {
             format!("you: Tell me a story\nmodel: {text} (interrupted)")
         );
         assert_eq!(terminal.ask("Goodbye"), "Bye!");
-        terminal.enter("/quit");
+        terminal.quit();
 
-        assert_eq!(terminal.end().code, 0);
         (0..=hops).for_each(|_| drop(service.request()));
         let last = service.request();
-        assert!(last.contains(&text), "{last}");
+        assert_contains(&last, &text);
         assert!(!last.contains("continuationToken"), "{last}");
     }
 }
@@ -97,12 +90,11 @@ fn continue_uses_the_token_of_a_stopped_reply() {
         terminal.ask("/history"),
         "you: Tell me a story\nmodel: Once upon a time."
     );
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     (0..3).for_each(|_| drop(service.request()));
     let last = service.request();
-    assert!(last.contains(r#""continuationToken":"b""#), "{last}");
+    assert_contains(&last, r#""continuationToken":"b""#);
     assert!(!last.contains("Once"), "{last}");
 }
 
@@ -122,15 +114,14 @@ fn a_reply_whose_continuation_fails_is_kept() {
     terminal.wait_for("Once upon");
     terminal.type_keys(CTRL_C);
     let shown = terminal.ask("/continue");
-    assert!(shown.contains("bad token"), "{shown}");
-    assert!(shown.contains("(the part that arrived is kept)"), "{shown}");
+    assert_contains(&shown, "bad token");
+    assert_contains(&shown, "(the part that arrived is kept)");
     let history = terminal.ask("/history");
     assert!(
         history.starts_with("you: Tell me a story\nmodel: Once"),
         "{history}"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -155,8 +146,7 @@ fn a_session_whose_process_was_killed_in_a_hop_continues_it() {
         terminal.ask("/history"),
         "you: Tell me a story\nmodel: Once upon a time."
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 /// Arguments with which the embedded model generates a reply of 24 tokens.

@@ -1,6 +1,7 @@
 //! Untrusted text cannot control the terminal: replies, errors, and names of files and functions.
 
 use super::fake_service::{Answer, Service};
+use super::support::assert_contains;
 use super::terminal::{Left, Terminal};
 use super::tools::server;
 
@@ -64,7 +65,7 @@ fn the_log_of_a_tool_server_cannot_control_the_terminal() {
             .end();
 
     assert_eq!(left.code, 0, "{}", left.screen);
-    assert!(left.screen.contains("log: so"), "{}", left.screen);
+    assert_contains(&left.screen, "log: so");
     assert_harmless(&left);
 }
 
@@ -113,7 +114,7 @@ fn an_error_of_the_service_cannot_control_the_terminal() {
     terminal.enter("/quit");
     let left = terminal.end();
 
-    assert!(shown.contains("no such model"), "{shown}");
+    assert_contains(&shown, "no such model");
     assert_eq!(left.code, 0);
     let message = left
         .bytes
@@ -129,7 +130,7 @@ fn the_name_of_a_function_cannot_control_the_terminal() {
     let left = Terminal::start(&service.genai(&["chat", "Hello"])).end();
 
     assert_eq!(left.code, 0, "{}", left.screen);
-    assert!(left.screen.contains("(calls greet with"), "{}", left.screen);
+    assert_contains(&left.screen, "(calls greet with");
     assert_harmless(&left);
 }
 
@@ -140,10 +141,9 @@ fn a_message_of_the_history_cannot_control_the_terminal() {
 
     terminal.ask("Hello");
     let history = terminal.ask("/history");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert!(history.contains("model: safe"), "{history}");
-    assert_eq!(terminal.end().code, 0);
+    assert_contains(&history, "model: safe");
 }
 
 #[cfg(unix)]
@@ -166,7 +166,5 @@ fn the_name_of_a_file_cannot_control_the_terminal() {
     terminal.wait_for("/attach evil");
     terminal.type_keys("\r");
     terminal.wait_for("cannot read evil");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }

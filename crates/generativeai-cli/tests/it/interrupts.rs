@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, genai, ran};
+use super::support::{Ran, assert_contains, genai, ran, saving};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -37,16 +37,9 @@ impl User {
         Self::new(Answer::Calls("greet", "Ada was greeted."))
     }
 
-    fn with_data(&self, mut command: Command) -> Command {
-        command
-            .env("XDG_DATA_HOME", self.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        command
-    }
-
     fn chat(&self, words: &[&str]) -> Command {
         let words = [&["chat", "-m", "gemini-x"], words].concat();
-        self.with_data(self.service.genai(&words))
+        saving(self.service.genai(&words), self.data.path())
     }
 
     /// Returns `genai chat` with the function.
@@ -85,9 +78,8 @@ impl User {
     }
 
     fn sessions(&self, words: &[&str]) -> Ran {
-        ran(self
-            .with_data(genai(&[&["sessions"], words].concat()))
-            .output())
+        let command = genai(&[&["sessions"], words].concat());
+        ran(saving(command, self.data.path()).output())
     }
 
     /// Locks the store against writes until the returned value is dropped.
@@ -147,19 +139,12 @@ fn ctrl_c_during_a_function_keeps_the_turn_and_the_server() {
     call.write_all(b"!").expect("the server lives");
     assert_eq!(call.read(&mut [0]).expect("it reads"), 0);
     assert_eq!(terminal.ask("/continue"), "Ada was greeted.");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     assert!(!user.is_called_again());
     user.service.request();
     let second = user.service.request();
-    assert!(
-        second.contains("interrupted before it answered"),
-        "{second}"
-    );
-    assert!(
-        user.shown()
-            .contains("tools: [result of greet] (interrupted)")
-    );
+    assert_contains(&second, "interrupted before it answered");
+    assert_contains(&user.shown(), "tools: [result of greet] (interrupted)");
 }
 
 #[test]
@@ -174,12 +159,11 @@ fn ctrl_c_after_a_function_keeps_its_result() {
     user.service.request();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(stopped; the part that arrived is kept");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert!(!user.is_called_again());
     let saved = user.sessions(&["export", "--contents", "1"]).stdout;
-    assert!(saved.contains("Good day, Ada!"), "{saved}");
+    assert_contains(&saved, "Good day, Ada!");
 }
 
 #[test]
@@ -191,15 +175,9 @@ fn ctrl_c_during_a_function_ends_a_single_message_with_130() {
     terminal.type_keys(CTRL_C);
 
     assert_eq!(terminal.end().code, 130);
-    assert!(
-        user.shown()
-            .contains("tools: [result of greet] (interrupted)")
-    );
+    assert_contains(&user.shown(), "tools: [result of greet] (interrupted)");
     let next = ran(user.chat(&["--continue", "And now?"]).output());
-    assert_eq!(
-        (next.code, next.stdout.as_str()),
-        (Some(0), "Ada was greeted.\n")
-    );
+    next.printed("Ada was greeted.\n");
     assert!(!user.is_called_again());
 }
 
@@ -233,10 +211,10 @@ fn a_program_killed_during_a_function_leaves_an_interrupted_turn() {
     terminal.signal("KILL");
     terminal.wait_until_killed();
 
-    assert!(user.shown().contains("(interrupted)"), "{}", user.shown());
+    assert_contains(&user.shown(), "(interrupted)");
     let next = ran(user.chat(&["--continue", "And now?"]).output());
     let note = "(the last reply was interrupted; the part that arrived was kept)";
-    assert!(next.stderr.contains(note), "{next:?}");
+    next.reported(note);
     assert!(!user.is_called_again());
 }
 
@@ -256,9 +234,8 @@ fn ctrl_c_while_a_message_is_saved_discards_it() {
     terminal.wait_for("(skipped; it is saved with the next message)");
     drop(lock);
     assert_eq!(terminal.ask("And three?"), "It is four.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert_eq!(user.shown(), "you: And three?\n\nmodel: It is four.\n");
 }
 
@@ -283,8 +260,7 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     let history = terminal.ask("/history");
     let said = "you: Two and two?\nmodel: It is four.";
     assert!(history.starts_with(said), "{history}");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     assert_eq!(user.shown(), "you: Two and two?\n\nmodel: It is four.\n");
 }
 

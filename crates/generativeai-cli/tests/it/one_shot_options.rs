@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, ran, run};
+use super::support::{Ran, assert_contains, ran, run};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -73,10 +73,7 @@ fn the_instructions_of_a_project_are_used_and_shown() {
     let with = chat(&["--system", "Be brief.", "Hello"]);
     let without = chat(&["--no-project", "Hello"]);
 
-    assert!(
-        with.stderr.contains("Using the instructions of AGENTS.md"),
-        "{with:?}"
-    );
+    with.reported("Using the instructions of AGENTS.md");
     assert!(!without.stderr.contains("AGENTS.md"), "{without:?}");
     assert!(service.request().contains(r#""Use tabs.\n\nBe brief.""#));
     assert!(!service.request().contains("Use tabs."));
@@ -87,24 +84,16 @@ fn the_instructions_of_a_project_are_used_and_shown() {
 fn only_the_code_block_of_an_answer_is_printed() {
     let answer = vec!["Run this:\n```sh\nls", " -l\n```\nIt lists files."];
     let service = Service::start(Answer::Texts(answer));
-    let code = ran(service.genai(&["chat", "-x", "How?"]).output());
-    assert_eq!(
-        (code.code, code.stdout.as_str()),
-        (Some(0), "ls -l\n"),
-        "{code:?}"
-    );
+    let code = service.run(&["chat", "-x", "How?"]);
+    code.printed("ls -l\n");
 
     let service = Service::start(Answer::Texts(vec!["With ls."]));
-    let none = ran(service.genai(&["chat", "--code", "How?"]).output());
+    let none = service.run(&["chat", "--code", "How?"]);
     assert_eq!(none.stdout, "With ls.\n");
-    assert!(
-        none.stderr.contains("(no code block in the answer)"),
-        "{none:?}"
-    );
-    ran(service
-        .genai(&["chat", "-x", "-o", "json", "How?"])
-        .output())
-    .refused(2, &["--output"]);
+    none.reported("(no code block in the answer)");
+    service
+        .run(&["chat", "-x", "-o", "json", "How?"])
+        .refused(2, &["--output"]);
 
     let words = [
         "chat",
@@ -114,10 +103,7 @@ fn only_the_code_block_of_an_answer_is_printed() {
         "Tell me a long story.",
     ];
     let cut = run(&words);
-    assert!(
-        cut.stderr.contains("reply cut off: token limit reached"),
-        "{cut:?}"
-    );
+    cut.reported("reply cut off: token limit reached");
 }
 
 #[test]
@@ -131,7 +117,7 @@ fn no_code_is_printed_if_the_reply_is_stopped() {
     let left = terminal.end();
     assert_eq!(left.code, 130, "{}", left.screen);
     let note = "(the reply is incomplete: its code is not printed)";
-    assert!(left.screen.contains(note), "{}", left.screen);
+    assert_contains(&left.screen, note);
     assert!(!left.bytes.contains("rm -r"), "{}", left.screen);
 }
 
@@ -150,7 +136,9 @@ fn tokens_are_counted_and_text_is_embedded() {
         "      258  a.txt\n      258  b.txt\n      516  total\n"
     );
     assert_eq!(run(&["embed", "one", "two"]), "[0.5,-1.0]\n");
-    ran(service.genai(&["count"]).output()).refused(2, &["no input: name a file"]);
+    service
+        .run(&["count"])
+        .refused(2, &["no input: name a file"]);
     assert!(service.request().contains(r#"{"text":"one two"}"#));
 }
 
@@ -173,7 +161,7 @@ fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
 
     assert_eq!(quiet.stdout, "Done.\n", "{quiet:?}");
     assert!(!quiet.stderr.contains("log: "), "{quiet:?}");
-    assert!(verbose.stderr.contains("log: "), "{verbose:?}");
+    verbose.reported("log: ");
     let log = folder.path().join("generativeai/servers.log");
     assert!(fs::read_to_string(log).expect("a log").contains("log: "));
 }

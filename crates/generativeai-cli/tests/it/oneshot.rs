@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use super::fake_service::{Answer, Service};
-use super::support::{SHORT, genai, ran, run};
+use super::support::{SHORT, assert_contains, genai, ran, run};
 
 #[test]
 fn the_embedded_model_answers_a_message() {
@@ -19,7 +19,7 @@ fn the_embedded_model_answers_a_message() {
         first.stdout.ends_with('\n') && !first.stdout.ends_with("\n\n"),
         "{first:?}"
     );
-    assert!(first.stderr.contains("embedded model"), "{first:?}");
+    first.reported("embedded model");
     assert_eq!(
         first.stdout, second.stdout,
         "the same seed gives the same answer"
@@ -57,12 +57,9 @@ fn with_a_key_the_gemini_api_is_used() {
         "How tall?",
     ];
 
-    let output = ran(service.genai(&words).output());
+    let output = service.run(&words);
 
-    assert_eq!(
-        (output.code, output.stdout.as_str()),
-        (Some(0), "Ben Nevis is 1,345 m tall.\n")
-    );
+    output.printed("Ben Nevis is 1,345 m tall.\n");
     assert!(
         output.stderr.contains("--model local"),
         "the offline choice is named: {output:?}"
@@ -73,14 +70,14 @@ fn with_a_key_the_gemini_api_is_used() {
         request.starts_with("POST /v1beta/models/gemini-"),
         "{request}"
     );
-    assert!(request.contains("canary-key"), "{request}");
+    assert_contains(&request, "canary-key");
     for part in [
         "How tall?",
         "Be brief.",
         r#""temperature":0.5"#,
         r#""topK":3"#,
     ] {
-        assert!(request.contains(part), "no {part} in {request}");
+        assert_contains(&request, part);
     }
     assert!(
         !request.contains("topP"),
@@ -101,11 +98,8 @@ fn files_mentioned_in_the_message_are_attached_but_not_those_in_piped_input() {
 
     let output = ran(command.current_dir(folder.path()).stdin(piped).output());
 
-    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "Done.\n"));
-    assert!(
-        output.stderr.contains("attached notes.txt (text, 13 B)"),
-        "{output:?}"
-    );
+    output.printed("Done.\n");
+    output.reported("attached notes.txt (text, 13 B)");
     let request = service.request();
     assert!(
         request.contains("Feed the cat.") && !request.contains("in the mine"),
@@ -118,9 +112,7 @@ fn files_mentioned_in_the_message_are_attached_but_not_those_in_piped_input() {
 fn a_mention_without_a_file_is_reported() {
     let service = Service::start(Answer::Texts(vec!["Which picture?"]));
 
-    let output = ran(service
-        .genai(&["chat", "What is in @holiday.png?"])
-        .output());
+    let output = service.run(&["chat", "What is in @holiday.png?"]);
 
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(
@@ -136,7 +128,7 @@ fn a_mention_without_a_file_is_reported() {
 fn quiet_omits_the_notice_about_the_model() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
 
-    let output = ran(service.genai(&["--quiet", "Hello"]).output());
+    let output = service.run(&["--quiet", "Hello"]);
 
     assert_eq!(
         (output.stdout.as_str(), output.stderr.as_str()),
@@ -148,9 +140,7 @@ fn quiet_omits_the_notice_about_the_model() {
 fn a_named_model_is_used_without_a_notice() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
 
-    let output = ran(service
-        .genai(&["chat", "--model", "gemini-2.5-pro", "Hello"])
-        .output());
+    let output = service.run(&["chat", "--model", "gemini-2.5-pro", "Hello"]);
 
     assert_eq!(
         (output.code, output.stderr.as_str()),
@@ -168,7 +158,7 @@ fn a_named_model_is_used_without_a_notice() {
 fn a_pipe_receives_the_answer_unchanged() {
     let service = Service::start(Answer::Texts(vec!["\u{1b}[31mred", "\u{1b}[0m\r\n"]));
 
-    let output = ran(service.genai(&["chat", "Hello"]).output());
+    let output = service.run(&["chat", "Hello"]);
 
     assert_eq!(output.stdout, "\u{1b}[31mred\u{1b}[0m\r\n");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, SHORT, ran, run};
+use super::support::{Ran, SHORT, run};
 
 /// Returns one of the definitions in the schema of `docs/output.md`.
 fn schema(definition: &str) -> jsonschema::Validator {
@@ -59,22 +59,18 @@ fn a_retry_is_reported_on_stderr() {
     let answers = vec![Answer::Fails(503, busy), Answer::Texts(vec!["Yes."])];
     let service = Service::start(Answer::Each(answers));
 
-    let output = ran(service
-        .genai(&["chat", "--output", "json", "Hello"])
-        .output());
+    let output = service.run(&["chat", "--output", "json", "Hello"]);
 
     assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(whole(&output)["text"], "Yes.");
-    assert!(output.stderr.contains(": attempt 2 in "), "{output:?}");
+    output.reported(": attempt 2 in ");
 }
 
 #[test]
 fn lines_are_printed_as_the_reply_arrives_and_end_with_the_answer() {
     let service = Service::start(Answer::Texts(vec!["1,345", " metres."]));
 
-    let output = ran(service
-        .genai(&["chat", "--output", "jsonl", "How tall?"])
-        .output());
+    let output = service.run(&["chat", "--output", "jsonl", "How tall?"]);
 
     let lines = lines(&output);
     assert_eq!(lines[0], json!({ "type": "text", "text": "1,345" }));
@@ -90,12 +86,8 @@ fn a_failure_is_the_last_line_and_prints_no_object() {
     let body = r#"{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}"#;
     let service = Service::start(Answer::Fails(404, body));
 
-    let line = ran(service
-        .genai(&["chat", "--output", "jsonl", "Hello"])
-        .output());
-    let object = ran(service
-        .genai(&["chat", "--output", "json", "Hello"])
-        .output());
+    let line = service.run(&["chat", "--output", "jsonl", "Hello"]);
+    let object = service.run(&["chat", "--output", "json", "Hello"]);
 
     let lines = lines(&line);
     assert_eq!((lines.len(), line.code), (1, Some(1)), "{line:?}");
@@ -103,7 +95,7 @@ fn a_failure_is_the_last_line_and_prints_no_object() {
         (&lines[0]["type"], &lines[0]["kind"]),
         (&json!("error"), &json!("not_found"))
     );
-    assert!(line.stderr.contains("no such model"), "{line:?}");
+    line.reported("no such model");
     object.refused(1, &["no such model"]);
 }
 
@@ -113,8 +105,8 @@ fn statistics_are_printed_to_stderr() {
 
     let output = run(&words);
 
-    assert!(output.stderr.contains(" tokens in ("), "{output:?}");
-    assert!(output.stderr.contains(" tokens/s"), "{output:?}");
+    output.reported(" tokens in (");
+    output.reported(" tokens/s");
     assert!(!output.stdout.contains("tokens in"), "{output:?}");
 }
 
@@ -224,9 +216,7 @@ fn a_service_checks_a_schema_itself() {
     let path = folder.path().join("new.json");
     std::fs::write(&path, r#"{"type": "objekt"}"#).expect("it can be written");
 
-    let answered = ran(service
-        .genai(&["chat", "--schema", path.to_str().expect("text"), "Hello"])
-        .output());
+    let answered = service.run(&["chat", "--schema", path.to_str().expect("text"), "Hello"]);
 
     assert_eq!(answered.code, Some(0), "{answered:?}");
     assert!(service.request().contains(r#""type":"objekt""#));

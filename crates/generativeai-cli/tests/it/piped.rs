@@ -5,7 +5,7 @@ use std::io::{Seek, Write};
 use super::fake_service::{Answer, Service};
 #[cfg(unix)]
 use super::support::through_shell;
-use super::support::{SHORT, genai, ran, run, run_with};
+use super::support::{SHORT, assert_contains, genai, ran, run, run_with};
 
 #[test]
 fn piped_input_is_the_message() {
@@ -32,10 +32,7 @@ fn a_dash_is_replaced_by_the_piped_input() {
 
     assert_eq!(output.stdout, "A poem.\n");
     let request = service.request();
-    assert!(
-        request.contains(r"What is this?\n\nRoses are red"),
-        "{request}"
-    );
+    assert_contains(&request, r"What is this?\n\nRoses are red");
 }
 
 /// Finding 1 of tests/newcomer.md.
@@ -57,10 +54,7 @@ fn piped_input_follows_the_message_without_a_dash() {
     poem.join().expect("no panic");
     assert_eq!(output.stdout, "A poem.\n");
     let request = service.request();
-    assert!(
-        request.contains(r"What is this?\n\nRoses are red"),
-        "{request}"
-    );
+    assert_contains(&request, r"What is this?\n\nRoses are red");
 }
 
 /// Finding 1 of tests/newcomer.md.
@@ -72,10 +66,7 @@ fn a_pipe_that_is_open_and_silent_does_not_block_the_message() {
     let output = ran(service.genai(&["chat", "Hello"]).stdin(reader).output());
 
     assert_eq!(output.stdout, "Hello!\n");
-    assert!(
-        output.stderr.contains("stdin is open but silent"),
-        "{output:?}"
-    );
+    output.reported("stdin is open but silent");
     drop(writer);
 }
 

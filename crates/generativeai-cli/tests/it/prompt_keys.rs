@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
+use super::support::assert_contains;
 use super::terminal::Terminal;
 
 const CTRL_X: &str = "\x18";
@@ -25,9 +26,8 @@ fn ctrl_x_ctrl_e_edits_the_message_in_the_editor() {
     terminal.wait_for("> My message");
     terminal.type_keys("\r");
     terminal.wait_for("Yes.");
-    terminal.enter("/quit");
+    terminal.quit();
 
-    assert_eq!(terminal.end().code, 0);
     assert!(service.request().contains("My message"));
 }
 
@@ -95,7 +95,7 @@ fn the_last_reply_or_its_code_is_copied() {
     assert_eq!(read(), "ls -l\n");
     fs::remove_file(&program).expect("it is removed");
     let nothing = terminal.ask("/copy");
-    assert!(nothing.contains("no clipboard program works"), "{nothing}");
+    assert_contains(&nothing, "no clipboard program works");
     assert!(terminal.take_clipboard().is_empty());
     assert_eq!(
         terminal.ask("/copy code osc52"),
@@ -104,9 +104,7 @@ fn the_last_reply_or_its_code_is_copied() {
     assert_eq!(terminal.take_clipboard(), ["bHMgLWwK"]);
     terminal.enter("/copy nosuch");
     terminal.wait_for("unknown argument `nosuch`");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 /// Issue 18: `/compact`.
@@ -119,13 +117,11 @@ fn compact_limits_the_requests_of_the_session() {
     assert_eq!(terminal.ask("/compact"), "no messages yet");
     terminal.ask("One");
     let set = terminal.ask("/compact 20");
-    assert!(set.contains("exceeds 20 tokens"), "{set}");
+    assert_contains(&set, "exceeds 20 tokens");
     let refused = terminal.ask("Two, which is longer than twenty bytes");
-    assert!(refused.contains("258 tokens"), "{refused}");
+    assert_contains(&refused, "258 tokens");
     terminal.ask("/compact 300");
     let reply = terminal.ask("Two, which is longer than twenty bytes");
-    assert!(reply.contains("A reply."), "{reply}");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    assert_contains(&reply, "A reply.");
+    terminal.quit();
 }

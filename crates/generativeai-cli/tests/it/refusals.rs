@@ -150,7 +150,7 @@ fn a_key_that_is_wrong_is_not_shown() {
         "reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}"#;
     let service = Service::start(Answer::Fails(400, body));
 
-    let refused = ran(service.genai(&["chat", "Hello"]).output());
+    let refused = service.run(&["chat", "Hello"]);
 
     refused.refused(1, &["API key not valid"]);
     assert!(!refused.stderr.contains("canary-key"), "{refused:?}");
@@ -178,7 +178,7 @@ fn an_error_of_the_service_cannot_control_the_terminal() {
     let body = r#"{"error":{"code":404,"message":"no \u001b[31mmodel\u001b]0;x\u0007!","status":"NOT_FOUND"}}"#;
     let service = Service::start(Answer::Fails(404, body));
 
-    ran(service.genai(&["chat", "Hello"]).output()).refused(1, &["no model!"]);
+    service.run(&["chat", "Hello"]).refused(1, &["no model!"]);
 }
 
 #[cfg(target_os = "linux")]

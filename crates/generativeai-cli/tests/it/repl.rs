@@ -1,7 +1,7 @@
 //! Sessions at the terminal.
 
 use super::fake_service::{Answer, Service};
-use super::support::{SHORT, genai};
+use super::support::{SHORT, assert_contains, genai};
 use super::terminal::Terminal;
 
 const CTRL_C: &str = "\x03";
@@ -15,18 +15,16 @@ fn a_session_runs_with_the_embedded_model() {
     let reply = terminal.ask("My name is Ada.");
     assert!(reply.trim().len() > 2, "a reply is shown: {reply:?}");
     let history = terminal.ask("/history");
-    assert!(history.contains("you: My name is Ada."), "{history}");
-    assert!(history.contains("model: "), "{history}");
+    assert_contains(&history, "you: My name is Ada.");
+    assert_contains(&history, "model: ");
     let undone = terminal.ask("/rewind");
-    assert!(undone.contains("undone: My name is Ada."), "{undone}");
+    assert_contains(&undone, "undone: My name is Ada.");
     assert_eq!(terminal.ask("/rewind"), "no messages yet");
     let unknown = terminal.ask("/nonsense");
-    assert!(unknown.contains("unknown command /nonsense"), "{unknown}");
+    assert_contains(&unknown, "unknown command /nonsense");
     let help = terminal.ask("/help");
-    assert!(help.contains("undo the last message"), "{help}");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    assert_contains(&help, "undo the last message");
+    terminal.quit();
 }
 
 #[test]
@@ -39,11 +37,8 @@ fn ctrl_c_stops_a_reply_and_keeps_the_session() {
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(stopped; the part that arrived is kept");
     let history = terminal.ask("/history");
-    assert!(history.contains("you: Tell me a story"), "{history}");
-    assert!(
-        history.contains("model: Once upon a time (interrupted)"),
-        "{history}"
-    );
+    assert_contains(&history, "you: Tell me a story");
+    assert_contains(&history, "model: Once upon a time (interrupted)");
     terminal.enter("Go on");
     terminal.wait_until("the second reply", |screen| {
         screen.contents().matches("Once upon a time").count() == 3
@@ -55,10 +50,8 @@ fn ctrl_c_stops_a_reply_and_keeps_the_session() {
     assert_eq!(terminal.end().code, 0);
     service.request();
     let second = service.request();
-    assert!(
-        second.contains("Once upon a time") && second.contains("Go on"),
-        "{second}"
-    );
+    assert_contains(&second, "Once upon a time");
+    assert_contains(&second, "Go on");
 }
 
 #[test]
@@ -116,8 +109,7 @@ fn lines_typed_during_a_reply_are_sent_one_by_one_and_commands_stay_commands() {
     );
     assert!(!service.request().contains("/history"));
     terminal.type_keys(CTRL_C);
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 /// Finding 20 of tests/newcomer.md.
@@ -134,8 +126,7 @@ fn esc_clears_the_lines_typed_during_a_reply() {
 
     terminal.wait_for("(not sent: Second?)");
     assert_eq!(terminal.ask("/history"), "you: First?\nmodel: One.");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -145,12 +136,10 @@ fn a_failure_ends_the_turn_and_not_the_session() {
     let mut terminal = Terminal::start(&service.genai(&["chat"]));
 
     let failure = terminal.ask("Hello");
-    assert!(failure.contains("no such model"), "{failure}");
-    assert!(failure.contains("your message was discarded"), "{failure}");
+    assert_contains(&failure, "no such model");
+    assert_contains(&failure, "your message was discarded");
     assert_eq!(terminal.ask("/history"), "no messages yet");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran};
+use super::support::{assert_contains, genai, ran, saving};
 use super::terminal::Terminal;
 
 /// A user with a saved session `hills`.
@@ -23,11 +23,8 @@ impl User {
         user
     }
 
-    fn saving(&self, mut command: Command) -> Command {
-        command
-            .env("XDG_DATA_HOME", self.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        command
+    fn saving(&self, command: Command) -> Command {
+        saving(command, self.data.path())
     }
 
     fn chat(&self, words: &[&str]) -> Command {
@@ -35,15 +32,9 @@ impl User {
     }
 
     fn sessions(&self, words: &[&str]) -> String {
-        let command = self.saving(genai(&[&["sessions"], words].concat()));
-        let output = { command }.output();
-        ran(output).stdout
+        let command = genai(&[&["sessions"], words].concat());
+        ran(self.saving(command).output()).stdout
     }
-}
-
-fn quit(mut terminal: Terminal) {
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
 }
 
 /// Finding 19 of tests/newcomer.md.
@@ -60,7 +51,7 @@ fn a_continued_session_begins_with_its_last_exchange() {
         let mut terminal = Terminal::start(&command);
 
         terminal.wait_for("you: How tall is Ben Nevis?\nmodel: It is 1,345 m tall.");
-        quit(terminal);
+        terminal.quit();
     }
 }
 
@@ -79,17 +70,13 @@ fn an_unknown_session_is_started_only_if_the_user_agrees() {
     declined.type_keys("\r");
     let left = declined.end();
     assert_eq!(left.code, 2, "{}", left.screen);
-    assert!(
-        left.screen.contains("did you mean `hills`?"),
-        "{}",
-        left.screen
-    );
+    assert_contains(&left.screen, "did you mean `hills`?");
     assert!(!user.sessions(&["list"]).contains("hils"));
 
     let mut agreed = start();
     agreed.type_keys("y\r");
     agreed.ask("And Snowdon?");
-    quit(agreed);
+    agreed.quit();
     assert!(user.sessions(&["show", "hils"]).contains("And Snowdon?"));
 }
 
@@ -107,9 +94,9 @@ fn no_save_holds_for_every_session_of_the_run() {
     terminal.ask("How deep is Loch Ness?");
     terminal.ask("/fork rivers");
     terminal.ask("And the Tay?");
-    quit(terminal);
+    terminal.quit();
 
-    assert!(switched.contains("not saved"), "{switched}");
+    assert_contains(&switched, "not saved");
     assert_eq!(user.sessions(&["show", "hills"]), before);
     assert_eq!(user.sessions(&["list"]).lines().count(), 1);
 }
@@ -130,10 +117,10 @@ fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
     terminal.ask("/new");
     assert_eq!(terminal.ask("/tokens"), "no replies in this run yet");
     terminal.ask("Hello");
-    quit(terminal);
+    terminal.quit();
 
     let list = user.sessions(&["list"]);
     for number in ["   1  ", "   2  ", "   3  "] {
-        assert!(list.contains(number), "no {number:?} in {list}");
+        assert_contains(&list, number);
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use vt100::Color;
 
 use super::fake_service::{Answer, Service};
+use super::support::assert_contains;
 #[cfg(unix)]
 use super::support::through_shell;
 use super::terminal::Terminal;
@@ -38,7 +39,7 @@ fn notes_have_the_width_of_the_terminal_if_the_answer_goes_to_a_pipe() {
 
     let note =
         "Using gemini-flash-latest, since GEMINI_API_KEY is set. To work offline: --model local";
-    assert!(left.screen.contains(note), "{}", left.screen);
+    assert_contains(&left.screen, note);
 }
 
 #[test]
@@ -76,8 +77,7 @@ run   │ 10 ms
     assert_eq!(cell(7, 14).fgcolor(), Color::Idx(2), "a text");
     assert_eq!(cell(7, 20).fgcolor(), Color::Idx(2), "still the text");
     assert!(cell(5, 0).dim(), "a fence");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -86,16 +86,8 @@ fn without_colours_markdown_delimiters_are_shown() {
     let mut command = service.genai(&["chat", "-m", "gemini-x", "Say hello"]);
     let left = Terminal::sized(command.env("NO_COLOR", "1"), (30, 60)).end();
 
-    assert!(
-        left.screen.contains("Here is a **short** program"),
-        "{}",
-        left.screen
-    );
-    assert!(
-        left.screen.contains("2. Run `cargo run`"),
-        "{}",
-        left.screen
-    );
+    assert_contains(&left.screen, "Here is a **short** program");
+    assert_contains(&left.screen, "2. Run `cargo run`");
     assert!(!left.bytes.contains('\x1b'), "{:?}", left.bytes);
 }
 
@@ -129,8 +121,7 @@ you: Continue exactly where you stopped, without repeating anything.
 model: there was a dragon.
 >"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -176,8 +167,7 @@ you: Two and two?
 model: It is four.
 >"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -209,8 +199,7 @@ A cat.
 no files attached
 >"
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     let request = service.request();
     for part in [
         r#""mimeType":"image/png""#,
@@ -218,7 +207,7 @@ no files attached
         "Feed the cat.",
         "What is it?",
     ] {
-        assert!(request.contains(part), "no {part} in {request}");
+        assert_contains(&request, part);
     }
 }
 
@@ -258,6 +247,5 @@ Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
 Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
 Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program."
     );
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::support::{SHORT, genai, ran, run};
+use crate::support::{SHORT, assert_contains, genai, ran, run};
 
 /// A server with the embedded model, which is killed at the end of the test.
 pub(crate) struct Serving {
@@ -92,7 +92,7 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text");
 
-    assert!(answer.contains(r#""state":"ACTIVE""#), "{answer}");
+    assert_contains(&answer, r#""state":"ACTIVE""#);
     assert!(serving.get("/v1beta/files").contains(r#""sizeBytes":"5""#));
     let files = std::fs::read_dir(folder.path().join("files")).expect("a folder");
     assert_eq!(files.count(), 1);
@@ -106,7 +106,7 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
     let uploaded = files(&["upload", source.to_str().expect("text")]);
     assert_eq!(uploaded.code, Some(0), "{uploaded:?}");
     let shown = "uploading: 5 of 5 B";
-    assert!(uploaded.stderr.contains(shown), "{uploaded:?}");
+    uploaded.reported(shown);
     let uri = uploaded.stdout.trim_end();
     let name = uri.split_once("/v1beta/").expect("a path").1.to_owned();
     let listed = files(&["list"]).stdout;

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, genai, ran};
+use super::support::{Ran, assert_contains, genai, ran, saving};
 
 /// A user with a data folder, and a service.
 struct User {
@@ -22,11 +22,8 @@ impl User {
         }
     }
 
-    fn run(&self, mut command: Command) -> Ran {
-        command
-            .env("XDG_DATA_HOME", self.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        ran(command.output())
+    fn run(&self, command: Command) -> Ran {
+        ran(saving(command, self.data.path()).output())
     }
 
     /// Runs `genai chat`, which must succeed.
@@ -61,10 +58,8 @@ fn the_last_session_is_continued() {
     user.chat(&["--continue", "And in feet?"]);
 
     let request = user.service.request();
-    assert!(
-        request.contains("How tall is Ben Nevis?") && request.contains("And in feet?"),
-        "{request}"
-    );
+    assert_contains(&request, "How tall is Ben Nevis?");
+    assert_contains(&request, "And in feet?");
     let shown = user.output(&["show", "How tall is Ben Nevis?"]);
     assert_eq!(
         shown.matches("model: It is 1,345 m tall.").count(),
@@ -82,10 +77,8 @@ fn a_named_session_is_created_and_continued() {
     user.chat(&["--session", "mountains", "And Snowdon?"]);
 
     let shown = user.output(&["show", "mountains"]);
-    assert!(
-        shown.contains("you: How tall is Ben Nevis?") && shown.contains("you: And Snowdon?"),
-        "{shown}"
-    );
+    assert_contains(&shown, "you: How tall is Ben Nevis?");
+    assert_contains(&shown, "you: And Snowdon?");
     let list = user.output(&["list"]);
     assert!(
         list.lines()
@@ -93,7 +86,7 @@ fn a_named_session_is_created_and_continued() {
             .is_some_and(|line| line.ends_with("  mountains")),
         "{list}"
     );
-    assert!(list.contains("Something else"), "{list}");
+    assert_contains(&list, "Something else");
 }
 
 #[test]
@@ -194,7 +187,7 @@ fn no_save_leaves_a_continued_session_unchanged() {
 
     user.service.request();
     let copy = user.service.request();
-    assert!(copy.contains("How tall is Ben Nevis?"), "{copy}");
+    assert_contains(&copy, "How tall is Ben Nevis?");
     assert_eq!(user.output(&["show", "hills"]), before);
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
@@ -206,12 +199,9 @@ fn concurrent_runs_share_a_new_session() {
     let numbers: Vec<_> = (0..8).map(|number| format!("Number {number}?")).collect();
 
     let commands = numbers.iter().map(|number| {
-        let mut command = user
-            .service
-            .genai(&["chat", "--new", "--session", "one", number]);
+        let words = ["chat", "--new", "--session", "one", number];
+        let mut command = saving(user.service.genai(&words), user.data.path());
         command
-            .env("XDG_DATA_HOME", user.data.path())
-            .env_remove("GENAI_CHAT_NO_SAVE")
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped());
         command.spawn().expect("the program starts")
@@ -223,7 +213,7 @@ fn concurrent_runs_share_a_new_session() {
 
     let shown = user.output(&["show", "one"]);
     for number in &numbers {
-        assert!(shown.contains(number), "no {number} in {shown}");
+        assert_contains(&shown, number);
     }
     assert_eq!(shown.matches("model: It is 1,345 m tall.").count(), 8);
     assert_eq!(user.output(&["list"]).lines().count(), 1);
@@ -253,15 +243,8 @@ fn without_a_home_folder_a_message_is_answered_and_not_saved() {
     }
     let output = ran(command.env_remove("GENAI_CHAT_NO_SAVE").output());
 
-    assert_eq!(
-        (output.code, output.stdout.as_str()),
-        (Some(0), "It is 1,345 m tall.\n"),
-        "{output:?}"
-    );
-    assert!(
-        output.stderr.contains("this session is not saved"),
-        "{output:?}"
-    );
+    output.printed("It is 1,345 m tall.\n");
+    output.reported("this session is not saved");
 }
 
 /// Finding 33 of tests/newcomer.md.
@@ -352,10 +335,7 @@ fn a_new_session_works_without_a_usable_store() {
     let output = user.chat(&["Hello"]);
 
     assert_eq!(output.stdout, "It is 1,345 m tall.\n");
-    assert!(
-        output.stderr.contains("(this session is not saved: "),
-        "{output:?}"
-    );
+    output.reported("(this session is not saved: ");
     user.run(user.service.genai(&["chat", "--continue", "Hello"]))
         .refused(1, &["chats.sqlite"]);
 }
@@ -416,7 +396,7 @@ fn a_file_that_is_not_a_session_is_refused() {
         let refused = user.sessions(&["import", path.to_str().expect("text")]);
 
         assert!(matches!(refused.code, Some(1 | 2)), "{refused:?}");
-        assert!(refused.stderr.contains("genai: "), "{refused:?}");
+        refused.reported("genai: ");
     }
     assert_eq!(user.sessions(&["list"]).stdout, "");
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use super::fake_service::{Answer, Service};
-use super::support::through_shell;
+use super::support::{assert_contains, through_shell};
 use super::terminal::Terminal;
 
 const STORY: &str = "Once upon a time ";
@@ -113,9 +113,7 @@ fn ctrl_c_discards_typed_text() {
         terminal.type_keys("\x03");
     }
     assert_eq!(terminal.ask("/history"), "no messages yet");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -128,9 +126,7 @@ fn ctrl_c_discards_a_message_without_reply() {
     terminal.type_keys("\x03");
     terminal.wait_for("(stopped before the reply began; your message was discarded)");
     assert_eq!(terminal.ask("/history"), "no messages yet");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -143,9 +139,8 @@ fn ctrl_c_twice_stops_only_the_reply() {
     terminal.wait_for("(stopped");
     let history = terminal.ask("/history");
 
-    assert!(history.contains("(interrupted)"), "{history}");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    assert_contains(&history, "(interrupted)");
+    terminal.quit();
 }
 
 #[test]
@@ -162,11 +157,7 @@ fn text_typed_during_a_reply_is_not_echoed_into_it() {
 
     let left = terminal.end();
     assert_eq!(left.code, 143);
-    assert!(
-        left.screen.contains("Once upon a time\n(stopped"),
-        "{}",
-        left.screen
-    );
+    assert_contains(&left.screen, "Once upon a time\n(stopped");
 }
 
 #[test]
@@ -179,9 +170,7 @@ fn a_retry_is_shown_and_can_be_stopped() {
     terminal.wait_for("attempt 2 in 40");
     terminal.type_keys("\x03");
     terminal.wait_for("discarded");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -195,9 +184,7 @@ fn typed_text_survives_a_resize() {
     terminal.wait_for("> Is it still here?");
     terminal.type_keys("\r");
     terminal.wait_for("Yes.");
-    terminal.enter("/quit");
-
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran};
+use super::support::{assert_contains, genai, ran};
 use super::terminal::Terminal;
 
 /// A session in a new folder.
@@ -38,9 +38,8 @@ impl Session {
         self.terminal.ask(line)
     }
 
-    fn quit(mut self) {
-        self.terminal.enter("/quit");
-        assert_eq!(self.terminal.end().code, 0);
+    fn quit(self) {
+        self.terminal.quit();
     }
 }
 
@@ -70,7 +69,7 @@ fn the_prompt_history_is_readable_only_by_the_user() {
     let file = folder.join("history");
     assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
     let text = fs::read_to_string(file).expect("text");
-    assert!(text.contains("Do you remember?"), "{text}");
+    assert_contains(&text, "Do you remember?");
     session.quit();
 }
 
@@ -96,7 +95,7 @@ fn a_message_may_have_several_lines() {
 
     for message in ["one\\ntwo\\nthree", "four\\nfive", "\"six\\nseven\""] {
         let request = session.service.request();
-        assert!(request.contains(message), "no {message} in {request}");
+        assert_contains(&request, message);
     }
     session.quit();
 }
@@ -259,7 +258,7 @@ fn the_last_message_is_edited_in_the_editor() {
 
     session.ask("How tall is Ben Nevis?");
     let edited = session.ask("/edit");
-    assert!(edited.contains("you: How tall is Everest?"), "{edited}");
+    assert_contains(&edited, "you: How tall is Everest?");
     let history = session.ask("/history");
 
     assert_eq!(
@@ -294,7 +293,7 @@ fn an_editor_that_fails_changes_nothing() {
 
     session.ask("How many?");
     let failed = session.ask("/edit");
-    assert!(failed.contains("the editor false failed"), "{failed}");
+    assert_contains(&failed, "the editor false failed");
     assert!(session.ask("/history").contains("model: One."));
     session.quit();
 }
@@ -327,7 +326,7 @@ fn the_system_instruction_is_set_and_removed() {
     session.ask("Hello again");
 
     let [first, second] = [session.service.request(), session.service.request()];
-    assert!(first.contains("Be brief."), "{first}");
+    assert_contains(&first, "Be brief.");
     assert!(!second.contains("Be brief."), "{second}");
     session.quit();
 }
@@ -350,9 +349,9 @@ fn the_model_can_be_changed_in_a_session() {
 
     session.service.request();
     let second = session.service.request();
-    assert!(second.contains("/models/gemini-y:"), "{second}");
+    assert_contains(&second, "/models/gemini-y:");
     for part in ["Be brief.", "Hello", "And you?"] {
-        assert!(second.contains(part), "no {part} in {second}");
+        assert_contains(&second, part);
     }
     session.quit();
 }
@@ -398,10 +397,8 @@ fn token_counts_are_shown_on_request() {
     assert_eq!(session.ask("/tokens"), "no replies in this run yet");
     session.ask("How many?");
     let counts = session.ask("/tokens");
-    assert!(
-        counts.contains("last reply: ") && counts.contains("total: "),
-        "{counts}"
-    );
+    assert_contains(&counts, "last reply: ");
+    assert_contains(&counts, "total: ");
     assert!(
         session
             .ask("/tokens maybe")
@@ -425,14 +422,8 @@ fn an_unknown_model_is_refused_with_a_suggestion() {
     let refused = session.ask("/model nosuch");
     let misspelled = session.ask("/model gmini-y");
 
-    assert!(
-        refused.contains("unknown model `nosuch`: available: gemini-y"),
-        "{refused}"
-    );
-    assert!(
-        misspelled.contains("did you mean `gemini-y`?"),
-        "{misspelled}"
-    );
+    assert_contains(&refused, "unknown model `nosuch`: available: gemini-y");
+    assert_contains(&misspelled, "did you mean `gemini-y`?");
     assert_eq!(session.ask("/model"), "models/gemini-x");
     session.quit();
 }
@@ -445,9 +436,9 @@ fn the_history_shows_replies_as_rendered_markdown() {
     session.ask("List!");
     let history = session.ask("/history");
 
-    assert!(history.contains("you: How **tall**?"), "{history}");
-    assert!(history.contains("model: 1,345 m is high."), "{history}");
-    assert!(history.contains("model:\n"), "{history}");
+    assert_contains(&history, "you: How **tall**?");
+    assert_contains(&history, "model: 1,345 m is high.");
+    assert_contains(&history, "model:\n");
     assert!(!history.contains("- One"), "{history}");
     let row = history.lines().find(|row| row.contains("One"));
     assert!(row.is_some_and(|row| row.ends_with("One")), "{history}");

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use crate::serve::Serving;
-use crate::support::{genai, ran};
+use crate::support::{assert_contains, genai, ran};
 
 /// Returns the child processes of a process.
 fn children(parent: u32) -> Vec<String> {
@@ -74,7 +74,7 @@ fn a_crash_during_a_stream_ends_it_with_an_error() {
         "RetryInfo",
         "the engine crashed",
     ] {
-        assert!(error.contains(text), "no {text} in {error}");
+        assert_contains(error, text);
     }
     let answered = ran(serving.ask("any-key").output());
     assert_eq!(answered.code, Some(0), "{answered:?}");

@@ -86,6 +86,14 @@ pub(crate) fn genai(words: &[&str]) -> Command {
     command
 }
 
+/// Returns a command whose sessions are saved in a data folder.
+pub(crate) fn saving(mut command: Command, data: &Path) -> Command {
+    command
+        .env("XDG_DATA_HOME", data)
+        .env_remove("GENAI_CHAT_NO_SAVE");
+    command
+}
+
 /// Returns the program, run by a shell command line in which `$0` is the program.
 #[cfg(unix)]
 pub(crate) fn through_shell(genai: &Command, line: &str) -> Command {
@@ -132,7 +140,27 @@ pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
     }
 }
 
+/// Asserts that a text contains another one.
+#[track_caller]
+pub(crate) fn assert_contains(text: &str, part: &str) {
+    assert!(text.contains(part), "no {part:?} in {text}");
+}
+
 impl Ran {
+    /// Asserts that the program succeeded and printed this text.
+    pub(crate) fn printed(&self, text: &str) {
+        assert_eq!(
+            (self.code, self.stdout.as_str()),
+            (Some(0), text),
+            "{self:?}"
+        );
+    }
+
+    /// Asserts that stderr contains this text.
+    pub(crate) fn reported(&self, text: &str) {
+        assert!(self.stderr.contains(text), "no {text:?} in {self:?}");
+    }
+
     /// Asserts the exit code, an empty stdout, and that stderr contains these texts and no internals.
     pub(crate) fn refused(&self, code: i32, texts: &[&str]) {
         assert_eq!(
@@ -141,7 +169,7 @@ impl Ran {
             "{self:?}"
         );
         for text in texts {
-            assert!(self.stderr.contains(text), "no {text:?} in {self:?}");
+            self.reported(text);
         }
         for raw in ["panicked", "Error {", "RUST_BACKTRACE", "stack backtrace"] {
             assert!(!self.stderr.contains(raw), "{raw:?} in {self:?}");

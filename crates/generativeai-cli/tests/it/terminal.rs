@@ -242,6 +242,12 @@ impl Terminal {
         }
     }
 
+    /// Quits the session at the prompt, and asserts that the program succeeds.
+    pub(crate) fn quit(mut self) {
+        self.enter("/quit");
+        assert_eq!(self.end().code, 0);
+    }
+
     /// Waits until a killed program has exited. It could not restore the terminal.
     pub(crate) fn wait_until_killed(mut self) {
         self.child.wait().expect("it ends");

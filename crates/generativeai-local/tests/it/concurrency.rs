@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::response::FinishReason;
 use generativeai::{Backend, ChunkStream, ErrorKind, RequestOptions};
@@ -28,13 +29,14 @@ fn stream(local: &Local, config: GenerationConfig) -> ChunkStream {
 #[tokio::test]
 async fn eight_chats_run_concurrently() {
     let names = ["Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal"];
+    let local = local();
     let replies = names.map(|name| {
-        let request = question(&format!("My name is {name}. Say hello to me."), short());
-        tokio::spawn(async move { ask(&local(), request).await })
+        let message = format!("My name is {name}. Say hello to me.");
+        ask(&local, question(&message, short()))
     });
 
-    for reply in replies {
-        let reply = reply.await.unwrap().unwrap();
+    for reply in join_all(replies).await {
+        let reply = reply.unwrap();
         assert!(!reply.text().unwrap().is_empty());
         assert!(usage(&reply).candidates_token_count <= Some(12));
     }
@@ -96,13 +98,10 @@ async fn an_unread_reply_pauses_and_delays_no_other_reply() {
 #[tokio::test]
 async fn chats_that_fill_the_context_together_all_finish() {
     let local = tiny("full-context", |builder| builder.context(256).chats(3));
-    let replies = ["one", "two", "three"].map(|text| {
-        let (local, request) = (local.clone(), question(text, endless()));
-        tokio::spawn(async move { ask(&local, request).await })
-    });
+    let replies = ["one", "two", "three"].map(|text| ask(&local, question(text, endless())));
 
-    for reply in replies {
-        let reply = reply.await.unwrap().unwrap();
+    for reply in join_all(replies).await {
+        let reply = reply.unwrap();
         assert_eq!(reply.finish_reason(), Some(&FinishReason::MaxTokens));
         assert_eq!(usage(&reply).total_token_count, Some(256));
     }

@@ -1,36 +1,9 @@
 //! More inputs of the kinds that real programs and gateways send. `tests/field.md` in the root of the repository lists
 //! the rows.
 
-use generativeai::protocol::request::GenerateContentRequest;
 use serde_json::{Value, json};
 
-use crate::support::{ask, tiny};
-
-/// Returns a request with these members added or replaced, and with a short reply.
-fn with(more: Value) -> GenerateContentRequest {
-    let mut request = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }] });
-    for (name, value) in more.as_object().expect("an object") {
-        request[name] = value.clone();
-    }
-    let mut request: GenerateContentRequest = serde_json::from_value(request).expect("a request");
-    let config = request.generation_config.get_or_insert_default();
-    if config.max_output_tokens.is_none() {
-        config.max_output_tokens = Some(2);
-    }
-    request
-}
-
-fn tool(schema: Value) -> Value {
-    json!({ "tools": [{ "functionDeclarations": [{ "name": "f", "parametersJsonSchema": schema }] }] })
-}
-
-fn in_json(schema: Value) -> Value {
-    json!({ "generationConfig": { "responseMimeType": "application/json", "responseJsonSchema": schema } })
-}
-
-fn config(config: Value) -> Value {
-    json!({ "generationConfig": config })
-}
+use crate::support::{ask, config, in_json, tiny, tool, with};
 
 /// Checks that a model accepts each request.
 async fn accepts<const N: usize>(name: &str, requests: [Value; N]) {

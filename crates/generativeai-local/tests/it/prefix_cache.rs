@@ -1,5 +1,6 @@
 //! Tests that prompts share cached prefixes, and that replies do not depend on it.
 
+use futures_util::future::join_all;
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::Content;
 use generativeai::protocol::request::GenerateContentRequest;
@@ -196,17 +197,12 @@ async fn a_deterministic_model_gives_equal_replies_to_concurrent_requests() {
         .temperature(1.5)
         .seed(3)
         .max_output_tokens(30);
-    let replies: Vec<_> = (0..5)
-        .map(|_| {
-            let (local, request) = (local.clone(), question("Say something", config.clone()));
-            tokio::spawn(async move { ask(&local, request).await.unwrap().text().unwrap() })
-        })
-        .collect();
+    let request = question("Say something", config);
 
-    let mut texts = Vec::new();
-    for reply in replies {
-        texts.push(reply.await.unwrap());
-    }
+    let replies = join_all((0..5).map(|_| ask(&local, request.clone()))).await;
+
+    let texts = replies.into_iter().map(|reply| reply.unwrap().text());
+    let mut texts: Vec<_> = texts.map(Result::unwrap).collect();
     texts.dedup();
     assert_eq!(texts.len(), 1);
 }

@@ -116,24 +116,19 @@ async fn every_token_has_a_log_probability_if_requested() {
 #[tokio::test]
 async fn equal_seeds_give_equal_replies() {
     let local = tiny("seeds", |builder| builder.deterministic(true));
-    let with_seed = |seed| {
+    let reply = async |seed| {
         let config = GenerationConfig::default()
             .temperature(2.0)
             .top_k(1_000)
             .top_p(1.0);
-        question(QUESTION, config.seed(seed).max_output_tokens(40))
+        let request = question(QUESTION, config.seed(seed).max_output_tokens(40));
+        ask(&local, request).await.unwrap().text().unwrap()
     };
 
-    let first = ask(&local, with_seed(7)).await.unwrap().text().unwrap();
+    let first = reply(7).await;
 
-    assert_eq!(
-        ask(&local, with_seed(7)).await.unwrap().text().unwrap(),
-        first
-    );
-    assert_ne!(
-        ask(&local, with_seed(8)).await.unwrap().text().unwrap(),
-        first
-    );
+    assert_eq!(reply(7).await, first);
+    assert_ne!(reply(8).await, first);
 }
 
 /// Row 36 of tests/field.md: the number of threads may change during a reply, so it must not affect it.

@@ -8,6 +8,7 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{GenerateContentResponse, UsageMetadata};
 use generativeai::{Backend, ChunkStream, RequestOptions, Result};
 use generativeai_local::{Builder, Local};
+use serde_json::{Value, json};
 
 use crate::tiny::{self, Tiny};
 
@@ -45,6 +46,35 @@ pub(crate) fn question(text: &str, config: GenerationConfig) -> GenerateContentR
     GenerateContentRequest::default()
         .contents(Content::user(text))
         .generation_config(config)
+}
+
+/// Returns a request with these members added or replaced, and with a short reply.
+pub(crate) fn with(more: Value) -> GenerateContentRequest {
+    let mut request = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }] });
+    for (name, value) in more.as_object().expect("an object") {
+        request[name] = value.clone();
+    }
+    let mut request: GenerateContentRequest = serde_json::from_value(request).expect("a request");
+    let config = request.generation_config.get_or_insert_default();
+    if config.max_output_tokens.is_none() {
+        config.max_output_tokens = Some(2);
+    }
+    request
+}
+
+/// Returns members that declare a function with this schema.
+pub(crate) fn tool(schema: Value) -> Value {
+    json!({ "tools": [{ "functionDeclarations": [{ "name": "f", "parametersJsonSchema": schema }] }] })
+}
+
+/// Returns members that ask for JSON with this schema.
+pub(crate) fn in_json(schema: Value) -> Value {
+    json!({ "generationConfig": { "responseMimeType": "application/json", "responseJsonSchema": schema } })
+}
+
+/// Returns members with this generation config.
+pub(crate) fn config(config: Value) -> Value {
+    json!({ "generationConfig": config })
 }
 
 /// Returns the whole reply to a request.

@@ -4,7 +4,6 @@
 //!
 //! [`gguf.md`]: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const WIDTH: u64 = 64;
@@ -43,11 +42,7 @@ impl Default for Tiny {
 impl Tiny {
     /// Writes the file to the temporary directory, and returns its path.
     pub(crate) fn write(&self, name: &str) -> PathBuf {
-        let folder = std::env::temp_dir();
-        let path = folder.join(format!("generativeai-{}-{name}.gguf", std::process::id()));
-        let mut file = std::fs::File::create(&path).expect("a file");
-        file.write_all(&self.bytes()).expect("written");
-        path
+        file(&format!("{name}.gguf"), &self.bytes())
     }
 
     /// Returns the content of the file.

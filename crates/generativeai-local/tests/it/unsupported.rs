@@ -2,118 +2,74 @@
 
 use generativeai::ErrorKind;
 use generativeai::protocol::content::Content;
-use generativeai::protocol::request::GenerateContentRequest;
 use serde_json::{Value, json};
 
-use crate::support::{ask, question, rejection, short, tiny};
-
-/// Returns a request with these members added or replaced.
-fn with(more: Value) -> GenerateContentRequest {
-    let mut request = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }] });
-    for (name, value) in more.as_object().expect("an object") {
-        request[name] = value.clone();
-    }
-    serde_json::from_value(request).expect("a request")
-}
+use crate::support::{ask, config, in_json, question, rejection, short, tiny, tool, with};
 
 #[tokio::test]
 async fn unsupported_and_invalid_members_are_rejected_by_name() {
     let local = tiny("rejected", |builder| builder);
     let height = json!([{ "functionDeclarations": [{ "name": "height" }] }]);
+    let parts = |parts: Value| json!({ "contents": [{ "parts": parts }] });
     for (request, name) in [
         (json!({ "contents": [] }), "contents"),
-        (
-            json!({ "contents": [{ "role": "user", "parts": [] }] }),
-            "parts",
-        ),
-        (
-            json!({ "contents": [{ "role": "user", "parts": [{}] }] }),
-            "parts[0]",
-        ),
+        (parts(json!([])), "parts"),
+        (parts(json!([{}])), "parts[0]"),
         (
             json!({ "contents": [{ "role": "ghost", "parts": [{ "text": "Boo" }] }] }),
             "role",
         ),
         (
-            json!({ "contents": [{ "parts": [
-                { "inlineData": { "mimeType": "image/png", "data": "AAAA" } },
-            ] }] }),
+            parts(json!([{ "inlineData": { "mimeType": "image/png", "data": "AAAA" } }])),
             "image/png",
         ),
         (
-            json!({ "contents": [{ "parts": [{ "fileData": { "fileUri": "x" } }] }] }),
+            parts(json!([{ "fileData": { "fileUri": "x" } }])),
             "fileData",
         ),
+        (parts(json!([{ "hologram": {} }])), "hologram"),
+        (config(json!({ "temperature": 2.1 })), "temperature"),
+        (config(json!({ "topP": -0.1 })), "topP"),
+        (config(json!({ "presencePenalty": 3 })), "presencePenalty"),
         (
-            json!({ "contents": [{ "parts": [{ "hologram": {} }] }] }),
-            "hologram",
-        ),
-        (
-            json!({ "generationConfig": { "temperature": 2.1 } }),
-            "temperature",
-        ),
-        (json!({ "generationConfig": { "topP": -0.1 } }), "topP"),
-        (
-            json!({ "generationConfig": { "presencePenalty": 3 } }),
-            "presencePenalty",
-        ),
-        (
-            json!({ "generationConfig": { "frequencyPenalty": -3 } }),
+            config(json!({ "frequencyPenalty": -3 })),
             "frequencyPenalty",
         ),
+        (config(json!({ "maxOutputTokens": 0 })), "maxOutputTokens"),
+        (config(json!({ "candidateCount": 2 })), "candidateCount"),
+        (config(json!({ "stopSequences": [""] })), "stopSequences"),
         (
-            json!({ "generationConfig": { "maxOutputTokens": 0 } }),
-            "maxOutputTokens",
-        ),
-        (
-            json!({ "generationConfig": { "candidateCount": 2 } }),
-            "candidateCount",
-        ),
-        (
-            json!({ "generationConfig": { "stopSequences": [""] } }),
+            config(json!({ "stopSequences": vec!["x"; 17] })),
             "stopSequences",
         ),
+        (config(json!({ "logprobs": 3 })), "responseLogprobs"),
         (
-            json!({ "generationConfig": { "stopSequences": vec!["x"; 17] } }),
-            "stopSequences",
-        ),
-        (
-            json!({ "generationConfig": { "logprobs": 3 } }),
-            "responseLogprobs",
-        ),
-        (
-            json!({ "generationConfig": { "responseLogprobs": true, "logprobs": 21 } }),
+            config(json!({ "responseLogprobs": true, "logprobs": 21 })),
             "logprobs",
         ),
         (
-            json!({ "generationConfig": { "responseModalities": ["AUDIO"] } }),
+            config(json!({ "responseModalities": ["AUDIO"] })),
             "responseModalities",
         ),
+        (config(json!({ "speechConfig": {} })), "speechConfig"),
         (
-            json!({ "generationConfig": { "speechConfig": {} } }),
-            "speechConfig",
-        ),
-        (
-            json!({ "generationConfig": { "responseMimeType": "text/html" } }),
+            config(json!({ "responseMimeType": "text/html" })),
             "responseMimeType",
         ),
         (
-            json!({ "generationConfig": { "responseSchema": { "type": "STRING" } } }),
+            config(json!({ "responseSchema": { "type": "STRING" } })),
             "responseMimeType",
         ),
+        (config(json!({ "responseMimeType": "text/x.enum" })), "enum"),
         (
-            json!({ "generationConfig": { "responseMimeType": "text/x.enum" } }),
-            "enum",
-        ),
-        (
-            json!({ "generationConfig": {
+            config(json!({
                 "responseMimeType": "application/json", "responseJsonSchema": { "not": {} },
-            } }),
+            })),
             "generationConfig.responseJsonSchema/not",
         ),
-        (json!({ "generationConfig": { "topK": -1 } }), "topK"),
+        (config(json!({ "topK": -1 })), "topK"),
         (
-            json!({ "generationConfig": { "thinkingConfig": { "thinkingBudget": -2 } } }),
+            config(json!({ "thinkingConfig": { "thinkingBudget": -2 } })),
             "thinkingBudget",
         ),
         (
@@ -164,7 +120,7 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             "\"narrator\"",
         ),
         (
-            json!({ "generationConfig": { "responseModalities": ["TEXT", "SMELL"] } }),
+            config(json!({ "responseModalities": ["TEXT", "SMELL"] })),
             "responseModalities",
         ),
     ] {
@@ -190,10 +146,10 @@ async fn members_with_neutral_values_are_accepted() {
         json!({ "safetySettings": [
             { "category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE" },
         ] }),
-        json!({ "generationConfig": {
+        config(json!({
             "candidateCount": 1, "maxOutputTokens": 3, "responseModalities": ["TEXT"],
             "thinkingConfig": { "thinkingBudget": 0, "includeThoughts": true },
-        } }),
+        })),
         json!({ "contents": [
             { "role": "user", "parts": [{ "text": "Hi" }] },
             { "role": "model", "parts": [{ "text": "Hm", "thought": true }, { "text": "Hi" }] },
@@ -203,13 +159,7 @@ async fn members_with_neutral_values_are_accepted() {
             ] },
         ] }),
     ] {
-        let mut request = with(request);
-        request
-            .generation_config
-            .get_or_insert_default()
-            .max_output_tokens = Some(2);
-
-        ask(&local, request).await.unwrap();
+        ask(&local, with(request)).await.unwrap();
     }
 }
 
@@ -218,27 +168,18 @@ async fn members_with_neutral_values_are_accepted() {
 async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
     let tolerant = tiny("tolerant", |builder| builder);
     let strict = tiny("strict", |builder| builder.strict(true));
-    let in_json = |schema: Value| {
-        json!({ "generationConfig": {
-            "responseMimeType": "application/json", "responseJsonSchema": schema,
-        } })
-    };
     for more in [
         json!({ "safetySettings": [
             { "category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_MEDIUM_AND_ABOVE" },
         ] }),
-        json!({ "generationConfig": { "thinkingConfig": { "thinkingBudget": 9 } } }),
-        json!({ "generationConfig": { "thinkingConfig": { "thinkingLevel": "low" } } }),
-        json!({ "tools": [{ "functionDeclarations": [{ "name": "mail", "parametersJsonSchema": {
+        config(json!({ "thinkingConfig": { "thinkingBudget": 9 } })),
+        config(json!({ "thinkingConfig": { "thinkingLevel": "low" } })),
+        tool(json!({
             "type": "object", "properties": { "to": { "type": "string", "pattern": "^(?!\\.)a" } },
-        } }] }] }),
+        })),
         in_json(json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true })),
     ] {
-        let mut request = with(more.clone());
-        request
-            .generation_config
-            .get_or_insert_default()
-            .max_output_tokens = Some(2);
+        let request = with(more.clone());
 
         ask(&tolerant, request.clone()).await.unwrap();
         let (code, message) = rejection(&strict, request).await;
@@ -252,25 +193,16 @@ async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
 async fn lenient_forms_are_accepted_even_in_strict_mode() {
     let local = tiny("lenient", |builder| builder.strict(true));
     for more in [
-        json!({ "generationConfig": { "topK": 0 } }),
+        config(json!({ "topK": 0 })),
         json!({ "contents": [{ "parts": [
             { "inlineData": { "mimeType": "application/json", "data": "e30=" } },
         ] }] }),
-        json!({ "generationConfig": {
-            "responseMimeType": "application/json",
-            "responseJsonSchema": { "type": "OBJECT", "properties": { "a": { "type": "STRING" } } },
-        } }),
-        json!({ "tools": [{ "functionDeclarations": [{ "name": "open", "parametersJsonSchema": {
+        in_json(json!({ "type": "OBJECT", "properties": { "a": { "type": "STRING" } } })),
+        tool(json!({
             "type": "OBJECT", "properties": { "file": { "type": "STRING", "format": "path" } },
-        } }] }] }),
+        })),
     ] {
-        let mut request = with(more.clone());
-        request
-            .generation_config
-            .get_or_insert_default()
-            .max_output_tokens = Some(2);
-
-        let reply = ask(&local, request).await;
+        let reply = ask(&local, with(more.clone())).await;
 
         assert!(reply.is_ok(), "{more}: {reply:?}");
     }

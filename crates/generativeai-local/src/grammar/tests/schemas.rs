@@ -56,12 +56,7 @@ fn references_in_parameters_are_followed() {
         ),
         (anchored, r#"{"a": "b"}"#, r#"{"a": 1}"#),
     ] {
-        let functions = || {
-            vec![Function {
-                name: "f".to_owned(),
-                schema: Schema::compile(&schema, "").unwrap().enforced,
-            }]
-        };
+        let functions = || vec![function("f", &schema)];
         let shape = || shape(Answer::Call(CallSyntax::default(), functions()));
 
         assert!(matches(shape(), &call("f", valid)), "{valid}");

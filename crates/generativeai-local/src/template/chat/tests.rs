@@ -58,10 +58,20 @@ fn user(text: &str) -> Message {
 }
 
 fn assistant(text: &str) -> Message {
+    reply(text, "", &[])
+}
+
+/// Returns a message of the model that calls functions without arguments.
+fn reply(text: &str, thoughts: &str, calls: &[&str]) -> Message {
+    let call = |name: &&str| Call {
+        id: None,
+        name: (*name).to_owned(),
+        arguments: Map::new(),
+    };
     message(Body::Assistant {
         text: text.to_owned(),
-        thoughts: String::new(),
-        calls: Vec::new(),
+        thoughts: thoughts.to_owned(),
+        calls: calls.iter().map(call).collect(),
     })
 }
 
@@ -194,42 +204,30 @@ fn neighbouring_contents_of_the_model_are_one_message() {
 /// Row 32 of tests/field.md: thoughts, white space and calls in separate contents.
 #[test]
 fn the_pieces_of_one_reply_are_one_message() {
-    let piece = |text: &str, thoughts: &str, calls: &[&str]| {
-        let call = |name: &&str| Call {
-            id: None,
-            name: (*name).to_owned(),
-            arguments: Map::new(),
-        };
-        message(Body::Assistant {
-            text: text.to_owned(),
-            thoughts: thoughts.to_owned(),
-            calls: calls.iter().map(call).collect(),
-        })
-    };
     for (pieces, whole) in [
         (
             vec![
-                piece("", "H", &[]),
-                piece("", "m.", &[]),
-                piece("Yes", "", &[]),
+                reply("", "H", &[]),
+                reply("", "m.", &[]),
+                reply("Yes", "", &[]),
             ],
-            piece("Yes", "Hm.", &[]),
+            reply("Yes", "Hm.", &[]),
         ),
         (
             vec![
-                piece("One", "", &[]),
-                piece("\n\n", "", &[]),
-                piece(" two", "", &[]),
+                reply("One", "", &[]),
+                reply("\n\n", "", &[]),
+                reply(" two", "", &[]),
             ],
-            piece("One\n\n two", "", &[]),
+            reply("One\n\n two", "", &[]),
         ),
         (
             vec![
-                piece("Let me", "", &[]),
-                piece(" see.", "", &["a"]),
-                piece("", "", &["b"]),
+                reply("Let me", "", &[]),
+                reply(" see.", "", &["a"]),
+                reply("", "", &["b"]),
             ],
-            piece("Let me see.", "", &["a", "b"]),
+            reply("Let me see.", "", &["a", "b"]),
         ),
     ] {
         for source in [CHAT_ML, THINKING] {
@@ -310,14 +308,7 @@ fn a_prompt_that_opens_the_thoughts_is_recognised() {
 
 #[test]
 fn thoughts_are_passed_to_the_template() {
-    let messages = vec![
-        user("Hi"),
-        message(Body::Assistant {
-            text: "Hello".to_owned(),
-            thoughts: "Hm.".to_owned(),
-            calls: Vec::new(),
-        }),
-    ];
+    let messages = vec![user("Hi"), reply("Hello", "Hm.", &[])];
 
     let text = render(THINKING, &conversation("", messages)).unwrap();
 
