@@ -250,6 +250,7 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     user.service.open_gate();
     terminal.wait_for("It is");
     user.service.wait_until_read();
+    terminal.wait_until_idle();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
     terminal.type_keys(CTRL_C);
@@ -274,6 +275,7 @@ fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
     user.service.open_gate();
     terminal.wait_for("It is");
     user.service.wait_until_read();
+    terminal.wait_until_idle();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
     terminal.type_keys(CTRL_C);

@@ -1,6 +1,6 @@
 //! A pseudo-terminal that runs the program, with keys and a screen.
 
-use std::fs::File;
+use std::fs::{self, DirEntry, File};
 use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -103,6 +103,24 @@ impl Terminal {
             master: pair.master,
             initial,
             ended: false,
+        }
+    }
+
+    /// Waits until the program has processed what it received: all of its threads wait. On a busy machine, a thread with
+    /// work to do may not run for a while, but it is runnable. Without `/proc` this returns at once.
+    pub(crate) fn wait_until_idle(&self) {
+        let id = self.child.process_id().expect("the program runs");
+        let is_runnable = |task: DirEntry| {
+            // The state follows the name in parentheses. A thread that has ended has none.
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|state| state.starts_with('R'))
+        };
+        while fs::read_dir(format!("/proc/{id}/task"))
+            .is_ok_and(|tasks| tasks.flatten().any(is_runnable))
+        {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
