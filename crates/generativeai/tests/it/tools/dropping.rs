@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use futures_util::stream;
 use generativeai::protocol::content::{Data, Role};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -81,20 +82,7 @@ impl Backend for Caller {
         _: RequestOptions,
     ) -> ChunkStream {
         let chunks: Vec<Result<_>> = self.chunks(request).into_iter().map(Ok).collect();
-        Box::pin(Chunks(chunks.into_iter()))
-    }
-}
-
-struct Chunks(std::vec::IntoIter<Result<GenerateContentResponse>>);
-
-impl futures_core::Stream for Chunks {
-    type Item = Result<GenerateContentResponse>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(self.0.next())
+        Box::pin(stream::iter(chunks))
     }
 }
 
