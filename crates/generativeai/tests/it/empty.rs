@@ -51,10 +51,6 @@ fn contents(value: Value) -> Vec<Content> {
     serde_json::from_value(value).expect("contents")
 }
 
-fn json_of(value: impl serde::Serialize) -> Value {
-    serde_json::to_value(value).expect("JSON")
-}
-
 fn chat(script: &Scripted) -> ChatSession {
     GenerativeModel::new("m")
         .backend(script.clone())
@@ -71,7 +67,7 @@ async fn send(chat: &mut ChatSession, streamed: bool) -> Result<GenerateContentR
 
 /// Returns the contents of the last request.
 fn sent(script: &Scripted) -> Value {
-    json_of(&script.requests().last().expect("a request").contents)
+    json!(&script.requests().last().expect("a request").contents)
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use generativeai::{
 };
 use serde_json::{Value, json};
 
-use super::{Mode, assert_sendable, chunk, contents_of, json_of};
+use super::{Mode, assert_sendable, chunk, contents_of};
 use crate::support::poll::{Waiting, drop_at_every_poll, once_more, run};
 
 /// A model that calls two functions at once, then one, then replies with text. No two calls are the same.
@@ -222,11 +222,7 @@ fn a_turn_dropped_anywhere_can_be_saved_and_loaded() {
             world.chat.history(),
             "after {polls} polls"
         );
-        assert_eq!(
-            json_of(&loaded),
-            json_of(&world.chat),
-            "after {polls} polls"
-        );
+        assert_eq!(json!(&loaded), json!(&world.chat), "after {polls} polls");
         let mut loaded = loaded.backend(Waiting(world.caller.clone()));
         if loaded.keep_partial() {
             assert_sendable(loaded.history());

@@ -91,10 +91,6 @@ fn reply(parts: Value) -> GenerateContentResponse {
     chunk(parts, "STOP")
 }
 
-fn json_of(value: impl serde::Serialize) -> Value {
-    serde_json::to_value(value).expect("JSON")
-}
-
 fn contents_of(request: &GenerateContentRequest) -> Vec<Content> {
     request.contents.iter().cloned().collect()
 }
@@ -103,7 +99,7 @@ fn contents_of(request: &GenerateContentRequest) -> Vec<Content> {
 fn answers(content: &Content) -> Vec<Value> {
     let parts = content.parts.iter();
     let answers = parts.filter_map(|part| match &part.data {
-        Some(Data::FunctionResponse(answer)) => Some(json_of(answer)["response"].clone()),
+        Some(Data::FunctionResponse(answer)) => Some(json!(answer)["response"].clone()),
         _ => None,
     });
     answers.collect()
