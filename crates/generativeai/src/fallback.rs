@@ -248,6 +248,23 @@ impl fmt::Debug for Fallback {
     }
 }
 
+/// Defines methods that request the same from each backend for the model of the first one.
+macro_rules! same_model {
+    ($($method:ident($request:ty) -> $response:ty;)*) => {
+        $(
+            fn $method(
+                &self,
+                request: $request,
+                options: RequestOptions,
+            ) -> BoxFuture<Result<$response>> {
+                self.ask(Scope::SameModel, options, move |one, options| {
+                    one.backend.$method(request.clone(), options)
+                })
+            }
+        )*
+    };
+}
+
 // The default methods of `Backend` return `Unsupported`, or a stream of one chunk. So a method that is missing here
 // would hide an ability of the backends.
 #[deny(clippy::missing_trait_methods)]
@@ -303,49 +320,11 @@ impl Backend for Fallback {
         })
     }
 
-    fn list_models(
-        &self,
-        page_token: Option<String>,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<ListModelsResponse>> {
-        self.ask(Scope::SameModel, options, move |one, options| {
-            one.backend.list_models(page_token.clone(), options)
-        })
-    }
-
-    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
-        self.ask(Scope::SameModel, options, move |one, options| {
-            one.backend.get_model(name.clone(), options)
-        })
-    }
-
-    fn get_cached_content(
-        &self,
-        name: String,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<CachedContent>> {
-        self.ask(Scope::SameModel, options, move |one, options| {
-            one.backend.get_cached_content(name.clone(), options)
-        })
-    }
-
-    fn embed_content(
-        &self,
-        request: EmbedContentRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<EmbedContentResponse>> {
-        self.ask(Scope::SameModel, options, move |one, options| {
-            one.backend.embed_content(request.clone(), options)
-        })
-    }
-
-    fn batch_embed_contents(
-        &self,
-        request: BatchEmbedContentsRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-        self.ask(Scope::SameModel, options, move |one, options| {
-            one.backend.batch_embed_contents(request.clone(), options)
-        })
+    same_model! {
+        list_models(Option<String>) -> ListModelsResponse;
+        get_model(String) -> Model;
+        get_cached_content(String) -> CachedContent;
+        embed_content(EmbedContentRequest) -> EmbedContentResponse;
+        batch_embed_contents(BatchEmbedContentsRequest) -> BatchEmbedContentsResponse;
     }
 }

@@ -15,7 +15,6 @@ pub(crate) mod response;
 pub(crate) mod run;
 mod toolbox;
 
-pub(crate) use approval::Policy;
 pub use approval::{Approval, ApprovalPolicy, CallRequest, Decision};
 pub use automatic::{AutomaticFunctionCalling, FunctionEvent, OnFailure, OnRoundLimit};
 pub use function::Function;

@@ -15,6 +15,17 @@ use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use crate::stream::{BoxFuture, ChunkStream};
 
+/// Defines methods that call the method of the same name of the backend behind `self`.
+macro_rules! forward_methods {
+    ($($method:ident($request:ty) -> $response:ty;)*) => {
+        $(
+            fn $method(&self, request: $request, options: RequestOptions) -> $response {
+                (**self).$method(request, options)
+            }
+        )*
+    };
+}
+
 /// Implements `Backend` for a pointer, by forwarding every method.
 macro_rules! forward {
     ($(#[$doc:meta])* $pointer:ty) => {
@@ -22,68 +33,16 @@ macro_rules! forward {
         // A method that is not forwarded would silently get its default.
         #[deny(clippy::missing_trait_methods)]
         impl<B: Backend + ?Sized> Backend for $pointer {
-            fn generate_content(
-                &self,
-                request: GenerateContentRequest,
-                options: RequestOptions,
-            ) -> BoxFuture<Result<GenerateContentResponse>> {
-                (**self).generate_content(request, options)
-            }
-
-            fn stream_generate_content(
-                &self,
-                request: GenerateContentRequest,
-                options: RequestOptions,
-            ) -> ChunkStream {
-                (**self).stream_generate_content(request, options)
-            }
-
-            fn count_tokens(
-                &self,
-                request: CountTokensRequest,
-                options: RequestOptions,
-            ) -> BoxFuture<Result<CountTokensResponse>> {
-                (**self).count_tokens(request, options)
-            }
-
-            fn list_models(
-                &self,
-                page_token: Option<String>,
-                options: RequestOptions,
-            ) -> BoxFuture<Result<ListModelsResponse>> {
-                (**self).list_models(page_token, options)
-            }
-
-            fn get_model(
-                &self,
-                name: String,
-                options: RequestOptions,
-            ) -> BoxFuture<Result<Model>> {
-                (**self).get_model(name, options)
-            }
-
-            fn get_cached_content(
-                &self,
-                name: String,
-                options: RequestOptions,
-            ) -> BoxFuture<Result<CachedContent>> {
-                (**self).get_cached_content(name, options)
-            }
-
-            fn embed_content(
-                &self,
-                request: EmbedContentRequest,
-                options: RequestOptions,
-            ) -> BoxFuture<Result<EmbedContentResponse>> {
-                (**self).embed_content(request, options)
-            }
-
-            fn batch_embed_contents(
-                &self,
-                request: BatchEmbedContentsRequest,
-                options: RequestOptions,
-            ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-                (**self).batch_embed_contents(request, options)
+            forward_methods! {
+                generate_content(GenerateContentRequest) -> BoxFuture<Result<GenerateContentResponse>>;
+                stream_generate_content(GenerateContentRequest) -> ChunkStream;
+                count_tokens(CountTokensRequest) -> BoxFuture<Result<CountTokensResponse>>;
+                list_models(Option<String>) -> BoxFuture<Result<ListModelsResponse>>;
+                get_model(String) -> BoxFuture<Result<Model>>;
+                get_cached_content(String) -> BoxFuture<Result<CachedContent>>;
+                embed_content(EmbedContentRequest) -> BoxFuture<Result<EmbedContentResponse>>;
+                batch_embed_contents(BatchEmbedContentsRequest)
+                    -> BoxFuture<Result<BatchEmbedContentsResponse>>;
             }
         }
     };

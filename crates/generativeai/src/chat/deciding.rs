@@ -7,9 +7,7 @@ use std::time::Duration;
 use super::reason::WaitingCall;
 use super::round::Round;
 use crate::stream::BoxFuture;
-use crate::tools::{
-    AutomaticFunctionCalling, CallRequest, Decision, FunctionEvent, Policy, Toolbox,
-};
+use crate::tools::{AutomaticFunctionCalling, CallRequest, Decision, FunctionEvent, Toolbox};
 
 /// Calls that the policy decides on, one after the other.
 pub(super) struct Deciding {
@@ -73,7 +71,8 @@ fn ask(
         (None, Ok(_)) => deny("there is no policy that could approve it".to_owned()),
         (Some(policy), Ok(function)) => {
             let WaitingCall { id, call } = waiting.clone();
-            Policy::ask(policy, CallRequest::new(id, call, function.clone()), limit)
+            let function = function.clone();
+            policy.ask(CallRequest { id, call, function }, limit)
         }
     }
 }

@@ -123,33 +123,7 @@ macro_rules! message {
                 }
             }
 
-            impl ::serde::Serialize for $name {
-                fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                    wire::write_message(self, &self.unknown, serializer)
-                }
-            }
-
-            impl<'de> ::serde::Deserialize<'de> for $name {
-                fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                    wire::read_message(deserializer)
-                }
-            }
-
-            impl wire::Wire for $name {
-                fn read_into<'de, 'place, D: ::serde::Deserializer<'de>>(
-                    put: impl FnOnce(Self) -> &'place mut Self,
-                    deserializer: D,
-                ) -> Result<(), D::Error> {
-                    wire::read_message_into(put, deserializer)
-                }
-
-                fn push<'de, D: ::serde::Deserializer<'de>>(
-                    list: &mut Vec<Self>,
-                    deserializer: D,
-                ) -> Result<(), D::Error> {
-                    wire::push_messages(list, deserializer)
-                }
-            }
+            wire_message!($name);
         };
 
         /// Shows the fields that are present.
@@ -158,6 +132,41 @@ macro_rules! message {
                 $crate::protocol::wire::DebugMessage::new(f, stringify!($name))
                     $(.member(stringify!($field), &self.$field))*
                     .finish(&self.unknown)
+            }
+        }
+    };
+}
+
+/// Implements serde's traits and `Wire` for a type that implements `Message`.
+macro_rules! wire_message {
+    ($name:ident) => {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::protocol::wire::write_message(self, &self.unknown, serializer)
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                $crate::protocol::wire::read_message(deserializer)
+            }
+        }
+
+        impl $crate::protocol::wire::Wire for $name {
+            fn read_into<'de, 'place, D: ::serde::Deserializer<'de>>(
+                put: impl FnOnce(Self) -> &'place mut Self,
+                deserializer: D,
+            ) -> Result<(), D::Error> {
+                $crate::protocol::wire::read_message_into(put, deserializer)
+            }
+
+            fn push<'de, D: ::serde::Deserializer<'de>>(
+                list: &mut Vec<Self>,
+                deserializer: D,
+            ) -> Result<(), D::Error> {
+                $crate::protocol::wire::push_messages(list, deserializer)
             }
         }
     };

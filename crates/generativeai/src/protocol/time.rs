@@ -142,6 +142,9 @@ mod tests {
             "3.5.5s",
             "0.0000000001s",
             "٣s",
+            " 3s",
+            "infs",
+            "NaNs",
         ] {
             assert_eq!(Duration::from(text).to_std(), None, "{text}");
         }

@@ -61,12 +61,6 @@ pub struct CallRequest {
     pub function: Function,
 }
 
-impl CallRequest {
-    pub(crate) fn new(id: String, call: FunctionCall, function: Function) -> Self {
-        Self { id, call, function }
-    }
-}
-
 /// Policy that decides on each function call before it runs:
 /// [`AutomaticFunctionCalling::approve`](crate::AutomaticFunctionCalling::approve) sets it.
 ///

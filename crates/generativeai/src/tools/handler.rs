@@ -62,11 +62,15 @@ pub(crate) type Responding = BoxFuture<Result<FunctionResponse, BoxError>>;
 pub trait Handler<Form>: Send + Sync + 'static {
     /// Returns the JSON Schema of the parameters, or `None` if there are none.
     #[doc(hidden)]
-    fn parameters() -> Option<Value>;
+    fn parameters() -> Option<Value> {
+        None
+    }
 
     /// Checks whether arguments fit the parameters.
     #[doc(hidden)]
-    fn check(arguments: Map<String, Value>) -> Result<(), BoxError>;
+    fn check(_: Map<String, Value>) -> Result<(), BoxError> {
+        Ok(())
+    }
 
     /// Runs with the arguments of a call.
     #[doc(hidden)]
@@ -135,14 +139,6 @@ where
     H: Fn() -> R + Send + Sync + 'static,
     R: IntoFunctionResponse,
 {
-    fn parameters() -> Option<Value> {
-        None
-    }
-
-    fn check(_: Map<String, Value>) -> Result<(), BoxError> {
-        Ok(())
-    }
-
     fn run(&self, _: Map<String, Value>) -> Responding {
         Box::pin(ready(self().into_function_response()))
     }
@@ -153,14 +149,6 @@ where
     H: Fn() -> F + Send + Sync + 'static,
     F: Future<Output: IntoFunctionResponse> + Send + 'static,
 {
-    fn parameters() -> Option<Value> {
-        None
-    }
-
-    fn check(_: Map<String, Value>) -> Result<(), BoxError> {
-        Ok(())
-    }
-
     fn run(&self, _: Map<String, Value>) -> Responding {
         respond(self())
     }

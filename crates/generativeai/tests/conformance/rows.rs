@@ -153,32 +153,25 @@ pub(crate) struct Rows {
 impl Rows {
     /// Turns all switches off: the recorded behaviour.
     pub(crate) fn none() -> Self {
-        Self {
-            on: 0,
-            asked: Cell::new(0),
-        }
+        Self::with(0)
     }
 
     /// Turns all switches on: the behaviour of this library.
     pub(crate) fn all() -> Self {
-        Self {
-            on: u32::MAX,
-            asked: Cell::new(0),
-        }
+        Self::with(u32::MAX)
     }
 
     pub(crate) fn all_but(row: Row) -> Self {
-        Self {
-            on: !bit(row),
-            asked: Cell::new(0),
-        }
+        Self::with(!bit(row))
     }
 
     pub(crate) fn only(row: Row) -> Self {
-        Self {
-            on: bit(row),
-            asked: Cell::new(0),
-        }
+        Self::with(bit(row))
+    }
+
+    fn with(on: u32) -> Self {
+        let asked = Cell::new(0);
+        Self { on, asked }
     }
 
     /// Returns whether a row is on.

@@ -16,27 +16,33 @@ use generativeai::{
 };
 use serde_json::{Value, json};
 
-/// A folder that is removed at the end of the test.
-struct Folder(PathBuf);
+/// Path of a cassette in a new folder, which is removed with all its contents at the end.
+struct CassettePath(PathBuf);
 
-impl Folder {
+impl CassettePath {
     fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("generativeai-it-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder.join("cassette.jsonl"))
     }
 
-    fn cassette(&self) -> PathBuf {
-        self.0.join("cassette.jsonl")
+    fn folder(&self) -> &Path {
+        self.0.parent().unwrap()
     }
 }
 
-impl Drop for Folder {
+impl AsRef<Path> for CassettePath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for CassettePath {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
+        fs::remove_dir_all(self.folder()).unwrap();
     }
 }
 
@@ -44,15 +50,15 @@ fn chat(backend: impl Backend + 'static) -> ChatSession {
     GenerativeModel::new("m").backend(backend).start_chat()
 }
 
-fn record(path: &Path, script: Scripted) -> Recorder {
+fn record(path: impl AsRef<Path>, script: Scripted) -> Recorder {
     Recorder::create(path, script).expect("a new file")
 }
 
-fn play(path: &Path) -> Cassette {
+fn play(path: impl AsRef<Path>) -> Cassette {
     Cassette::open(path).expect("a cassette")
 }
 
-fn lines(path: &Path) -> Vec<Value> {
+fn lines(path: impl AsRef<Path>) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -74,8 +80,7 @@ async fn streamed(chat: &mut ChatSession, message: &str) -> (Vec<String>, Option
 
 #[tokio::test]
 async fn a_stream_is_played_in_the_recorded_chunks() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let expected = ["1,3", "45 metres"];
     let recorder = record(&path, Scripted::default().then_chunks(["1,3", "45 metres"]));
     let (recorded, failed) = streamed(&mut chat(recorder), "How tall is Ben Nevis?").await;
@@ -92,8 +97,7 @@ async fn a_stream_is_played_in_the_recorded_chunks() {
 
 #[tokio::test]
 async fn every_method_of_a_backend_is_recorded_and_played() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     async fn call_all(backend: &dyn Backend) -> Vec<String> {
         let options = RequestOptions::default;
         let request = || GenerateContentRequest::default().contents(["a b c"]);
@@ -132,8 +136,7 @@ async fn every_method_of_a_backend_is_recorded_and_played() {
 
 #[tokio::test]
 async fn an_error_is_played_with_all_its_details() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let status: Status = serde_json::from_value(json!({
         "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow down",
         "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"}],
@@ -174,8 +177,7 @@ async fn an_error_is_played_with_all_its_details() {
 
 #[tokio::test]
 async fn a_chat_with_tools_is_played_as_recorded() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let tool = || {
         Function::new(
             "height",
@@ -207,8 +209,7 @@ async fn a_chat_with_tools_is_played_as_recorded() {
 
 #[tokio::test]
 async fn a_request_that_was_not_recorded_is_an_error_that_shows_the_difference() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     chat(record(&path, Scripted::default().then_text("1,345 metres")))
         .send_message("How tall is Ben Nevis?")
         .await
@@ -240,8 +241,7 @@ async fn a_request_that_was_not_recorded_is_an_error_that_shows_the_difference()
 
 #[tokio::test]
 async fn a_request_that_was_recorded_with_another_method_is_an_error_that_names_it() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let recorder = record(&path, Scripted::default().then_text("1,345 metres"));
     streamed(&mut chat(recorder), "How tall is Ben Nevis?").await;
     let cassette = play(&path);
@@ -270,8 +270,7 @@ async fn a_request_that_was_recorded_with_another_method_is_an_error_that_names_
 
 #[tokio::test]
 async fn the_same_request_is_played_as_often_as_it_was_recorded() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let script = Scripted::default().then_fail(&[]).then_text("Hello!");
     let mut recorded = chat(record(&path, script));
     recorded.send_message("Hello").await.unwrap_err();
@@ -286,8 +285,7 @@ async fn the_same_request_is_played_as_often_as_it_was_recorded() {
 
 #[tokio::test]
 async fn a_loose_cassette_plays_in_order_whatever_the_requests() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let script = Scripted::default()
         .then_chunks(["o", "ne"])
         .then_text("two");
@@ -305,8 +303,7 @@ async fn a_loose_cassette_plays_in_order_whatever_the_requests() {
 
 #[tokio::test]
 async fn concurrent_exchanges_keep_the_order_of_their_requests() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let script = Scripted::default()
         .then_chunks(["fir", "st"])
         .then_text("second");
@@ -325,8 +322,7 @@ async fn concurrent_exchanges_keep_the_order_of_their_requests() {
 
 #[tokio::test]
 async fn a_dropped_reply_is_played_up_to_the_drop() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let script = Scripted::default()
         .then_chunks(["read", "unread"])
         .then_hang(&[]);
@@ -348,8 +344,7 @@ async fn a_dropped_reply_is_played_up_to_the_drop() {
 
 #[tokio::test]
 async fn a_secret_is_on_no_line_and_may_have_a_placeholder() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let canary = "canary-7b1e40c2";
     let key = format!("AIza{}", "k".repeat(35));
     let error = Error::new(ErrorKind::Authentication, format!("no such key: {canary}"))
@@ -389,8 +384,7 @@ async fn a_secret_split_over_two_chunks_is_an_error_and_not_recorded() {
         Scripted::default().then_stream([second("can"), second("ary")]),
         Scripted::default().then_stream([argument("can", true), argument("ary", false)]),
     ] {
-        let folder = Folder::new();
-        let path = folder.cassette();
+        let path = CassettePath::new();
         let mut recorded = chat(record(&path, script).secret("canary"));
 
         let (_, error) = streamed(&mut recorded, "Hello").await;
@@ -407,8 +401,7 @@ async fn a_secret_split_over_two_chunks_is_an_error_and_not_recorded() {
 async fn the_key_of_the_rest_api_is_not_recorded() {
     use crate::support::Server;
     use crate::support::server::{answer, reply};
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let canary = "canary-7b1e40c2";
     let body = reply("Hello!", Some("STOP")).to_string();
     let refused = format!(r#"{{"error":{{"code":400,"message":"bad key {canary}"}}}}"#);
@@ -439,8 +432,7 @@ async fn the_key_of_the_rest_api_is_not_recorded() {
 
 #[test]
 fn a_recording_is_private_to_its_owner_and_never_overwritten() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
 
     record(&path, Scripted::default());
 
@@ -452,14 +444,13 @@ fn a_recording_is_private_to_its_owner_and_never_overwritten() {
     }
     let again = Recorder::create(&path, Scripted::default()).unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Configuration);
-    let nowhere = folder.0.join("no/such/folder");
+    let nowhere = path.folder().join("no/such/folder");
     assert!(Recorder::create(nowhere, Scripted::default()).is_err());
 }
 
 #[test]
 fn a_truncated_corrupt_or_newer_cassette_is_rejected_with_file_and_line() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let head = r#"{"cassette":1}"#;
     let line = r#"{"number":0,"method":"countTokens","request":{},"answers":[{}],"end":"whole"}"#;
     let cut = &line[..line.len() / 2];
@@ -491,16 +482,15 @@ fn a_truncated_corrupt_or_newer_cassette_is_rejected_with_file_and_line() {
     }
     fs::write(&path, [b"{\"cassette\":1}\n".as_slice(), &[0xFF]].concat()).unwrap();
     assert!(Cassette::open(&path).is_err());
-    assert!(Cassette::open(folder.0.join("missing")).is_err());
-    assert!(Cassette::open(&folder.0).is_err());
+    assert!(Cassette::open(path.folder().join("missing")).is_err());
+    assert!(Cassette::open(path.folder()).is_err());
     fs::write(&path, format!("{head}\n{line}\n")).unwrap();
     assert_eq!(play(&path).unplayed(), 1);
 }
 
 #[tokio::test]
 async fn a_response_of_another_type_is_an_error() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     for answers in [json!([]), json!([7]), json!([{"totalTokens": "x"}])] {
         let line = json!({
             "number": 0, "method": "countTokens", "request": {}, "answers": answers, "end": "whole",
@@ -516,8 +506,7 @@ async fn a_response_of_another_type_is_an_error() {
 
 #[tokio::test]
 async fn a_recorder_and_a_cassette_pass_the_check_of_backends() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let script = Scripted::default()
         .then_text("one")
         .then_chunks(["two ", "three"])
@@ -534,8 +523,7 @@ async fn a_recorder_and_a_cassette_pass_the_check_of_backends() {
 
 #[tokio::test]
 async fn unknown_members_are_played_unchanged() {
-    let folder = Folder::new();
-    let path = folder.cassette();
+    let path = CassettePath::new();
     let part = json!({"text": "x", "thoughtSignature": "c2ln", "new": {"b": 1.50, "a": [null]}});
     let part: Part = serde_json::from_value(part).unwrap();
     let script = Scripted::default().then_parts([part.clone()]);

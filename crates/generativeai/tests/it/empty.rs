@@ -3,12 +3,11 @@
 use generativeai::protocol::content::{Content, Part, Role};
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
-use generativeai::{
-    ChatSession, Entry, ErrorKind, Event, GenerativeModel, Journal, Reason, Result,
-};
+use generativeai::{ChatSession, Entry, ErrorKind, Event, GenerativeModel, Journal, Reason};
 use serde_json::{Value, json};
 
 use crate::support::memory::Memory;
+use crate::support::mode::{MODES, Mode};
 
 /// Parts without content, as replies have them.
 fn empty_parts() -> Vec<Value> {
@@ -51,39 +50,30 @@ fn contents(value: Value) -> Vec<Content> {
     serde_json::from_value(value).expect("contents")
 }
 
-fn json_of(value: impl serde::Serialize) -> Value {
-    serde_json::to_value(value).expect("JSON")
-}
-
 fn chat(script: &Scripted) -> ChatSession {
     GenerativeModel::new("m")
         .backend(script.clone())
         .start_chat()
 }
 
-async fn send(chat: &mut ChatSession, streamed: bool) -> Result<GenerateContentResponse> {
-    let message = chat.send_message("Hi");
-    match streamed {
-        true => message.stream().finish().await,
-        false => message.await,
-    }
-}
-
 /// Returns the contents of the last request.
 fn sent(script: &Scripted) -> Value {
-    json_of(&script.requests().last().expect("a request").contents)
+    json!(&script.requests().last().expect("a request").contents)
 }
 
 #[tokio::test]
 async fn a_reply_without_content_stays_unfinished() {
     for empty in empty_in_replies() {
-        for streamed in [false, true] {
+        for mode in MODES {
             let script = Scripted::default()
                 .then_stream([chunk(json!([empty, empty]), Some("STOP"))])
                 .then_text("Hello!");
             let mut chat = chat(&script);
 
-            let error = send(&mut chat, streamed).await.expect_err("an empty reply");
+            let error = mode
+                .send(&mut chat, "Hi")
+                .await
+                .expect_err("an empty reply");
 
             assert_eq!(error.kind(), ErrorKind::Empty, "{empty}");
             assert!(error.response().is_some());
@@ -94,7 +84,7 @@ async fn a_reply_without_content_stays_unfinished() {
             );
             assert!(!chat.keep_partial());
 
-            send(&mut chat, streamed).await.expect("a reply");
+            mode.send(&mut chat, "Hi").await.expect("a reply");
             assert_eq!(
                 sent(&script),
                 json!([{"role": "user", "parts": [{"text": "Hi"}]}])
@@ -118,8 +108,8 @@ async fn an_empty_part_next_to_content_does_not_enter_the_history() {
             .then_text("Bye.");
         let mut chat = chat(&script);
 
-        send(&mut chat, true).await.expect("a reply");
-        send(&mut chat, false).await.expect("a reply");
+        Mode::Streamed.send(&mut chat, "Hi").await.expect("a reply");
+        Mode::Awaited.send(&mut chat, "Hi").await.expect("a reply");
 
         assert_eq!(chat.history()[1].text(), "Hello!", "{empty}");
         let reply = json!([{"text": "Hel"}, {"text": "lo!", "thoughtSignature": "c2ln"}]);
@@ -135,8 +125,8 @@ async fn a_signature_without_data_is_sent_back() {
         .then_text("Bye.");
     let mut chat = chat(&script);
 
-    let reply = send(&mut chat, true).await.expect("a reply");
-    send(&mut chat, true).await.expect("a reply");
+    let reply = Mode::Streamed.send(&mut chat, "Hi").await.expect("a reply");
+    Mode::Streamed.send(&mut chat, "Hi").await.expect("a reply");
 
     assert_eq!(reply.text().expect("a text"), "Hello!");
     assert_eq!(sent(&script)[1]["parts"], parts);
@@ -161,7 +151,7 @@ fn has_text(part: &Value) -> bool {
 
 /// Checks that the history of [`damaged`] is sent without its empty parts.
 async fn check_repaired(chat: &mut ChatSession, script: &Scripted, user_part: &Value) {
-    send(chat, true).await.expect("a reply");
+    Mode::Streamed.send(chat, "Hi").await.expect("a reply");
     let part = |text: &str| json!({ "text": text });
     let kept = match has_text(user_part) {
         true => json!([user_part, part("b")]),

@@ -15,6 +15,7 @@ use generativeai::{
 use serde_json::{Map, json};
 
 use crate::support::memory::{Memory, assert_same};
+use crate::support::mode::MODES;
 use crate::support::poll::{Waiting, drop_at_every_poll, run};
 use crate::support::service::Service;
 
@@ -212,7 +213,7 @@ fn the_token_of_a_reply_that_ended_is_not_sent() {
 fn a_block_in_a_later_hop_ends_the_reply() {
     let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}});
     let blocked: GenerateContentResponse = serde_json::from_value(blocked).unwrap();
-    for is_streamed in [false, true] {
+    for mode in MODES {
         let script = Scripted::default()
             .then_stream([hop("Once ", "a")])
             .then_stream([blocked.clone()])
@@ -220,11 +221,7 @@ fn a_block_in_a_later_hop_ends_the_reply() {
         let mut chat = GenerativeModel::new("m")
             .backend(script.clone())
             .start_chat();
-        let message = chat.send_message("Hi");
-        let error = match is_streamed {
-            true => run(message.stream().finish()).unwrap_err(),
-            false => run(message.into_future()).unwrap_err(),
-        };
+        let error = run(mode.send(&mut chat, "Hi")).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Blocked);
         assert!(chat.history().is_empty());
@@ -284,7 +281,7 @@ fn token_counts_and_grounding_cover_all_hops() {
 #[test]
 fn a_turn_that_is_dropped_at_any_poll_continues_in_memory_and_from_its_journal() {
     let expected = expected();
-    for is_streamed in [false, true] {
+    for mode in MODES {
         let model = || GenerativeModel::new("m").backend(Waiting(Service::new(reply(), 9, 5)));
         let start = || {
             let journal = Memory::default();
@@ -292,15 +289,7 @@ fn a_turn_that_is_dropped_at_any_poll_continues_in_memory_and_from_its_journal()
         };
         let polls = drop_at_every_poll(
             start,
-            |(chat, _)| {
-                Box::pin(async move {
-                    let message = chat.send_message("Hi");
-                    match is_streamed {
-                        true => drop(message.stream().finish().await),
-                        false => drop(message.await),
-                    }
-                })
-            },
+            |(chat, _)| Box::pin(async move { drop(mode.send(chat, "Hi").await) }),
             |polls, (chat, journal)| {
                 for (name, mut chat) in
                     [("resumed", journal.resume(&model()).fork()), ("live", chat)]

@@ -8,6 +8,7 @@ use generativeai::{
 use serde_json::json;
 
 use crate::support::memory::{Memory, assert_same};
+use crate::support::mode::MODES;
 use crate::support::poll::{Waiting, drop_at_every_poll, run};
 
 fn model(backend: Scripted) -> GenerativeModel {
@@ -145,12 +146,8 @@ async fn a_second_writer_sends_nothing() {
     let mut clone = chat.clone();
     chat.send_message("2").await.unwrap();
 
-    for streamed in [false, true] {
-        let message = clone.send_message("another 2");
-        let sent = match streamed {
-            true => message.stream().finish().await,
-            false => message.await,
-        };
+    for mode in MODES {
+        let sent = mode.send(&mut clone, "another 2").await;
         assert_eq!(sent.unwrap_err().kind(), ErrorKind::Conflict);
         assert_eq!(script.requests().len(), 2);
         assert_eq!(texts(&clone), ["1", "one"]);

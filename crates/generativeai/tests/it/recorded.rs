@@ -11,6 +11,7 @@ use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{ChatSession, ErrorKind, GenerativeModel, Remote, Result};
 use serde_json::{Value, json};
 
+use crate::support::mode::Mode;
 use crate::support::server::{STREAM, answer, reply};
 use crate::support::{Act, Retries, Server};
 
@@ -293,14 +294,9 @@ fn status(body: &str) -> String {
     code.map_or_else(|| "200 OK".to_owned(), |code| format!("{code} Error"))
 }
 
-async fn ask(server: &Server, stream: bool) -> Result<GenerateContentResponse> {
+async fn ask(server: &Server, mode: Mode) -> Result<GenerateContentResponse> {
     let mut chat = chat(server);
-    let message = chat.send_message("Go");
-    let outcome = if stream {
-        message.stream().finish().await
-    } else {
-        message.await
-    };
+    let outcome = mode.send(&mut chat, "Go").await;
     assert!(
         chat.history().is_empty(),
         "a failed turn does not change the history"
@@ -321,15 +317,13 @@ async fn a_recorded_failure_is_an_error_that_names_the_cause() {
             .iter()
             .find(|(file, ..)| file == name)
             .unwrap_or_else(|| panic!("{name} is not in the table"));
-        let stream = name.starts_with("streaming");
-        let form = if stream {
-            "text/event-stream"
-        } else {
-            "application/json"
+        let (mode, form) = match name.starts_with("streaming") {
+            true => (Mode::Streamed, "text/event-stream"),
+            false => (Mode::Awaited, "application/json"),
         };
         let server = Server::always(1, &answer(&status(body), form, body));
 
-        let error = ask(&server, stream).await.expect_err(name);
+        let error = ask(&server, mode).await.expect_err(name);
 
         assert_eq!(error.kind(), kind, "{name}: {error:?}");
         let told = format!("{error} {:?}", error.status());

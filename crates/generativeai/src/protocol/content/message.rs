@@ -155,30 +155,14 @@ impl From<&Content> for Content {
 /// Converts an empty part into a content without parts, which is refused before it is sent.
 impl From<Part> for Content {
     fn from(part: Part) -> Self {
-        let parts = if part == Part::default() {
-            Vec::new()
-        } else {
-            vec![part]
-        };
-        Self {
-            parts,
-            ..Self::default()
-        }
+        Self::default().parts(Some(part).filter(|part| *part != Part::default()))
     }
 }
 
 /// Converts an empty text into a content without parts, which is refused before it is sent.
 impl From<String> for Content {
     fn from(text: String) -> Self {
-        let parts = if text.is_empty() {
-            Vec::new()
-        } else {
-            vec![text.into()]
-        };
-        Self {
-            parts,
-            ..Self::default()
-        }
+        Self::default().parts(Some(text).filter(|text| !text.is_empty()))
     }
 }
 

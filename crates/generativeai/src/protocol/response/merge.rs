@@ -47,16 +47,8 @@ impl GenerateContentResponse {
             let index = index_in(&chunk.candidates[..at], candidate);
             self.candidate_mut(index).merge_chunk(candidate);
         }
-        merge_boxed(
-            &mut self.prompt_feedback,
-            &chunk.prompt_feedback,
-            PromptFeedback::merge_chunk,
-        );
-        merge_boxed(
-            &mut self.usage_metadata,
-            &chunk.usage_metadata,
-            UsageMetadata::merge_chunk,
-        );
+        merge_boxed(&mut self.prompt_feedback, &chunk.prompt_feedback);
+        merge_boxed(&mut self.usage_metadata, &chunk.usage_metadata);
         set(&mut self.model_version, &chunk.model_version);
         set(&mut self.response_id, &chunk.response_id);
         set(&mut self.create_time, &chunk.create_time);
@@ -116,21 +108,9 @@ impl Candidate {
             self.merge_finish_reason(reason);
         }
         merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        merge_boxed(
-            &mut self.citation_metadata,
-            &chunk.citation_metadata,
-            CitationMetadata::merge_chunk,
-        );
-        merge_boxed(
-            &mut self.logprobs_result,
-            &chunk.logprobs_result,
-            LogprobsResult::merge_chunk,
-        );
-        merge_boxed(
-            &mut self.url_context_metadata,
-            &chunk.url_context_metadata,
-            UrlContextMetadata::merge_chunk,
-        );
+        merge_boxed(&mut self.citation_metadata, &chunk.citation_metadata);
+        merge_boxed(&mut self.logprobs_result, &chunk.logprobs_result);
+        merge_boxed(&mut self.url_context_metadata, &chunk.url_context_metadata);
         add_new(
             &mut self.grounding_attributions,
             &chunk.grounding_attributions,
@@ -139,11 +119,7 @@ impl Candidate {
         set(&mut self.token_count, &chunk.token_count);
         set(&mut self.avg_logprobs, &chunk.avg_logprobs);
         set(&mut self.score, &chunk.score);
-        merge_boxed(
-            &mut self.grounding_metadata,
-            &chunk.grounding_metadata,
-            GroundingMetadata::merge_chunk,
-        );
+        merge_boxed(&mut self.grounding_metadata, &chunk.grounding_metadata);
         // The token continues the reply after the content that precedes it. Further parts, or an end of the reply, make
         // it invalid.
         let is_over = |reason: &FinishReason| {
@@ -296,8 +272,13 @@ impl Part {
     }
 }
 
-impl PromptFeedback {
-    fn merge_chunk(&mut self, chunk: &PromptFeedback) {
+/// Member of a response or of a candidate that chunks contain as a whole or in pieces.
+trait MergeChunk {
+    fn merge_chunk(&mut self, chunk: &Self);
+}
+
+impl MergeChunk for PromptFeedback {
+    fn merge_chunk(&mut self, chunk: &Self) {
         if self.known_reason().is_none() {
             set(&mut self.block_reason, &chunk.block_reason);
         }
@@ -309,16 +290,16 @@ impl PromptFeedback {
     }
 }
 
-impl CitationMetadata {
-    fn merge_chunk(&mut self, chunk: &CitationMetadata) {
+impl MergeChunk for CitationMetadata {
+    fn merge_chunk(&mut self, chunk: &Self) {
         add_new(&mut self.citation_sources, &chunk.citation_sources);
         add_new(&mut self.citations, &chunk.citations);
         merge_unknown_lists(&mut self.unknown, &chunk.unknown);
     }
 }
 
-impl LogprobsResult {
-    fn merge_chunk(&mut self, chunk: &LogprobsResult) {
+impl MergeChunk for LogprobsResult {
+    fn merge_chunk(&mut self, chunk: &Self) {
         self.chosen_candidates
             .extend_from_slice(&chunk.chosen_candidates);
         self.top_candidates.extend_from_slice(&chunk.top_candidates);
@@ -329,12 +310,12 @@ impl LogprobsResult {
     }
 }
 
-impl GroundingMetadata {
+impl MergeChunk for GroundingMetadata {
     /// Replaces each value that the chunk has, since it contains all sources so far. Empty values replace nothing: the
     /// service sends empty metadata in chunks without sources.
     ///
     /// Supports refer to the sources of their chunk by index, so sources and supports are replaced together.
-    fn merge_chunk(&mut self, chunk: &GroundingMetadata) {
+    fn merge_chunk(&mut self, chunk: &Self) {
         // All fields are named, so that a new one cannot be forgotten.
         let GroundingMetadata {
             search_entry_point,
@@ -365,11 +346,11 @@ impl GroundingMetadata {
     }
 }
 
-impl UsageMetadata {
+impl MergeChunk for UsageMetadata {
     /// Replaces all values if the chunk has any count, otherwise only the values that it has.
     ///
     /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
-    fn merge_chunk(&mut self, chunk: &UsageMetadata) {
+    fn merge_chunk(&mut self, chunk: &Self) {
         // All fields are named, so that a new one cannot be forgotten.
         let UsageMetadata {
             prompt_token_count,
@@ -416,8 +397,8 @@ impl UsageMetadata {
     }
 }
 
-impl UrlContextMetadata {
-    fn merge_chunk(&mut self, chunk: &UrlContextMetadata) {
+impl MergeChunk for UrlContextMetadata {
+    fn merge_chunk(&mut self, chunk: &Self) {
         add_new(&mut self.url_metadata, &chunk.url_metadata);
         merge_unknown_lists(&mut self.unknown, &chunk.unknown);
     }
@@ -470,9 +451,9 @@ fn set_list<T: Clone>(known: &mut Vec<T>, new: &Vec<T>) {
 }
 
 /// Merges a value into a known one, or sets it if none is known.
-fn merge_boxed<T: Clone>(known: &mut Option<Box<T>>, new: &Option<Box<T>>, merge: fn(&mut T, &T)) {
+fn merge_boxed<T: Clone + MergeChunk>(known: &mut Option<Box<T>>, new: &Option<Box<T>>) {
     match (known, new) {
-        (Some(known), Some(new)) => merge(known, new),
+        (Some(known), Some(new)) => known.merge_chunk(new),
         (known, new) => set(known, new),
     }
 }

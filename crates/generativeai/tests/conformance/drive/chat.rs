@@ -77,7 +77,7 @@ impl Chat {
         act: impl FnOnce(&mut ChatSession) -> T + Send + 'static,
     ) -> T {
         let (done, result) = oneshot::channel();
-        let act = move |chat: &mut ChatSession| done.send(act(chat)).ignore_gone();
+        let act = move |chat: &mut ChatSession| drop(done.send(act(chat)));
         self.order(Order::Use(Box::new(act)));
         result
             .await
@@ -113,22 +113,14 @@ impl Chat {
     }
 }
 
-/// Ignores that the receiver of a result is gone.
-trait Gone {
-    fn ignore_gone(self);
-}
-
-impl<T> Gone for std::result::Result<(), T> {
-    fn ignore_gone(self) {}
-}
-
 async fn run(mut chat: ChatSession, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut next = orders.recv().await;
     while let Some(order) = next.take() {
         next = match order {
             Order::Stream(message) => read(message.to(&mut chat).stream(), &mut orders).await,
             Order::Send(message, done) => {
-                done.send(message.to(&mut chat).await).ignore_gone();
+                // It is ignored that a receiver is gone, here and below.
+                done.send(message.to(&mut chat).await).ok();
                 orders.recv().await
             }
             Order::Use(act) => {
@@ -149,7 +141,7 @@ async fn read(
         match orders.recv().await {
             Some(Order::Pull(done)) => {
                 let next = stream.next().await;
-                done.send((next, stream.response().cloned())).ignore_gone();
+                done.send((next, stream.response().cloned())).ok();
             }
             other => return other,
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::compare::same;
 use super::server::{Player, Script};
 use super::{Exchange, Report, exchanges};
+use crate::support::mode::Mode;
 
 /// Bodies up to this length are also sent in small pieces and cut.
 const SMALL: usize = 100_000;
@@ -125,18 +126,6 @@ fn remote(player: &Player) -> Remote {
         .api_key("k")
         .request_options(options);
     remote.build().expect("good settings")
-}
-
-async fn send(
-    chat: &mut ChatSession,
-    message: Content,
-    streamed: bool,
-) -> Result<GenerateContentResponse> {
-    let message = chat.send_message(message);
-    match streamed {
-        true => message.stream().finish().await,
-        false => message.await,
-    }
 }
 
 fn script(exchange: &Exchange, piece: usize, cut: Option<usize>) -> Script {
@@ -295,9 +284,9 @@ async fn recorded_chats_are_played_at_any_split_and_cut() {
     let mut report = Report::default();
     let player = Player::start();
     for exchange in &exchanges() {
-        let streamed = match exchange.kind().as_str() {
-            "generateContent" => false,
-            "streamGenerateContent" => true,
+        let mode = match exchange.kind().as_str() {
+            "generateContent" => Mode::Awaited,
+            "streamGenerateContent" => Mode::Streamed,
             _ => continue,
         };
         report.exchanges += 1;
@@ -313,7 +302,7 @@ async fn recorded_chats_are_played_at_any_split_and_cut() {
                 break;
             };
             player.play(script(exchange, piece, None));
-            let outcome = send(&mut chat, message, streamed).await;
+            let outcome = mode.send(&mut chat, message).await;
             player.last_request();
             let what = format!("in pieces of {piece}");
             report.check(id, &what, judge(&chat, &outcome, &expected));
@@ -333,7 +322,7 @@ async fn recorded_chats_are_played_at_any_split_and_cut() {
                 break;
             };
             player.play(script(exchange, 500, Some(cut)));
-            let outcome = send(&mut chat, message, streamed).await;
+            let outcome = mode.send(&mut chat, message).await;
             player.last_request();
             report.check(
                 id,

@@ -6,6 +6,7 @@ use generativeai::{Backend, ErrorKind, RequestOptions};
 use serde_json::json;
 
 use super::*;
+use crate::support::mode::{MODES, Mode};
 use crate::support::server::{STREAM, answer, event, reply};
 use crate::support::{Act, Server};
 
@@ -704,16 +705,13 @@ async fn a_response_of_another_api_is_an_error_that_names_its_members() {
         (completion, "`choices`, `object`"),
         (r#"{"response":"Hello","done":true}"#, "`response`, `done`"),
     ] {
-        for streamed in [false, true] {
-            let server = match streamed {
-                true => stream_of(&format!("data: {body}\n\n")),
-                false => json_of(body),
+        for mode in MODES {
+            let server = match mode {
+                Mode::Streamed => stream_of(&format!("data: {body}\n\n")),
+                Mode::Awaited => json_of(body),
             };
             let mut chat = chat(&client(&server).0);
-            let reply = match streamed {
-                true => chat.send_message("Hi").stream().finish().await,
-                false => chat.send_message("Hi").await,
-            };
+            let reply = mode.send(&mut chat, "Hi").await;
 
             let error = reply.expect_err("no reply");
             assert_eq!(error.kind(), ErrorKind::Empty);
@@ -728,16 +726,13 @@ async fn a_reply_with_both_spellings_of_its_members_is_read() {
     let body = r#"{"candidates":[{"content":{"parts":[{"text":"Hello!"}],"role":"model"},"finish_reason":"STOP","finishReason":1.0,
         "safety_ratings":[],"safetyRatings":[]}],"usage_metadata":{"total_token_count":3},"usageMetadata":{"totalTokenCount":3}}"#;
     let event = format!("data: {}\n\n", body.replace('\n', " "));
-    for streamed in [false, true] {
-        let server = match streamed {
-            true => stream_of(&event),
-            false => json_of(body),
+    for mode in MODES {
+        let server = match mode {
+            Mode::Streamed => stream_of(&event),
+            Mode::Awaited => json_of(body),
         };
         let mut chat = chat(&client(&server).0);
-        let reply = match streamed {
-            true => chat.send_message("Hi").stream().finish().await,
-            false => chat.send_message("Hi").await,
-        };
+        let reply = mode.send(&mut chat, "Hi").await;
         let reply = reply.expect("a reply");
         assert_eq!(reply.text().expect("a text"), "Hello!");
         assert_eq!(

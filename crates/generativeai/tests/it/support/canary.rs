@@ -3,10 +3,8 @@
 
 use std::error::Error as StdError;
 use std::ops::{Deref, DerefMut};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use futures_core::Stream;
+use futures_util::TryStreamExt as _;
 use generativeai::protocol::caches::CachedContent;
 use generativeai::protocol::embeddings::{
     BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
@@ -65,17 +63,6 @@ impl Drop for Searched {
     }
 }
 
-struct SearchedStream(ChunkStream);
-
-impl Stream for SearchedStream {
-    type Item = Result<GenerateContentResponse>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let chunk = self.0.as_mut().poll_next(cx);
-        chunk.map(|chunk| chunk.map(|chunk| chunk.map_err(checked)))
-    }
-}
-
 /// Methods that answer in one piece.
 macro_rules! in_one_piece {
     ($($method:ident: $asked:ty => $answer:ty,)*) => {
@@ -105,7 +92,7 @@ impl Backend for Searched {
         options: RequestOptions,
     ) -> ChunkStream {
         let chunks = self.0.stream_generate_content(request, options);
-        Box::pin(SearchedStream(chunks))
+        Box::pin(chunks.map_err(checked))
     }
 }
 

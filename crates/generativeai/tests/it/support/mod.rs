@@ -8,6 +8,7 @@ pub(crate) mod fields;
 #[cfg(feature = "remote")]
 pub(crate) mod log;
 pub(crate) mod memory;
+pub(crate) mod mode;
 #[cfg(feature = "tracing")]
 pub(crate) mod notebook;
 pub(crate) mod poll;

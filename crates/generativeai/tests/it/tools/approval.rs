@@ -40,7 +40,7 @@ async fn a_denied_call_does_not_run_and_the_model_reads_why() {
         assert_eq!(said.text().unwrap(), "I may not.");
         assert_eq!(*calls.lock().unwrap(), [Value::Null; 0]);
         assert_eq!(
-            json_of(&chat.history()[1..3]),
+            json!(&chat.history()[1..3]),
             json!([
                 {"role": "model", "parts": [
                     {"functionCall": {"name": "count", "args": {"of": "sheep"}}},
@@ -69,7 +69,7 @@ async fn changed_arguments_are_reported_in_the_response_and_the_call_stays_uncha
         mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(*calls.lock().unwrap(), [json!({"of": "goats"})]);
-        assert_eq!(json_of(&chat.history()[1].parts), parts);
+        assert_eq!(json!(&chat.history()[1].parts), parts);
         let response = json!({"result": 1, "changedArguments": {"of": "goats"}});
         assert_eq!(answers(&chat.history()[2]), [response]);
         assert_sendable(chat.history());
@@ -365,10 +365,7 @@ async fn a_function_that_fails_after_approval_is_answered_or_ends_the_turn() {
         };
         assert_eq!(answers(&contents[1]), [json!({"error": "out of paint"})]);
         let resumed = journal.resume(chat.model());
-        assert_eq!(
-            json_of(&resumed)["unfinished"],
-            json_of(&chat)["unfinished"]
-        );
+        assert_eq!(json!(&resumed)["unfinished"], json!(&chat)["unfinished"]);
     }
 }
 
@@ -386,6 +383,6 @@ fn events_of_approval_have_a_stable_form_in_json() {
         }}}),
     ] {
         let event: Event = serde_json::from_value(json.clone()).unwrap();
-        assert_eq!(json_of(event), json);
+        assert_eq!(json!(event), json);
     }
 }

@@ -54,7 +54,7 @@ async fn a_call_of_a_declaration_without_a_function_returns_all_calls_to_the_cal
         assert_eq!(said.text().unwrap(), "Done.");
         assert!(chat.pending_calls().is_empty());
         assert_eq!(
-            json_of(&chat.history()[2]),
+            json!(&chat.history()[2]),
             json!({"role": "user", "parts": [
                 {"functionResponse": {
                     "id": "1", "name": "ask", "response": {"name": "Ada"},
@@ -144,7 +144,7 @@ async fn a_toolbox_answers_a_call_of_an_unknown_function_with_an_error() {
     let answer = Toolbox::default().answer(asked).await;
 
     assert_eq!(
-        json_of(answer),
+        json!(answer),
         json!({"id": "1", "name": "ask", "response": {"error": "unknown function `ask`: there are no functions"}})
     );
 }

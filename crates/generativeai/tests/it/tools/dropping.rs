@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use futures_util::stream;
 use generativeai::protocol::content::{Data, Role};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -12,7 +13,7 @@ use generativeai::{
 };
 use serde_json::{Value, json};
 
-use super::{Mode, assert_sendable, chunk, contents_of, json_of};
+use super::{Mode, assert_sendable, chunk, contents_of};
 use crate::support::poll::{Waiting, drop_at_every_poll, once_more, run};
 
 /// A model that calls two functions at once, then one, then replies with text. No two calls are the same.
@@ -81,20 +82,7 @@ impl Backend for Caller {
         _: RequestOptions,
     ) -> ChunkStream {
         let chunks: Vec<Result<_>> = self.chunks(request).into_iter().map(Ok).collect();
-        Box::pin(Chunks(chunks.into_iter()))
-    }
-}
-
-struct Chunks(std::vec::IntoIter<Result<GenerateContentResponse>>);
-
-impl futures_core::Stream for Chunks {
-    type Item = Result<GenerateContentResponse>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(self.0.next())
+        Box::pin(stream::iter(chunks))
     }
 }
 
@@ -234,11 +222,7 @@ fn a_turn_dropped_anywhere_can_be_saved_and_loaded() {
             world.chat.history(),
             "after {polls} polls"
         );
-        assert_eq!(
-            json_of(&loaded),
-            json_of(&world.chat),
-            "after {polls} polls"
-        );
+        assert_eq!(json!(&loaded), json!(&world.chat), "after {polls} polls");
         let mut loaded = loaded.backend(Waiting(world.caller.clone()));
         if loaded.keep_partial() {
             assert_sendable(loaded.history());

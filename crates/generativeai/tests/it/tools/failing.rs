@@ -141,7 +141,7 @@ async fn absent_arguments_are_an_empty_object() {
         mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(*calls.lock().unwrap(), [json!({})]);
-        let call = &json_of(&chat.history()[1].parts)[0]["functionCall"];
+        let call = &json!(&chat.history()[1].parts)[0]["functionCall"];
         assert_eq!(
             *call,
             json!({"name": "count"}),

@@ -6,8 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::json_of;
-
 #[derive(Deserialize, JsonSchema)]
 struct Args {
     /// The first.
@@ -44,7 +42,7 @@ async fn call(function: Function, args: Value) -> Value {
     let args = args.as_object().cloned().unwrap_or_default();
     let call = FunctionCall::new(function.name(), args);
     let answer = Toolbox::from(function).answer(&call).await;
-    json_of(answer)["response"].clone()
+    json!(answer)["response"].clone()
 }
 
 #[tokio::test]
@@ -100,7 +98,7 @@ async fn a_handler_may_have_no_argument_and_no_result() {
 
     for function in [plain, late] {
         assert_eq!(
-            json_of(function.declaration()),
+            json!(function.declaration()),
             json!({"name": "nod", "description": "Nods."})
         );
         assert_eq!(
@@ -115,7 +113,7 @@ fn the_argument_of_a_handler_is_declared_as_json_schema() {
     let function = Function::new("sum", "Adds.", sum);
 
     assert_eq!(
-        json_of(function.declaration()),
+        json!(function.declaration()),
         json!({
             "name": "sum",
             "description": "Adds.",
@@ -138,7 +136,7 @@ fn the_argument_of_a_handler_can_be_declared_in_openapi() {
         .unwrap();
 
     assert_eq!(
-        json_of(&function.declaration().parameters),
+        json!(&function.declaration().parameters),
         json!({
             "type": "OBJECT",
             "properties": {
@@ -161,7 +159,7 @@ async fn a_handler_may_answer_with_media() {
     let answer = Toolbox::from(draw).answer(&call).await;
 
     assert_eq!(
-        json_of(answer),
+        json!(answer),
         json!({
             "id": "7", "name": "draw",
             "parts": [{"inlineData": {"mimeType": "image/png", "data": "AQ=="}}],

@@ -45,7 +45,7 @@ impl World {
             let this = this.clone();
             async move {
                 once_more().await;
-                match number_of(&json_of(&request.call)) {
+                match number_of(&json!(&request.call)) {
                     number if number % 3 == 0 => Decision::Wait,
                     number => this.approve(number),
                 }
@@ -112,7 +112,7 @@ async fn work(world: &World, chat: &mut ChatSession) -> bool {
         None => return true,
         Some(Reason::AwaitingApproval(calls)) => {
             let decisions = calls.into_iter().map(|waiting| {
-                let number = number_of(&json_of(&waiting.call));
+                let number = number_of(&json!(&waiting.call));
                 let decision = match number % 2 {
                     0 => world.approve(number),
                     _ => Decision::deny("odd"),
@@ -131,7 +131,7 @@ fn stored_answers(journal: &Memory) -> BTreeMap<String, Value> {
     let mut stored = BTreeMap::new();
     for event in journal.events() {
         if let Event::Answered { answer, .. } = event {
-            let response = &json_of(&answer.parts)[0]["functionResponse"];
+            let response = &json!(&answer.parts)[0]["functionResponse"];
             let id = response["id"].as_str().expect("an id").to_owned();
             stored.insert(id, response["response"].clone());
         }
@@ -168,7 +168,7 @@ fn turn(seed: u64) -> usize {
     assert_sendable(chat.history());
     let stored = stored_answers(&world.journal);
     for content in chat.history() {
-        for part in json_of(&content.parts).as_array().unwrap() {
+        for part in json!(&content.parts).as_array().unwrap() {
             let response = &part["functionResponse"];
             if let Some(stored) = response["id"].as_str().and_then(|id| stored.get(id)) {
                 assert_eq!(

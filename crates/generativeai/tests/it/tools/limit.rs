@@ -178,5 +178,5 @@ async fn without_any_rounds_the_first_calls_reach_the_limit() {
         error.to_string(),
         "the model still calls functions after 0 rounds"
     );
-    assert_eq!(json_of(chat.history()), Value::Array(Vec::new()));
+    assert_eq!(json!(chat.history()), Value::Array(Vec::new()));
 }

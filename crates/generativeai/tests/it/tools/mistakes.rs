@@ -25,7 +25,7 @@ async fn the_model_gets_the_names_of_the_functions_and_the_turn_continues() {
             assert_eq!(said.text().unwrap(), "No files.");
             assert!(calls.lock().unwrap().is_empty());
             assert_sendable(chat.history());
-            assert_eq!(json_of(&chat.history()[1].parts), json!([call]));
+            assert_eq!(json!(&chat.history()[1].parts), json!([call]));
             let error = "unknown function `list_files`: call one of `count`";
             assert_eq!(answers(&chat.history()[2]), [json!({ "error": error })]);
         }

@@ -6,10 +6,10 @@ use generativeai::protocol::content::{Content, Data};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
-use generativeai::{
-    AutomaticFunctionCalling, ChatSession, Function, GenerativeModel, Result, Toolbox,
-};
+use generativeai::{AutomaticFunctionCalling, ChatSession, Function, GenerativeModel, Toolbox};
 use serde_json::{Value, json};
+
+use crate::support::mode::{MODES, Mode};
 
 mod approval;
 mod caller;
@@ -23,28 +23,6 @@ mod partial;
 mod rounds;
 mod toolbox;
 mod waiting;
-
-/// Way in which a message is sent and its reply received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Awaited,
-    Streamed,
-}
-
-const MODES: [Mode; 2] = [Mode::Awaited, Mode::Streamed];
-
-impl Mode {
-    async fn send(
-        self,
-        chat: &mut ChatSession,
-        message: impl Into<Content>,
-    ) -> Result<GenerateContentResponse> {
-        match self {
-            Self::Awaited => chat.send_message(message).await,
-            Self::Streamed => chat.send_message(message).stream().finish().await,
-        }
-    }
-}
 
 fn chat(script: &Scripted, tools: impl Into<Toolbox>) -> ChatSession {
     automatic(script, tools, AutomaticFunctionCalling::default())
@@ -91,10 +69,6 @@ fn reply(parts: Value) -> GenerateContentResponse {
     chunk(parts, "STOP")
 }
 
-fn json_of(value: impl serde::Serialize) -> Value {
-    serde_json::to_value(value).expect("JSON")
-}
-
 fn contents_of(request: &GenerateContentRequest) -> Vec<Content> {
     request.contents.iter().cloned().collect()
 }
@@ -103,7 +77,7 @@ fn contents_of(request: &GenerateContentRequest) -> Vec<Content> {
 fn answers(content: &Content) -> Vec<Value> {
     let parts = content.parts.iter();
     let answers = parts.filter_map(|part| match &part.data {
-        Some(Data::FunctionResponse(answer)) => Some(json_of(answer)["response"].clone()),
+        Some(Data::FunctionResponse(answer)) => Some(json!(answer)["response"].clone()),
         _ => None,
     });
     answers.collect()

@@ -49,7 +49,7 @@ async fn a_call_in_pieces_runs_once_with_all_its_arguments() {
     assert_eq!(seen, pieces.len() + 1, "each piece is returned as it comes");
     assert_eq!(*calls.lock().unwrap(), [json!({"greeting": "Hello"})]);
     assert_eq!(
-        json_of(&chat.history()[1].parts),
+        json!(&chat.history()[1].parts),
         json!([{"functionCall": {"name": "greet", "args": {"greeting": "Hello"}}}])
     );
     assert_sendable(chat.history());

@@ -27,7 +27,7 @@ async fn a_call_is_answered_and_the_rounds_are_in_the_history() {
         assert_eq!(said.text().unwrap(), "One.");
         assert_eq!(*calls.lock().unwrap(), [json!({"of": "sheep"})]);
         assert_eq!(
-            json_of(chat.history()),
+            json!(chat.history()),
             json!([
                 {"role": "user", "parts": [{"text": "Count!"}]},
                 {"role": "model", "parts": [
@@ -83,7 +83,7 @@ async fn a_stream_gives_the_chunks_of_all_rounds() {
     let mut stream = chat.send_message("Count!").stream();
     let mut chunks = Vec::new();
     while let Some(chunk) = stream.next().await {
-        chunks.push(json_of(&chunk.unwrap().candidates[0].content)["parts"].clone());
+        chunks.push(json!(&chunk.unwrap().candidates[0].content)["parts"].clone());
     }
 
     assert_eq!(
@@ -113,7 +113,7 @@ async fn text_and_call_in_one_reply_stay_together() {
 
         mode.send(&mut chat, "Count!").await.unwrap();
 
-        assert_eq!(json_of(&chat.history()[1].parts), parts);
+        assert_eq!(json!(&chat.history()[1].parts), parts);
         assert_sendable(chat.history());
     }
 }
@@ -156,7 +156,7 @@ async fn empty_chunks_after_a_call_change_nothing() {
         assert_eq!(calls.lock().unwrap().len(), 1);
         assert_eq!(said.usage_metadata.unwrap().total_token_count, Some(7));
         assert_eq!(
-            json_of(&chat.history()[1].parts),
+            json!(&chat.history()[1].parts),
             json!([{"functionCall": {"name": "count"}}])
         );
         assert_sendable(chat.history());
@@ -178,7 +178,7 @@ async fn a_signature_on_the_first_of_parallel_calls_goes_back_on_it_alone() {
         mode.send(&mut chat, "Count!").await.unwrap();
 
         let sent = contents_of(&script.requests()[1]);
-        assert_eq!(json_of(&sent[1].parts), parts);
+        assert_eq!(json!(&sent[1].parts), parts);
         assert_eq!(
             answers(&sent[2]),
             [json!({"result": 1}), json!({"result": 2})]
@@ -203,7 +203,7 @@ async fn every_answer_has_the_id_of_its_call_even_if_ids_repeat() {
 
         mode.send(&mut chat, "Count!").await.unwrap();
 
-        let answer = &json_of(&chat.history()[2].parts);
+        let answer = &json!(&chat.history()[2].parts);
         let ids = [0, 1, 2].map(|at| &answer[at]["functionResponse"]["id"]);
         assert_eq!(ids, [&json!("x"), &json!("x"), &Value::Null]);
         assert_eq!(calls.lock().unwrap().len(), 3);
@@ -334,7 +334,7 @@ async fn an_observer_sees_each_call_and_each_answer_as_it_happens() {
             log.lock().unwrap().push(match event {
                 FunctionEvent::Called(call) => format!("{} called", call.name()),
                 FunctionEvent::Answered(call, answer) => {
-                    format!("{} said {}", call.name(), json_of(&answer.response))
+                    format!("{} said {}", call.name(), json!(&answer.response))
                 }
                 _ => unreachable!("there are no other events"),
             });

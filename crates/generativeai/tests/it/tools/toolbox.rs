@@ -9,8 +9,6 @@ use generativeai::testing::Scripted;
 use generativeai::{ErrorKind, Function, GenerativeModel, Toolbox};
 use serde_json::{Value, json};
 
-use super::json_of;
-
 fn named(name: &str) -> FunctionDeclaration {
     FunctionDeclaration::new(name, "Does something.")
 }
@@ -25,7 +23,7 @@ async fn sent(tools: impl Into<Toolbox>) -> Value {
         .backend(script.clone())
         .tools(tools);
     model.generate_content("a").await.expect("a reply");
-    json_of(&script.requests()[0].tools)
+    json!(&script.requests()[0].tools)
 }
 
 #[tokio::test]
@@ -76,7 +74,7 @@ async fn a_tool_with_both_declarations_and_more_keeps_both() {
 
     let tools = sent([both.clone(), Tool::functions([named("b")])]).await;
 
-    assert_eq!(tools[0], json_of(both));
+    assert_eq!(tools[0], json!(both));
     assert_eq!(tools[1]["functionDeclarations"][0]["name"], "b");
 }
 
@@ -101,7 +99,7 @@ async fn two_functions_of_one_name_are_refused_before_anything_is_sent() {
 #[test]
 fn each_calling_mode_has_a_constructor() {
     let mode = |config: FunctionCallingConfig| {
-        json_of(ToolConfig::from(config))["functionCallingConfig"].clone()
+        json!(ToolConfig::from(config))["functionCallingConfig"].clone()
     };
 
     assert_eq!(mode(FunctionCallingConfig::auto()), json!({"mode": "AUTO"}));
@@ -116,7 +114,7 @@ fn each_calling_mode_has_a_constructor() {
         json!({"mode": "ANY", "allowedFunctionNames": ["a", "b"]})
     );
     assert_eq!(
-        json_of(ToolConfig::from(FunctionCallingMode::Any)),
+        json!(ToolConfig::from(FunctionCallingMode::Any)),
         json!({"functionCallingConfig": {"mode": "ANY"}})
     );
 }
@@ -130,7 +128,7 @@ fn all_functions_of_a_toolbox_convert_to_openapi_or_the_error_names_the_one_that
         .with_openapi_schema()
         .unwrap();
     assert_eq!(
-        json_of(tools.tools())[0]["functionDeclarations"][0]["parameters"]["type"],
+        json!(tools.tools())[0]["functionDeclarations"][0]["parameters"]["type"],
         "ARRAY"
     );
     let error = Toolbox::from([sized, free])
@@ -152,7 +150,7 @@ async fn a_call_without_a_name_is_answered_with_the_existing_functions() {
     let answer = tools.answer(&FunctionCall::default()).await;
 
     assert_eq!(
-        json_of(answer)["response"],
+        json!(answer)["response"],
         json!({"error": "the call does not name a function: call one of `a`, `b`"})
     );
 }

@@ -81,10 +81,7 @@ async fn a_turn_waits_and_a_decision_continues_it_in_this_or_another_process() {
                 world.chat = world.other_process();
             }
             let chat = &mut world.chat;
-            let names: Vec<Value> = calls_of(chat)
-                .iter()
-                .map(|one| json_of(&one.call))
-                .collect();
+            let names: Vec<Value> = calls_of(chat).iter().map(|one| json!(&one.call)).collect();
             assert_eq!(
                 names,
                 [call("write", "b"), call("write", "c")].map(|one| one["functionCall"].clone())
@@ -172,7 +169,7 @@ async fn calls_without_a_decision_continue_to_wait_and_nothing_runs_before() {
 async fn a_decision_that_does_not_fit_changes_nothing() {
     let mut world = waiting().await;
     let ids = ids_of(&world.chat);
-    let before = (json_of(&world.chat), world.journal.names());
+    let before = (json!(&world.chat), world.journal.names());
     let arguments = |json: Value| json.as_object().cloned().unwrap();
     let typed = Function::new("write", "Writes.", |of: u8| of);
 
@@ -208,7 +205,7 @@ async fn a_decision_that_does_not_fit_changes_nothing() {
             .unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().starts_with(message), "{error}");
-        assert_eq!((json_of(&world.chat), world.journal.names()), before);
+        assert_eq!((json!(&world.chat), world.journal.names()), before);
     }
     for automatic in [false.into(), AutomaticFunctionCalling::default()] {
         world.chat.set_automatic_function_calling(automatic);
@@ -372,7 +369,7 @@ async fn a_fork_and_a_loaded_chat_wait_as_well() {
         .tools(world.chat.model().toolbox().unwrap())
         .backend(world.script.clone())
         .automatic_function_calling(careful());
-    assert_eq!(json_of(&loaded), json_of(&world.chat));
+    assert_eq!(json!(&loaded), json!(&world.chat));
     let copy = Memory::default();
     let forked = world.chat.fork().journal(copy.clone());
 
@@ -386,7 +383,7 @@ async fn a_fork_and_a_loaded_chat_wait_as_well() {
     let copied = copy.resume(world.chat.model());
     assert_eq!(ids_of(&copied), ids[1..]);
     assert_eq!(
-        json_of(&copied)["unfinished"]["approval"]["decisions"],
+        json!(&copied)["unfinished"]["approval"]["decisions"],
         json!({"0": "run", "1": "run"})
     );
 }

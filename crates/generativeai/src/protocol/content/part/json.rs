@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Data, Part};
@@ -113,33 +112,7 @@ part! {
     }
 }
 
-impl Serialize for Part {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        wire::write_message(self, &self.unknown, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Part {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        wire::read_message(deserializer)
-    }
-}
-
-impl Wire for Part {
-    fn read_into<'de, 'place, D: Deserializer<'de>>(
-        put: impl FnOnce(Self) -> &'place mut Self,
-        deserializer: D,
-    ) -> Result<(), D::Error> {
-        wire::read_message_into(put, deserializer)
-    }
-
-    fn push<'de, D: Deserializer<'de>>(
-        list: &mut Vec<Self>,
-        deserializer: D,
-    ) -> Result<(), D::Error> {
-        wire::push_messages(list, deserializer)
-    }
-}
+wire_message!(Part);
 
 /// Reads a member with data.
 ///
