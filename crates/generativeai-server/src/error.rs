@@ -134,8 +134,7 @@ impl ApiError {
 
     /// Creates a 500: the server panicked.
     pub(crate) fn panicked() -> Self {
-        let message = "the server panicked while handling the request: see its log";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+        Self::internal("the server panicked while handling the request: see its log")
     }
 
     /// Adds an entry to `error.details`: an object whose `@type` names its kind.

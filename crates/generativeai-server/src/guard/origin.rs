@@ -6,7 +6,7 @@ use axum::http::header::{
     ORIGIN, VARY,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 
 use crate::error::ApiError;
 
@@ -35,7 +35,7 @@ impl AllowedOrigins {
             Some(origin) if !self.allows(origin) && !is_same_origin(origin, parts) => {
                 let message = "requests from pages of this origin are not allowed: \
                                allow the origin with `allow_origin`";
-                Err(ApiError::new(StatusCode::FORBIDDEN, message))
+                Err(ApiError::forbidden(message))
             }
             _ => Ok(()),
         }
