@@ -117,10 +117,7 @@ async fn json_that_is_much_larger_in_memory_is_rejected() {
 
     let response = send(&router, post(PATH, body)).await;
 
-    assert_eq!(
-        (response.code(), &response.error()["status"]),
-        (413, &"INVALID_ARGUMENT".into())
-    );
+    response.assert_error(413, "INVALID_ARGUMENT");
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,10 +131,7 @@ async fn a_deadline_that_passes_ends_the_work() {
 
     let response = send(&router(backend), request).await;
 
-    assert_eq!(
-        (response.code(), &response.error()["status"]),
-        (504, &"DEADLINE_EXCEEDED".into())
-    );
+    response.assert_error(504, "DEADLINE_EXCEEDED");
     assert_eq!(start.elapsed(), Duration::from_secs(2));
     assert_eq!(events.recv().await, Some(Event::Started));
     assert_eq!(events.recv().await, Some(Event::Dropped));
@@ -169,10 +163,7 @@ async fn an_invalid_deadline_is_rejected() {
 
         let response = send(&router(Scripted::default()), request).await;
 
-        assert_eq!(
-            (response.code(), &response.error()["status"]),
-            (400, &"INVALID_ARGUMENT".into())
-        );
+        response.assert_error(400, "INVALID_ARGUMENT");
     }
 }
 

@@ -181,10 +181,7 @@ async fn an_invalid_request_is_rejected() {
     ] {
         let response = send(&router, post(PATH, body.to_owned())).await;
 
-        assert_eq!(
-            (response.code(), &response.error()["status"]),
-            (400, &"INVALID_ARGUMENT".into())
-        );
+        response.assert_error(400, "INVALID_ARGUMENT");
     }
 }
 

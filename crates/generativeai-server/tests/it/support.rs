@@ -51,6 +51,13 @@ impl Response {
         json["error"].clone()
     }
 
+    /// Checks that the response is an error with this code and this status.
+    #[track_caller]
+    pub(crate) fn assert_error(&self, code: u16, status: &str) {
+        let error = self.error();
+        assert_eq!((self.code(), &error["status"]), (code, &status.into()));
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
