@@ -1,21 +1,11 @@
 //! Hosts, origins and API keys.
 
 use axum::body::Body;
-use axum::http::{HeaderName, Request};
+use axum::http::Request;
 use generativeai::testing::Scripted;
 use generativeai_server::{Server, router};
 
-use crate::support::{get, hello, send};
-
-fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
-    for &(name, value) in headers {
-        request.headers_mut().insert(
-            HeaderName::from_static(name),
-            value.parse().expect("a value"),
-        );
-    }
-    request
-}
+use crate::support::{get, hello, send, with};
 
 fn script() -> Scripted {
     (0..8).fold(Scripted::default(), |script, _| script.then_text("Hi!"))

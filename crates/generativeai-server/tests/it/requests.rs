@@ -4,7 +4,7 @@ use generativeai::testing::Scripted;
 use generativeai_server::{Server, router};
 use serde_json::{Value, json};
 
-use crate::support::{hello, post, send};
+use crate::support::{hello, post, send, with};
 
 const PATH: &str = "/v1beta/models/m:generateContent";
 
@@ -198,10 +198,7 @@ async fn an_unknown_alt_is_rejected() {
 
 #[tokio::test]
 async fn compressed_bodies_are_rejected() {
-    let mut request = hello("generateContent");
-    request
-        .headers_mut()
-        .insert("content-encoding", "gzip".parse().expect("a value"));
+    let request = with(hello("generateContent"), &[("content-encoding", "gzip")]);
 
     assert_eq!(
         send(&router(Scripted::default()), request).await.code(),

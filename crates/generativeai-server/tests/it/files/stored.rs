@@ -7,7 +7,7 @@ use generativeai_server::{FileStorage, Server, router};
 use serde_json::{Value, json};
 
 use super::Site;
-use crate::support::{get, post, send};
+use crate::support::{get, post, send, with};
 
 #[tokio::test]
 async fn files_are_listed_in_pages_and_deleted() {
@@ -326,14 +326,9 @@ async fn the_url_of_an_upload_is_its_key() {
         .api_key("k3y")
         .into_router();
     let start = |path: &str| {
-        let mut request = post(path, r#"{"file":{"mimeType":"text/plain"}}"#);
-        let headers = request.headers_mut();
-        headers.insert(
-            "x-goog-upload-protocol",
-            "resumable".parse().expect("a value"),
-        );
-        headers.insert("x-goog-upload-command", "start".parse().expect("a value"));
-        request
+        let request = post(path, r#"{"file":{"mimeType":"text/plain"}}"#);
+        let protocol = ("x-goog-upload-protocol", "resumable");
+        with(request, &[protocol, ("x-goog-upload-command", "start")])
     };
 
     assert_eq!(
@@ -352,13 +347,11 @@ async fn the_url_of_an_upload_is_its_key() {
     let path = url
         .strip_prefix("http://localhost")
         .expect("the host of the request");
-    let mut last = post(path, "hello");
-    last.headers_mut().insert(
-        "x-goog-upload-command",
-        "upload, finalize".parse().expect("a value"),
+    let command = ("x-goog-upload-command", "upload, finalize");
+    let last = with(
+        post(path, "hello"),
+        &[command, ("x-goog-upload-offset", "0")],
     );
-    last.headers_mut()
-        .insert("x-goog-upload-offset", "0".parse().expect("a value"));
     assert_eq!(send(&router, last).await.code(), 200);
 
     let other = "/upload/v1beta/files?upload_id=0123456789abcdef";
@@ -378,13 +371,12 @@ async fn urls_have_the_prefix_under_which_the_router_is_nested() {
     let files = FileStorage::open(folder.path()).expect("a folder");
     let api = Server::new(Scripted::default()).files(files).into_router();
     let router = axum::Router::new().nest("/gemini", api);
-    let mut request = post("/gemini/upload/v1beta/files?uploadType=media", "hello");
-    request
-        .headers_mut()
-        .insert("content-type", "text/plain".parse().expect("a value"));
-    request
-        .headers_mut()
-        .insert("x-forwarded-proto", "https".parse().expect("a value"));
+    let request = post("/gemini/upload/v1beta/files?uploadType=media", "hello");
+    let headers = [
+        ("content-type", "text/plain"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let request = with(request, &headers);
 
     let file: Value = send(&router, request).await.json()["file"].clone();
 
