@@ -195,6 +195,12 @@ impl Site {
         self.send(&format!("GET {path}"), &[], "").await
     }
 
+    /// Returns the number of files on the first page of the list.
+    async fn count(&self) -> usize {
+        let list = self.get("/v1beta/files").await.json();
+        list["files"].as_array().map_or(0, Vec::len)
+    }
+
     /// Asks the model about a file.
     async fn ask(&self, file: &Value) -> Response {
         let data = json!({"fileData": {"fileUri": file["uri"], "mimeType": file["mimeType"]}});
