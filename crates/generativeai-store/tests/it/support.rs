@@ -249,6 +249,12 @@ pub(crate) fn texts(chat: &ChatSession) -> Vec<String> {
     contents.map(|content| text(&content.parts[0])).collect()
 }
 
+/// Lists the names of the sessions of a store.
+pub(crate) async fn names(store: &Store) -> Vec<String> {
+    let sessions = store.list().await.unwrap().into_iter();
+    sessions.map(|session| session.name).collect()
+}
+
 /// Reads the texts of the history that a session has stored.
 pub(crate) async fn stored_texts(session: &Session) -> Vec<String> {
     texts(&session.chat(&counting_model(0)).await.unwrap())

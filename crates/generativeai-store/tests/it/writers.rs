@@ -7,7 +7,7 @@ use generativeai_store::Store;
 use tokio::task::JoinSet;
 
 use crate::support::child::{Reports, address, command, report};
-use crate::support::{TestDatabase, assert_kind, counting_model, poll_times, stored_texts};
+use crate::support::{TestDatabase, assert_kind, counting_model, names, poll_times, stored_texts};
 
 #[tokio::test]
 async fn the_second_writer_gets_a_conflict_and_can_reload_or_fork() {
@@ -243,14 +243,7 @@ async fn a_clock_that_steps_back_does_not_change_the_order() {
             assert!(chat.unsaved().is_none());
             assert_eq!(stored_texts(&session).await, ["a", "0", "b", "1"]);
         }
-        let names: Vec<String> = store
-            .list()
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|s| s.name)
-            .collect();
-        assert_eq!(names, ["new", "old"]);
+        assert_eq!(names(&store).await, ["new", "old"]);
     }
 }
 
