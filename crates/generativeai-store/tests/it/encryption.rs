@@ -307,12 +307,7 @@ async fn the_file_of_an_encrypted_store_contains_no_plaintext() {
     written.extend(fs::read(file).unwrap());
     let holds = |what: &[u8]| written.windows(what.len()).any(|bytes| bytes == what);
     let data = picture.data.unwrap();
-    let hash = digest(&SHA256, data.as_bytes());
-    let hex: String = hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = hex::encode(digest(&SHA256, data.as_bytes()));
     assert!(holds(b"CREATE TABLE"));
     for what in [
         "Nevis",
@@ -322,7 +317,7 @@ async fn the_file_of_an_encrypted_store_contains_no_plaintext() {
         "user",
         "image/png",
         &data[..40],
-        &hex,
+        &hash,
     ] {
         assert!(!holds(what.as_bytes()), "{what}");
     }

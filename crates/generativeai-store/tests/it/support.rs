@@ -155,7 +155,7 @@ impl TestDatabase {
 
     /// Formats bytes as an SQL literal.
     pub(crate) fn literal(&self, bytes: &[u8]) -> String {
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hex::encode(bytes);
         match self.address.starts_with("sqlite:") {
             true => format!("X'{digits}'"),
             false => format!("'\\x{digits}'"),
