@@ -140,51 +140,43 @@ async fn concurrent_migrations_run_once() {
     if let Some(address) = address() {
         return migrate_and_send(&address).await;
     }
-    for (database, version) in TestDatabase::plain()
-        .await
-        .into_iter()
-        .map(|database| (database, 0))
-        .chain(
-            TestDatabase::plain()
-                .await
-                .into_iter()
-                .map(|database| (database, 1)),
-        )
-    {
-        database.fixture(version).await;
-        let sessions = 3 * version as i64;
-        let events = 6 * version as i64;
-        let processes: Vec<_> = (0..6)
-            .map(|_| {
-                let test = "versions::concurrent_migrations_run_once";
-                command(test, &database.address).spawn().unwrap()
-            })
-            .collect();
-        let mut tasks = JoinSet::new();
-        for _ in 0..6 {
-            let address = database.address.clone();
-            tasks.spawn(async move { Store::open(&address).await.map(drop) });
-        }
-        while let Some(opened) = tasks.join_next().await {
-            opened.unwrap().unwrap();
-        }
-        for mut process in processes {
-            let reports: Vec<String> = Reports::by(&mut process).collect();
-            assert_eq!(reports, ["done"]);
-            assert!(process.wait().unwrap().success());
-        }
+    for version in [0, 1] {
+        for database in TestDatabase::plain().await {
+            database.fixture(version).await;
+            let sessions = 3 * version as i64;
+            let events = 6 * version as i64;
+            let processes: Vec<_> = (0..6)
+                .map(|_| {
+                    let test = "versions::concurrent_migrations_run_once";
+                    command(test, &database.address).spawn().unwrap()
+                })
+                .collect();
+            let mut tasks = JoinSet::new();
+            for _ in 0..6 {
+                let address = database.address.clone();
+                tasks.spawn(async move { Store::open(&address).await.map(drop) });
+            }
+            while let Some(opened) = tasks.join_next().await {
+                opened.unwrap().unwrap();
+            }
+            for mut process in processes {
+                let reports: Vec<String> = Reports::by(&mut process).collect();
+                assert_eq!(reports, ["done"]);
+                assert!(process.wait().unwrap().success());
+            }
 
-        assert_eq!(
-            database.count("SELECT COUNT(*) FROM schema_version").await,
-            1
-        );
-        assert_eq!(
-            database.count("SELECT COUNT(*) FROM session").await,
-            sessions + 6
-        );
-        assert_eq!(
-            database.count("SELECT COUNT(*) FROM event").await,
-            events + 12
-        );
+            assert_eq!(
+                database.count("SELECT COUNT(*) FROM schema_version").await,
+                1
+            );
+            assert_eq!(
+                database.count("SELECT COUNT(*) FROM session").await,
+                sessions + 6
+            );
+            assert_eq!(
+                database.count("SELECT COUNT(*) FROM event").await,
+                events + 12
+            );
+        }
     }
 }
