@@ -173,8 +173,15 @@ impl TestDatabase {
         self.first(sql).await.unwrap().get(0)
     }
 
-    /// Returns the number that a query selects.
-    pub(crate) async fn count(&self, sql: &str) -> i64 {
+    /// Counts the rows of a table, or those for which a condition holds: `event WHERE seq = 2`.
+    pub(crate) async fn count(&self, rows: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) FROM {rows}");
+        self.first(&sql).await.unwrap().get(0)
+    }
+
+    /// Returns the version of the tables.
+    pub(crate) async fn version(&self) -> i64 {
+        let sql = "SELECT version FROM schema_version";
         self.first(sql).await.unwrap().get(0)
     }
 

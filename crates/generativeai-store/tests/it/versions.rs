@@ -19,11 +19,8 @@ async fn tables_of_a_newer_version_are_refused_and_not_changed() {
 
         let error = assert_kind(Store::open(&database.address).await, ErrorKind::TooNew);
         assert!(error.to_string().contains("update"), "{error}");
-        assert_eq!(
-            database.count("SELECT version FROM schema_version").await,
-            99
-        );
-        assert_eq!(database.count("SELECT COUNT(*) FROM session").await, 1);
+        assert_eq!(database.version().await, 99);
+        assert_eq!(database.count("session").await, 1);
     }
 }
 
@@ -56,10 +53,7 @@ async fn a_store_of_each_version_can_be_read_and_continued() {
             let mut chat = session.chat(&counting_model(1)).await.unwrap();
             chat.send_message("On").await.unwrap();
             assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
-            assert_eq!(
-                database.count("SELECT version FROM schema_version").await,
-                3
-            );
+            assert_eq!(database.version().await, 3);
         }
     }
 }
@@ -114,10 +108,7 @@ async fn a_migration_that_fails_leaves_the_tables_unchanged() {
             .await;
 
         assert_kind(Store::open(&database.address).await, ErrorKind::Storage);
-        assert_eq!(
-            database.count("SELECT version FROM schema_version").await,
-            1
-        );
+        assert_eq!(database.version().await, 1);
         let column = "SELECT COUNT(*) FROM event WHERE cipher IS NULL";
         assert!(!database.accepts(column).await);
         database.execute("DROP TABLE event_cipher").await;
@@ -165,18 +156,9 @@ async fn concurrent_migrations_run_once() {
                 assert!(process.wait().unwrap().success());
             }
 
-            assert_eq!(
-                database.count("SELECT COUNT(*) FROM schema_version").await,
-                1
-            );
-            assert_eq!(
-                database.count("SELECT COUNT(*) FROM session").await,
-                sessions + 6
-            );
-            assert_eq!(
-                database.count("SELECT COUNT(*) FROM event").await,
-                events + 12
-            );
+            assert_eq!(database.count("schema_version").await, 1);
+            assert_eq!(database.count("session").await, sessions + 6);
+            assert_eq!(database.count("event").await, events + 12);
         }
     }
 }
