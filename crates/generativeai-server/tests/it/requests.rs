@@ -4,7 +4,7 @@ use generativeai::testing::Scripted;
 use generativeai_server::{Server, router};
 use serde_json::{Value, json};
 
-use crate::support::{hello, post, send, with};
+use crate::support::{hello, post, send};
 
 const PATH: &str = "/v1beta/models/m:generateContent";
 
@@ -194,16 +194,6 @@ async fn an_unknown_alt_is_rejected() {
     .await;
 
     assert_eq!(response.error()["status"], "INVALID_ARGUMENT");
-}
-
-#[tokio::test]
-async fn compressed_bodies_are_rejected() {
-    let request = with(hello("generateContent"), &[("content-encoding", "gzip")]);
-
-    assert_eq!(
-        send(&router(Scripted::default()), request).await.code(),
-        415
-    );
 }
 
 #[tokio::test]
