@@ -16,16 +16,10 @@ async fn a_file_in_pieces_is_whole_and_has_its_hash() {
     let last = site.piece(&url, ("upload, finalize", 6), b"world").await;
 
     for active in [first, query] {
-        assert_eq!(
-            (active.code, active.header("x-goog-upload-status")),
-            (200, "active")
-        );
+        assert_eq!(active.upload_status(), (200, "active"));
         assert_eq!(active.header("x-goog-upload-size-received"), "6");
     }
-    assert_eq!(
-        (last.code, last.header("x-goog-upload-status")),
-        (200, "final")
-    );
+    assert_eq!(last.upload_status(), (200, "final"));
     let file = last.json()["file"].clone();
     assert_eq!(
         (&file["sizeBytes"], &file["state"]),
@@ -256,10 +250,7 @@ async fn a_cancelled_upload_is_gone() {
         .await;
     let query = site.query(&url).await;
 
-    assert_eq!(
-        (cancelled.code, cancelled.header("x-goog-upload-status")),
-        (200, "cancelled")
-    );
+    assert_eq!(cancelled.upload_status(), (200, "cancelled"));
     assert!(query.error(404).contains("unknown upload"));
     let uploads = site.folder.path().join("uploads");
     assert_eq!(std::fs::read_dir(uploads).expect("a folder").count(), 0);
