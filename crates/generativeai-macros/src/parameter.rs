@@ -248,6 +248,7 @@ fn owned(ty: &Type) -> Result<(Type, bool)> {
     let (owned, by_reference) = match ty {
         Type::Reference(TypeReference {
             mutability: None,
+            lifetime: None,
             elem,
             ..
         }) => (owned_form(elem), true),
@@ -257,13 +258,7 @@ fn owned(ty: &Type) -> Result<(Type, bool)> {
         }
         other => (other.clone(), false),
     };
-    let has_other_owner = match ty {
-        Type::Reference(reference) => {
-            reference.mutability.is_some() || reference.lifetime.is_some() || borrows(&owned)
-        }
-        _ => borrows(&owned),
-    };
-    if has_other_owner {
+    if borrows(&owned) {
         let message = "an argument owns its data: take `String` instead of `&str` inside another type, and no \
                        lifetimes or `&mut`; if the program provides it, mark it `#[state]`";
         return Err(Error::new_spanned(ty, message));

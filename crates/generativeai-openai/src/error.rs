@@ -199,12 +199,8 @@ fn status(code: u16, error: &Map<String, Value>) -> Status {
     status.message = Some(message_of(error)).filter(|message| !message.is_empty());
     let word = |name: &str| error.get(name).and_then(Value::as_str);
     if let Some(reason) = word("code").or(word("type")) {
-        let metadata = ["type", "param"].map(|name| Some((name, word(name)?)));
-        let metadata: Map<_, _> = metadata
-            .into_iter()
-            .flatten()
-            .map(|(name, word)| (name.to_owned(), word.into()))
-            .collect();
+        let member = |name: &str| Some((name.to_owned(), Value::from(word(name)?)));
+        let metadata: Map<_, _> = ["type", "param"].into_iter().filter_map(member).collect();
         status.details.push(json!({
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
             "reason": reason,
@@ -212,13 +208,8 @@ fn status(code: u16, error: &Map<String, Value>) -> Status {
             "metadata": metadata,
         }));
     }
-    let is_read = |name: &str| READ.contains(&name);
-    let others = error
-        .iter()
-        .filter(|(name, value)| !is_read(name) && !value.is_null());
-    let others: Map<_, _> = others
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let mut others = error.clone();
+    others.retain(|name, value| !READ.contains(&name.as_str()) && !value.is_null());
     if !others.is_empty() {
         // Reasons of a filter, a call that failed: members that only some servers have.
         status.details.push(json!({

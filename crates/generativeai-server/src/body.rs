@@ -101,8 +101,7 @@ impl BodyReader {
             }
             Err(_) => {
                 let message = format!("the request body did not arrive within {:?}", self.timeout);
-                let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, message);
-                Err(error.closing_connection())
+                Err(ApiError::timed_out(message).closing_connection())
             }
         }
     }

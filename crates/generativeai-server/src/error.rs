@@ -26,10 +26,6 @@ pub(crate) struct ApiError {
     code: StatusCode,
     /// Body of the response. Boxed: it would enlarge every `Result` of the crate.
     status: Box<Status>,
-    /// Value of the `Allow` header of a 405 response.
-    allow: Option<&'static str>,
-    /// Whether the connection must be closed because part of the request body was left unread.
-    close: bool,
     /// Further headers of the response. Boxed for the same reason as the status.
     headers: Option<Box<HeaderMap>>,
 }
@@ -51,8 +47,6 @@ impl ApiError {
         Self {
             code,
             status: Box::new(status),
-            allow: None,
-            close: false,
             headers: None,
         }
     }
@@ -72,9 +66,8 @@ impl ApiError {
     /// Creates a 405: the path exists, but not for this HTTP method.
     pub(crate) fn method_not_allowed(method: &Method, allow: &'static str) -> Self {
         let message = format!("{method} is not supported for this path: use {allow}");
-        let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, message);
-        error.allow = Some(allow);
-        error
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, message)
+            .with_header(ALLOW, HeaderValue::from_static(allow))
     }
 
     /// Creates a 429: the server is at a limit. Clients may retry after one second.
@@ -141,8 +134,7 @@ impl ApiError {
 
     /// Creates a 500: the server panicked.
     pub(crate) fn panicked() -> Self {
-        let message = "the server panicked while handling the request: see its log";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+        Self::internal("the server panicked while handling the request: see its log")
     }
 
     /// Adds an entry to `error.details`: an object whose `@type` names its kind.
@@ -153,27 +145,19 @@ impl ApiError {
 
     /// Closes the connection after the response: the unread rest of the request body would be parsed as the next
     /// request.
-    pub(crate) fn closing_connection(mut self) -> Self {
-        self.close = true;
-        self
+    pub(crate) fn closing_connection(self) -> Self {
+        self.with_header(CONNECTION, HeaderValue::from_static("close"))
     }
 
-    /// Adds a header to the response. A value that is not valid in a header is left out.
-    pub(crate) fn with_header(mut self, name: HeaderName, value: String) -> Self {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            self.headers.get_or_insert_default().insert(name, value);
-        }
+    /// Adds a header to the response.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.get_or_insert_default().insert(name, value);
         self
     }
 
     #[cfg(test)]
     pub(crate) fn code(&self) -> u16 {
         self.code.as_u16()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn allow(&self) -> Option<&'static str> {
-        self.allow
     }
 
     /// Returns the body of the response, `{"error": {…}}`.
@@ -187,15 +171,8 @@ impl ApiError {
     pub(crate) fn to_response(&self) -> Response {
         let mut response = with_body(JSON, Body::from(self.to_json()));
         *response.status_mut() = self.code;
-        let headers = response.headers_mut();
-        if let Some(methods) = self.allow {
-            headers.insert(ALLOW, HeaderValue::from_static(methods));
-        }
         if let Some(further) = &self.headers {
-            headers.extend(HeaderMap::clone(further));
-        }
-        if self.close {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            response.headers_mut().extend(HeaderMap::clone(further));
         }
         response
     }

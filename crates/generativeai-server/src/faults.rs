@@ -45,25 +45,10 @@ pub struct Faults {
 }
 
 /// Position in the sequence of requests.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sequence {
     requests: u64,
     random: fastrand::Rng,
-}
-
-impl Sequence {
-    fn new(seed: u64) -> Self {
-        Self {
-            requests: 0,
-            random: fastrand::Rng::with_seed(seed),
-        }
-    }
-}
-
-impl Default for Sequence {
-    fn default() -> Self {
-        Self::new(0)
-    }
 }
 
 /// One item of the list.

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use generativeai::protocol::models::Model;
 use generativeai::{Backend, Error, RequestOptions};
 use tokio::sync::OnceCell;
@@ -179,7 +178,7 @@ impl ModelNames {
         let message = format!(
             "unknown model `models/{name}`: use `{first}`, or another one of the list (`GET models`)"
         );
-        Err(ApiError::new(StatusCode::NOT_FOUND, message))
+        Err(ApiError::not_found(message))
     }
 
     /// Returns the names that the backend lists. While it fails to list them, no model counts as listed.

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::Method;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::guard::{AllowedOrigins, check_header_count};
-use crate::{playground, response};
+use crate::playground;
 
 /// State shared by all requests.
 #[derive(Debug)]
@@ -69,9 +69,7 @@ impl App {
         let headers = headers.ok_or_else(|| {
             ApiError::method_not_allowed(&parts.method, "GET, HEAD, POST, PUT, DELETE")
         })?;
-        let mut response = response::no_content();
-        response.headers_mut().extend(headers);
-        Ok(response)
+        Ok((StatusCode::NO_CONTENT, headers).into_response())
     }
 }
 

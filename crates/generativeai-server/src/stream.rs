@@ -4,7 +4,7 @@
 //! reads slowly slows the backend down. When the connection ends, hyper drops the body, and with it the backend's
 //! stream. No task or channel is in between.
 
-use std::fmt;
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -118,18 +118,6 @@ pub(crate) struct StreamBody {
     pub(crate) _permits: Permits,
 }
 
-/// Error that makes hyper drop the connection, so that the client sees an incomplete response.
-#[derive(Debug)]
-struct Incomplete;
-
-impl fmt::Display for Incomplete {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the response is incomplete")
-    }
-}
-
-impl std::error::Error for Incomplete {}
-
 impl StreamBody {
     /// Converts the reply into a body for hyper.
     pub(crate) fn into_body(self) -> Body {
@@ -138,7 +126,7 @@ impl StreamBody {
     }
 
     /// Returns the next frame, and the rest of the body if any.
-    async fn next_frame(mut self) -> Option<(Result<Bytes, Incomplete>, Option<Self>)> {
+    async fn next_frame(mut self) -> Option<(io::Result<Bytes>, Option<Self>)> {
         if self.faults.cut_after == Some(self.written) {
             return Some((self.drop_connection().await, None));
         }
@@ -162,7 +150,7 @@ impl StreamBody {
     }
 
     /// Ends the response with an error, or drops the connection if the framing has no place for one.
-    async fn fail(self, error: ApiError) -> Result<Bytes, Incomplete> {
+    async fn fail(self, error: ApiError) -> io::Result<Bytes> {
         match self.framing.error(&error) {
             Some(line) => {
                 self.stop_and_pause().await;
@@ -172,11 +160,11 @@ impl StreamBody {
         }
     }
 
-    /// Ends the body in a way that is not the end of the response: hyper closes the connection without
-    /// the last, empty chunk of the transfer encoding.
-    async fn drop_connection(self) -> Result<Bytes, Incomplete> {
+    /// Ends the body with an error: hyper closes the connection without the last, empty chunk of the transfer encoding,
+    /// so that the client sees an incomplete response.
+    async fn drop_connection(self) -> io::Result<Bytes> {
         self.stop_and_pause().await;
-        Err(Incomplete)
+        Err(io::Error::other("the response is incomplete"))
     }
 
     /// Stops the backend, then waits until the earlier chunks are likely to have been sent.

@@ -90,16 +90,12 @@ impl Database {
 
     /// Runs work that only reads, on one snapshot of the database. `context` begins the message of an
     /// error: `session 3 cannot be read`.
-    pub(crate) async fn read<I, T>(
+    pub(crate) async fn read<I: Send + Sync + 'static, T: Send + 'static>(
         &self,
         context: impl Into<String>,
         input: I,
         work: Work<I, T>,
-    ) -> Result<T>
-    where
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T> {
         self.run(Access::Read, context.into(), input, work).await
     }
 
@@ -107,32 +103,24 @@ impl Database {
     ///
     /// The work must be idempotent: it is retried when the reply to a commit is lost, and the commit may
     /// have succeeded.
-    pub(crate) async fn write<I, T>(
+    pub(crate) async fn write<I: Send + Sync + 'static, T: Send + 'static>(
         &self,
         context: impl Into<String>,
         input: I,
         work: Work<I, T>,
-    ) -> Result<T>
-    where
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T> {
         self.run(Access::Write, context.into(), input, work).await
     }
 
     /// Runs work in a task of the store's runtime. The caller may be dropped at any time, or run in
     /// another runtime; the transaction finishes all the same, and its connection returns to the pool.
-    async fn run<I, T>(
+    async fn run<I: Send + Sync + 'static, T: Send + 'static>(
         &self,
         access: Access,
         context: String,
         input: I,
         work: Work<I, T>,
-    ) -> Result<T>
-    where
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T> {
         let database = self.clone();
         let task = async move {
             let attempt = || with_time_limit(database.attempt(access, &input, work));

@@ -6,33 +6,28 @@ use sqlx::{AnyConnection, Connection, Row};
 use crate::error::{Result, TransactionError};
 use crate::transaction::{Access, DatabaseKind};
 
-/// The migrations. The first creates version 1, each later one brings a version to the next.
+/// The migrations, as scripts for SQLite and for PostgreSQL. The first creates version 1, each later one brings a
+/// version to the next.
 ///
 /// The statements of a released script never change: stores in use were created by them.
-const MIGRATIONS: [Migration; 3] = [
-    Migration {
-        sqlite: include_str!("schema/1.sqlite.sql"),
-        postgres: include_str!("schema/1.postgres.sql"),
-    },
-    Migration {
-        sqlite: include_str!("schema/2.sqlite.sql"),
-        postgres: include_str!("schema/2.postgres.sql"),
-    },
-    Migration {
-        sqlite: include_str!("schema/3.sqlite.sql"),
-        postgres: include_str!("schema/3.postgres.sql"),
-    },
+const MIGRATIONS: [(&str, &str); 3] = [
+    (
+        include_str!("schema/1.sqlite.sql"),
+        include_str!("schema/1.postgres.sql"),
+    ),
+    (
+        include_str!("schema/2.sqlite.sql"),
+        include_str!("schema/2.postgres.sql"),
+    ),
+    (
+        include_str!("schema/3.sqlite.sql"),
+        include_str!("schema/3.postgres.sql"),
+    ),
 ];
 
 /// The key of the advisory lock that migrations of PostgreSQL take. Its value is arbitrary, and the same
 /// in every version of this crate.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7305820117)";
-
-/// A migration as an SQL script, in both dialects.
-struct Migration {
-    sqlite: &'static str,
-    postgres: &'static str,
-}
 
 /// Returns whether the tables are missing or older than this crate. Takes no lock: usually no migration is needed.
 ///
@@ -60,11 +55,8 @@ pub(crate) async fn migrate(kind: DatabaseKind, connection: &mut AnyConnection) 
         .await?;
     let version = version(&mut transaction).await?;
     if is_old(version)? {
-        for migration in &MIGRATIONS[version..] {
-            let script = match kind {
-                DatabaseKind::Sqlite => migration.sqlite,
-                DatabaseKind::Postgres => migration.postgres,
-            };
+        for &(sqlite, postgres) in &MIGRATIONS[version..] {
+            let script = kind.choose(sqlite, postgres);
             sqlx::raw_sql(script).execute(&mut *transaction).await?;
         }
         sqlx::raw_sql("DELETE FROM schema_version")

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::calls::{Calls, End, Mistake};
 use super::wire::{Choice, Completion, Message, ToolCall};
 use super::{parts, sources};
+use crate::request::Mode;
 
 /// Decoder of one reply. Cloned for each attempt, so that a retry starts with an empty state.
 #[derive(Clone, Debug)]
@@ -37,15 +38,6 @@ struct State {
     is_finished: bool,
 }
 
-/// Whether a message arrives in one piece or in chunks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// The reply of a unary request.
-    Whole,
-    /// A chunk of a stream.
-    Piece,
-}
-
 impl Decoder for Chunks {
     type Event = Completion;
 
@@ -58,7 +50,7 @@ impl Decoder for Chunks {
     }
 
     fn chunk(&mut self, event: Completion) -> Option<GenerateContentResponse> {
-        let mut response = self.convert(event, Extent::Piece);
+        let mut response = self.convert(event, Mode::Stream);
         if let Some(mut held) = self.held.take() {
             held.merge_chunk(&response);
             response = held;
@@ -109,17 +101,17 @@ impl Chunks {
 
     /// Converts the reply of a unary request.
     pub(crate) fn whole(mut self, completion: Completion) -> GenerateContentResponse {
-        self.convert(completion, Extent::Whole)
+        self.convert(completion, Mode::Unary)
     }
 
     /// Converts a completion or a chunk. Members without an equivalent in the Gemini API become unknown members.
-    fn convert(&mut self, completion: Completion, extent: Extent) -> GenerateContentResponse {
+    fn convert(&mut self, completion: Completion, mode: Mode) -> GenerateContentResponse {
         let mut response = GenerateContentResponse::default();
         let mut choices = completion.choices.unwrap_or_default();
         let mut own_usage = choices.iter_mut().filter_map(|choice| choice.usage.take());
         let mut usage = completion.usage.or(own_usage.next());
         let choices = choices.into_iter();
-        response.candidates = choices.map(|choice| self.choice(choice, extent)).collect();
+        response.candidates = choices.map(|choice| self.choice(choice, mode)).collect();
         let mut others = completion.others;
         if let Some(mut groq) = completion.x_groq {
             // Groq reports the usage of a stream here.
@@ -147,13 +139,13 @@ impl Chunks {
         response
     }
 
-    fn choice(&mut self, choice: Choice, extent: Extent) -> Candidate {
+    fn choice(&mut self, choice: Choice, mode: Mode) -> Candidate {
         let index = usize::try_from(choice.index.unwrap_or_default()).unwrap_or_default();
         // Perplexity sends both members: a unary reply has an empty `delta` too, and a chunk has the whole `message`
         // so far, whose text would be added a second time.
-        let message = match extent {
-            Extent::Whole => choice.message.or(choice.delta),
-            Extent::Piece => choice.delta.or(choice.message),
+        let message = match mode {
+            Mode::Unary => choice.message.or(choice.delta),
+            Mode::Stream => choice.delta.or(choice.message),
         };
         let mut message = message.unwrap_or_default();
         let mut candidate = Candidate::default();
@@ -191,7 +183,7 @@ impl Chunks {
         if self.without_thoughts {
             parts::remove_thoughts(&mut parts);
         }
-        parts.extend(self.state(index).calls(message, extent, &mut candidate));
+        parts.extend(self.state(index).calls(message, mode, &mut candidate));
         if !parts.is_empty() {
             candidate.content = Some(Content::model(parts));
         }
@@ -217,7 +209,7 @@ impl Chunks {
 
 impl State {
     /// Collects the calls of a message. Returns all of them if the reply ends with this message.
-    fn calls(&mut self, message: Message, extent: Extent, candidate: &mut Candidate) -> Vec<Part> {
+    fn calls(&mut self, message: Message, mode: Mode, candidate: &mut Candidate) -> Vec<Part> {
         let calls = &mut self.calls;
         // `function_call` is the deprecated form of `tool_calls`.
         let old = message.function_call.map(|function| ToolCall {
@@ -225,13 +217,13 @@ impl State {
             ..ToolCall::default()
         });
         for call in message.tool_calls.into_iter().flatten().chain(old) {
-            match extent {
-                Extent::Whole => calls.push_whole(call),
-                Extent::Piece => calls.push(call),
+            match mode {
+                Mode::Unary => calls.push_whole(call),
+                Mode::Stream => calls.push(call),
             }
         }
         let end = match &candidate.finish_reason {
-            None if extent == Extent::Piece => return Vec::new(),
+            None if mode == Mode::Stream => return Vec::new(),
             Some(FinishReason::MaxTokens) => End::CutOff,
             _ => End::Finished,
         };

@@ -59,11 +59,7 @@ async fn a_function_is_called_and_its_response_is_sent_with_the_identifier() {
             Ok(json!(args["x"].as_i64().unwrap() * 2))
         },
     );
-    let mut chat = server
-        .model()
-        .tools(double)
-        .start_chat()
-        .automatic_function_calling(true);
+    let mut chat = server.calling_chat(double);
 
     let reply = chat.send_message("Double 2 and 3").await.unwrap();
 
@@ -96,11 +92,7 @@ async fn a_call_with_cut_arguments_fails_the_turn_and_never_runs() {
                 panic!("the function runs") as generativeai::Result<serde_json::Value>
             },
         );
-        let mut chat = server
-            .model()
-            .tools(f)
-            .start_chat()
-            .automatic_function_calling(true);
+        let mut chat = server.calling_chat(f);
 
         let error = chat.send_message("Go").stream().finish().await.unwrap_err();
 
@@ -147,8 +139,7 @@ async fn a_whole_call_without_a_finish_reason_runs_only_if_the_server_ends_the_s
         ])
         .await;
         let (f, calls) = counting("f");
-        let model = server.model().tools(f);
-        let mut chat = model.start_chat().automatic_function_calling(true);
+        let mut chat = server.calling_chat(f);
 
         let reply = chat.send_message("Go").stream().finish().await;
 
@@ -178,8 +169,7 @@ async fn a_call_of_a_custom_tool_is_answered_with_the_existing_functions() {
     ])
     .await;
     let (f, calls) = counting("f");
-    let model = server.model().tools(f);
-    let mut chat = model.start_chat().automatic_function_calling(true);
+    let mut chat = server.calling_chat(f);
 
     let reply = chat.send_message("Go").await.unwrap();
 
@@ -197,8 +187,7 @@ async fn a_call_without_a_name_fails_the_turn_in_words() {
     let body = event(json!({"tool_calls": [call]}), Some("tool_calls")) + "data: [DONE]\n\n";
     let server = Server::play(vec![Answer::stream(body)]).await;
     let (f, _) = counting("f");
-    let model = server.model().tools(f);
-    let mut chat = model.start_chat().automatic_function_calling(true);
+    let mut chat = server.calling_chat(f);
 
     let error = chat.send_message("Go").stream().finish().await.unwrap_err();
 

@@ -32,25 +32,17 @@ fn recordings() -> Vec<Value> {
         file.extension()
             .is_some_and(|extension| extension == "jsonl")
     });
-    let texts = files
-        .into_iter()
-        .map(|file| fs::read_to_string(file).unwrap());
-    let lines: Vec<Value> = texts
-        .flat_map(|text| {
-            text.lines()
-                .map(|line| serde_json::from_str(line).unwrap())
-                .collect::<Vec<Value>>()
-        })
-        .collect();
-    lines
-        .into_iter()
-        .filter(|line| {
-            matches!(
-                line["service"].as_str(),
-                Some("openai" | "llamacpp" | "ollama")
-            )
-        })
-        .collect()
+    let mut recordings = Vec::new();
+    for file in files {
+        for line in fs::read_to_string(file).unwrap().lines() {
+            let recording: Value = serde_json::from_str(line).unwrap();
+            let service = recording["service"].as_str();
+            if matches!(service, Some("openai" | "llamacpp" | "ollama")) {
+                recordings.push(recording);
+            }
+        }
+    }
+    recordings
 }
 
 /// Prints directly, since the test harness captures what `println!` prints.

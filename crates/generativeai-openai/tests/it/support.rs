@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use generativeai::{GenerativeModel, RequestOptions, Retry};
+use generativeai::{ChatSession, Function, GenerativeModel, RequestOptions, Retry};
 use generativeai_openai::OpenAi;
 use generativeai_test_support::tls::listen;
 use serde_json::{Value, json};
@@ -110,6 +110,12 @@ impl Server {
 
     pub(crate) fn model(&self) -> GenerativeModel {
         GenerativeModel::new("m").backend(self.client())
+    }
+
+    /// Returns a chat that runs a function when the model calls it.
+    pub(crate) fn calling_chat(&self, function: Function) -> ChatSession {
+        let model = self.model().tools(function);
+        model.start_chat().automatic_function_calling(true)
     }
 
     pub(crate) fn requests(&self) -> Vec<(String, Value)> {

@@ -44,11 +44,8 @@ pub(crate) fn reply_parts(request: &GenerateContentRequest) -> Result<Vec<Part>>
     }
     let mut parts = Vec::new();
     if message.contains("think") {
-        parts.extend(
-            words("The user wants me to think.")
-                .into_iter()
-                .map(thought),
-        );
+        let thoughts = words("The user wants me to think.").into_iter();
+        parts.extend(thoughts.map(|part| part.thought(true)));
     }
     parts.extend(words(&echo(request, &message)));
     Ok(parts)
@@ -90,12 +87,6 @@ fn echo(request: &GenerateContentRequest, message: &str) -> String {
 
 fn words(text: &str) -> Vec<Part> {
     text.split_inclusive(' ').map(Part::text).collect()
-}
-
-fn thought(part: Part) -> Part {
-    let mut part = part;
-    part.thought = Some(true);
-    part
 }
 
 fn function_response(request: &GenerateContentRequest) -> Option<Value> {

@@ -26,9 +26,13 @@ impl FromStr for Faults {
                 None => rules.push(rule(item).ok_or_else(|| invalid(item))?),
             }
         }
+        let sequence = Sequence {
+            requests: 0,
+            random: fastrand::Rng::with_seed(seed),
+        };
         Ok(Self {
             rules,
-            sequence: Mutex::new(Sequence::new(seed)),
+            sequence: Mutex::new(sequence),
         })
     }
 }

@@ -33,6 +33,10 @@ const RECEIVED: HeaderName = HeaderName::from_static("x-goog-upload-size-receive
 const URL: HeaderName = HeaderName::from_static("x-goog-upload-url");
 const GRANULARITY: HeaderName = HeaderName::from_static("x-goog-upload-chunk-granularity");
 
+// Values of `STATUS`.
+const ACTIVE: HeaderValue = HeaderValue::from_static("active");
+const FINAL: HeaderValue = HeaderValue::from_static("final");
+
 /// The Files API, for one request.
 pub(crate) struct FilesApi<'a> {
     pub(crate) storage: &'a Arc<FileStorage>,
@@ -146,7 +150,7 @@ impl FilesApi<'_> {
         match dialect {
             Dialect::Headers => {
                 headers.insert(URL, url);
-                headers.insert(STATUS, HeaderValue::from_static("active"));
+                headers.insert(STATUS, ACTIVE);
                 // Pieces of any size are accepted; clients expect the granularity of the service.
                 headers.insert(GRANULARITY, HeaderValue::from_static("8388608"));
             }
@@ -165,7 +169,7 @@ impl FilesApi<'_> {
         let Some(upload) = self.storage.upload(id) else {
             return match self.storage.uploaded(id) {
                 Some(file) => Ok(self.complete(file)),
-                None => Err(unknown_upload().with_header(STATUS, "final".to_owned())),
+                None => Err(unknown_upload().with_header(STATUS, FINAL)),
             };
         };
         let error = match self.step(upload.clone(), (dialect, step), body).await {
@@ -173,12 +177,12 @@ impl FilesApi<'_> {
             response => return response,
         };
         if self.storage.upload(id).is_none() {
-            return Err(error.with_header(STATUS, "final".to_owned()));
+            return Err(error.with_header(STATUS, FINAL));
         }
         let received = received(&upload).await?;
         Err(error
-            .with_header(STATUS, "active".to_owned())
-            .with_header(RECEIVED, received.to_string()))
+            .with_header(STATUS, ACTIVE)
+            .with_header(RECEIVED, received.into()))
     }
 
     /// Handles a request within an upload that exists, once no other request writes the upload.
@@ -286,7 +290,7 @@ impl FilesApi<'_> {
         let received = file.size_bytes.unwrap_or_default();
         let mut response = response::json(&json!({"file": self.describe(file)}));
         let headers = response.headers_mut();
-        headers.insert(STATUS, HeaderValue::from_static("final"));
+        headers.insert(STATUS, FINAL);
         headers.insert(RECEIVED, received.into());
         response
     }
@@ -334,7 +338,7 @@ fn active(dialect: Dialect, received: u64) -> Response {
     let headers = response.headers_mut();
     match dialect {
         Dialect::Headers => {
-            headers.insert(STATUS, HeaderValue::from_static("active"));
+            headers.insert(STATUS, ACTIVE);
             headers.insert(RECEIVED, received.into());
         }
         Dialect::Ranges => {

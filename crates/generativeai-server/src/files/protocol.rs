@@ -107,20 +107,12 @@ fn step(command: &str, headers: &HeaderMap) -> Result<Step, ApiError> {
     match words[..] {
         ["query"] => Ok(Step::Query),
         ["cancel"] => Ok(Step::Cancel),
-        ["finalize"] => Ok(Step::Send {
-            offset,
-            finalize: true,
-        }),
         ["upload"] | ["upload", "finalize"] if offset.is_none() => Err(ApiError::invalid(
             "the header `X-Goog-Upload-Offset` is missing",
         )),
-        ["upload"] => Ok(Step::Send {
+        ["upload"] | ["upload", "finalize"] | ["finalize"] => Ok(Step::Send {
             offset,
-            finalize: false,
-        }),
-        ["upload", "finalize"] => Ok(Step::Send {
-            offset,
-            finalize: true,
+            finalize: words.contains(&"finalize"),
         }),
         _ => Err(ApiError::invalid(format!(
             "unknown `X-Goog-Upload-Command: {command}`: use `upload`, `upload, finalize`, `query` or `cancel`"

@@ -113,20 +113,13 @@ impl FileStorage {
             state.files.insert(found.id, stored);
         }
         for (record, data) in folder.uploads()? {
-            let changed = data
-                .metadata()?
-                .modified()
-                .unwrap_or_else(|_| SystemTime::now());
+            let metadata = data.metadata()?;
+            let received = metadata.len();
             let id = record.id.clone();
-            let upload = Upload::resume(record, data)?;
             let in_progress = InProgress {
-                reserved: upload
-                    .record
-                    .length
-                    .unwrap_or_default()
-                    .max(upload.received()),
-                upload: Arc::new(upload),
-                changed,
+                reserved: record.length.unwrap_or_default().max(received),
+                changed: metadata.modified().unwrap_or_else(|_| SystemTime::now()),
+                upload: Arc::new(Upload::new(record, data, received)),
             };
             state.uploads.insert(id, in_progress);
         }
@@ -238,7 +231,7 @@ impl FileStorage {
         let id = record.id.clone();
         let data = self.folder.create_upload(&record);
         let data = data.map_err(disk_error("create the upload"))?;
-        let upload = Arc::new(Upload::new(record, data));
+        let upload = Arc::new(Upload::new(record, data, 0));
         let in_progress = InProgress {
             upload: upload.clone(),
             reserved: 0,

@@ -30,7 +30,7 @@ pub(super) struct Upload {
 struct Progress {
     data: DiskFile,
     received: u64,
-    /// Hash of the received bytes. `None` after a restart, until it is computed from the file.
+    /// Hash of the received bytes. `None` until it is computed: after a restart, the file already has bytes.
     digest: Option<Context>,
 }
 
@@ -63,26 +63,12 @@ impl Turn {
 }
 
 impl Upload {
-    /// Creates an upload without any received bytes.
-    pub(super) fn new(record: UploadRecord, data: DiskFile) -> Self {
-        Self::with(record, data, (0, Some(Context::new(&SHA256))))
-    }
-
-    /// Continues an upload of an earlier run of the server.
-    pub(super) fn resume(record: UploadRecord, data: DiskFile) -> std::io::Result<Self> {
-        let received = data.metadata()?.len();
-        Ok(Self::with(record, data, (received, None)))
-    }
-
-    fn with(
-        record: UploadRecord,
-        data: DiskFile,
-        (received, digest): (u64, Option<Context>),
-    ) -> Self {
+    /// Creates an upload, of which the file has this number of received bytes.
+    pub(super) fn new(record: UploadRecord, data: DiskFile, received: u64) -> Self {
         let progress = Progress {
             data,
             received,
-            digest,
+            digest: None,
         };
         Self {
             record,

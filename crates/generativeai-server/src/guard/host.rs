@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 
-use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -33,7 +32,7 @@ impl AllowedHosts {
             None => Ok(()),
             Some(host) => {
                 let message = format!("host `{host}` is not allowed: allow it with `allow_host`");
-                Err(ApiError::new(StatusCode::FORBIDDEN, message))
+                Err(ApiError::forbidden(message))
             }
         }
     }

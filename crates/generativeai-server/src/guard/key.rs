@@ -45,8 +45,7 @@ impl ApiKey {
                 StatusCode::UNAUTHORIZED,
                 "the bearer token is not the API key of this server",
             )),
-            None => Err(ApiError::new(
-                StatusCode::FORBIDDEN,
+            None => Err(ApiError::forbidden(
                 "the request has no API key: send it as `x-goog-api-key`",
             )),
         }

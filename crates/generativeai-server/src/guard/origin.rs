@@ -6,7 +6,7 @@ use axum::http::header::{
     ORIGIN, VARY,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 
 use crate::error::ApiError;
 
@@ -17,20 +17,14 @@ const EXPOSED_HEADERS: &str =
 /// Origins of the web pages that may use the API, in addition to the server's own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedOrigins {
-    /// Whether every origin is allowed.
-    any: bool,
-    /// The allowed origins, as browsers write them: scheme, host and port.
+    /// The allowed origins, as browsers write them: scheme, host and port. `*` stands for all.
     origins: Vec<String>,
 }
 
 impl AllowedOrigins {
     /// Adds an origin; `*` allows all.
     pub(crate) fn add(&mut self, origin: String) {
-        if origin == "*" {
-            self.any = true;
-        } else {
-            self.origins.push(origin);
-        }
+        self.origins.push(origin);
     }
 
     /// Rejects requests of pages whose origin is not allowed.
@@ -41,7 +35,7 @@ impl AllowedOrigins {
             Some(origin) if !self.allows(origin) && !is_same_origin(origin, parts) => {
                 let message = "requests from pages of this origin are not allowed: \
                                allow the origin with `allow_origin`";
-                Err(ApiError::new(StatusCode::FORBIDDEN, message))
+                Err(ApiError::forbidden(message))
             }
             _ => Ok(()),
         }
@@ -80,8 +74,8 @@ impl AllowedOrigins {
     }
 
     fn allows(&self, origin: &HeaderValue) -> bool {
-        let matches = |allowed: &String| allowed.as_bytes() == origin.as_bytes();
-        self.any || self.origins.iter().any(matches)
+        let mut origins = self.origins.iter();
+        origins.any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
     }
 }
 

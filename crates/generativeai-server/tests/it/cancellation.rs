@@ -1,12 +1,10 @@
 //! Work stops when the client disconnects.
 
-use std::net::TcpListener;
-
 use generativeai_server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::serve::Running;
+use crate::serve::{Running, start};
 use crate::support::{Endless, Event};
 
 const BODY: &str = r#"{"contents":[{"parts":[{"text":"Hello"}]}]}"#;
@@ -23,15 +21,11 @@ async fn post(running: &Running, method: &str) -> TcpStream {
     stream
 }
 
-fn listener() -> TcpListener {
-    TcpListener::bind(("127.0.0.1", 0)).expect("a free port")
-}
-
 #[tokio::test]
 async fn a_client_that_disconnects_in_mid_stream_stops_the_work() {
     let (backend, mut events) = Endless::new(1);
     let tokens = backend.tokens.clone();
-    let running = Running::start(Server::new(backend).max_concurrent(1), listener());
+    let running = start(Server::new(backend).max_concurrent(1));
     let mut stream = post(&running, "streamGenerateContent?alt=sse").await;
     assert_eq!(events.recv().await, Some(Event::Started));
     let mut bytes = [0; 1_024];
@@ -51,7 +45,7 @@ async fn a_client_that_disconnects_in_mid_stream_stops_the_work() {
 #[tokio::test]
 async fn a_client_that_disconnects_before_the_response_stops_the_work() {
     let (backend, mut events) = Endless::new(0);
-    let running = Running::start(Server::new(backend), listener());
+    let running = start(Server::new(backend));
     for method in ["generateContent", "streamGenerateContent"] {
         let stream = post(&running, method).await;
         assert_eq!(events.recv().await, Some(Event::Started));
@@ -68,7 +62,7 @@ async fn a_client_that_does_not_read_is_disconnected() {
     // Far more chunks than the buffers of the connection hold, so a write has to wait for the client.
     let (backend, mut events) = Endless::new(10_000_000);
     let server = Server::new(backend).write_timeout(std::time::Duration::from_millis(50));
-    let running = Running::start(server, listener());
+    let running = start(server);
 
     let stream = post(&running, "streamGenerateContent?alt=sse").await;
 

@@ -5,7 +5,7 @@ use generativeai_server::Server;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use crate::support::{get, hello, send};
+use crate::support::{get, hello, send, with};
 
 fn faulty(faults: &str) -> axum::Router {
     let script = (0..4).fold(Scripted::default(), |script, _| {
@@ -49,10 +49,7 @@ async fn a_response_is_delayed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delay_counts_against_the_deadline() {
-    let mut request = hello("generateContent");
-    request
-        .headers_mut()
-        .insert("x-server-timeout", "1".parse().expect("a value"));
+    let request = with(hello("generateContent"), &[("x-server-timeout", "1")]);
 
     assert_eq!(send(&faulty("delay=3s"), request).await.code(), 504);
 }

@@ -43,6 +43,11 @@ impl Response {
         values.next().map_or("", |(_, value)| value)
     }
 
+    /// Returns the code, and the status of the upload.
+    fn upload_status(&self) -> (u16, &str) {
+        (self.code, self.header("x-goog-upload-status"))
+    }
+
     fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
@@ -147,8 +152,7 @@ impl Site {
     /// Starts a resumable upload of text, and returns its URL.
     async fn begin(&self, length: usize, properties: Value) -> String {
         let response = self.try_begin(length, properties).await;
-        assert_eq!(response.code, 200, "{response:?}");
-        assert_eq!(response.header("x-goog-upload-status"), "active");
+        assert_eq!(response.upload_status(), (200, "active"), "{response:?}");
         response.header("x-goog-upload-url").to_owned()
     }
 
@@ -183,16 +187,18 @@ impl Site {
     async fn upload(&self, bytes: &[u8], properties: Value) -> Value {
         let url = self.begin(bytes.len(), properties).await;
         let done = self.piece(&url, ("upload, finalize", 0), bytes).await;
-        assert_eq!(
-            (done.code, done.header("x-goog-upload-status")),
-            (200, "final"),
-            "{done:?}"
-        );
+        assert_eq!(done.upload_status(), (200, "final"), "{done:?}");
         done.json()["file"].clone()
     }
 
     async fn get(&self, path: &str) -> Response {
         self.send(&format!("GET {path}"), &[], "").await
+    }
+
+    /// Returns the number of files on the first page of the list.
+    async fn count(&self) -> usize {
+        let list = self.get("/v1beta/files").await.json();
+        list["files"].as_array().map_or(0, Vec::len)
     }
 
     /// Asks the model about a file.

@@ -1,21 +1,11 @@
 //! Hosts, origins and API keys.
 
 use axum::body::Body;
-use axum::http::{HeaderName, Request};
+use axum::http::Request;
 use generativeai::testing::Scripted;
 use generativeai_server::{Server, router};
 
-use crate::support::{get, hello, send};
-
-fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
-    for &(name, value) in headers {
-        request.headers_mut().insert(
-            HeaderName::from_static(name),
-            value.parse().expect("a value"),
-        );
-    }
-    request
-}
+use crate::support::{get, hello, send, with};
 
 fn script() -> Scripted {
     (0..8).fold(Scripted::default(), |script, _| script.then_text("Hi!"))
@@ -29,10 +19,7 @@ async fn requests_for_other_hosts_are_rejected_unless_allowed() {
     for request in [bad, page] {
         let response = send(&router(script()), request).await;
 
-        assert_eq!(
-            (response.code(), &response.error()["status"]),
-            (403, &"PERMISSION_DENIED".into())
-        );
+        response.assert_error(403, "PERMISSION_DENIED");
     }
     let open = Server::new(script()).allow_host("model.lan").into_router();
     let named = with(hello("generateContent"), &[("host", "model.lan:8080")]);
@@ -66,10 +53,7 @@ async fn a_wrong_key_is_the_error_that_the_service_returns() {
 
     assert_eq!(wrong.code(), 400);
     assert_eq!(wrong.error()["details"][0]["reason"], "API_KEY_INVALID");
-    assert_eq!(
-        (none.code(), &none.error()["status"]),
-        (403, &"PERMISSION_DENIED".into())
-    );
+    none.assert_error(403, "PERMISSION_DENIED");
 }
 
 #[tokio::test]

@@ -53,10 +53,7 @@ async fn unknown_names_are_not_found() {
     ];
 
     for response in responses {
-        assert_eq!(
-            (response.code(), &response.error()["status"]),
-            (404, &"NOT_FOUND".into())
-        );
+        response.assert_error(404, "NOT_FOUND");
     }
     let exact = send(&strict, post("/v1beta/models/tiny:generateContent", "{}")).await;
     assert_eq!(exact.code(), 200);

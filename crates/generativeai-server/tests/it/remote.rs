@@ -1,6 +1,5 @@
 //! The SDK's client against the server, over real connections.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use generativeai::protocol::content::Content;
@@ -13,19 +12,17 @@ use generativeai::{
 use generativeai_server::Server;
 use serde_json::json;
 
-use crate::serve::Running;
+use crate::serve::{self, Running};
 use crate::support::{Endless, Event, Tiny};
 
 pub(crate) fn start(server: Server) -> (Running, Remote) {
-    let running = Running::start(
-        server,
-        TcpListener::bind(("127.0.0.1", 0)).expect("a free port"),
-    );
+    let running = serve::start(server);
     let remote = remote(&running, "s3cret");
     (running, remote)
 }
 
-fn remote(running: &Running, key: &str) -> Remote {
+/// Returns a client of a server.
+pub(crate) fn remote(running: &Running, key: &str) -> Remote {
     let base = format!("http://{}", running.address);
     // No wait before a retry, unless the server asks for one.
     let mut retry = Retry::default();

@@ -83,14 +83,8 @@ async fn errors_of_paths_and_methods_are_json() {
         .body(Body::empty());
     let delete = send(&router, delete.expect("a request")).await;
 
-    assert_eq!(
-        (unknown.code(), &unknown.error()["status"]),
-        (404, &"UNIMPLEMENTED".into())
-    );
-    assert_eq!(
-        (invalid.code(), &invalid.error()["status"]),
-        (400, &"INVALID_ARGUMENT".into())
-    );
+    unknown.assert_error(404, "UNIMPLEMENTED");
+    invalid.assert_error(400, "INVALID_ARGUMENT");
     assert_eq!((method.code(), method.header("allow")), (405, "POST"));
     assert_eq!((delete.code(), delete.header("allow")), (405, "GET, HEAD"));
     method.error();
@@ -152,10 +146,7 @@ async fn a_panic_is_an_error_in_json() {
     for request in [hello("generateContent"), get("/v1/models/m")] {
         let response = send(&router, request).await;
 
-        assert_eq!(
-            (response.code(), &response.error()["status"]),
-            (500, &"INTERNAL".into())
-        );
+        response.assert_error(500, "INTERNAL");
     }
     let stream = send(&router, hello("streamGenerateContent?alt=sse")).await;
     let (chunk, error) = stream.text().split_once("\r\n\r\n").expect("a chunk");

@@ -44,7 +44,8 @@ impl Running {
     }
 }
 
-fn start(server: Server) -> Running {
+/// Serves on a free port of loopback.
+pub(crate) fn start(server: Server) -> Running {
     Running::start(
         server,
         TcpListener::bind(("127.0.0.1", 0)).expect("a free port"),

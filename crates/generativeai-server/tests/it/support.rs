@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use generativeai::protocol::content::Content;
 use generativeai::protocol::models::{ListModelsResponse, Model};
 use generativeai::protocol::request::GenerateContentRequest;
@@ -49,6 +49,13 @@ impl Response {
         );
         assert!(self.header("content-type").starts_with("application/json"));
         json["error"].clone()
+    }
+
+    /// Checks that the response is an error with this code and this status.
+    #[track_caller]
+    pub(crate) fn assert_error(&self, code: u16, status: &str) {
+        let error = self.error();
+        assert_eq!((self.code(), &error["status"]), (code, &status.into()));
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -98,6 +105,17 @@ pub(crate) fn hello(method: &str) -> Request<Body> {
         &format!("/v1beta/models/m:{method}"),
         r#"{"contents":[{"parts":[{"text":"Hello"}]}]}"#,
     )
+}
+
+/// Sets headers of a request.
+pub(crate) fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
+    for &(name, value) in headers {
+        request.headers_mut().insert(
+            HeaderName::from_static(name),
+            value.parse().expect("a value"),
+        );
+    }
+    request
 }
 
 /// A scripted backend that lists two models: `models/tiny` and `models/other`.

@@ -19,7 +19,8 @@ async fn write(address: &str) -> ! {
         Ok(session) => session,
         Err(_) => store.new_session("numbers").await.unwrap(),
     };
-    let model = GenerativeModel::new("echo").backend(Echo);
+    let echo = Echo(|text: &str| report(&format!("sent {text}")));
+    let model = GenerativeModel::new("echo").backend(echo);
     let mut chat = session.chat(&model).await.unwrap();
     report(&format!(
         "found {} {}",

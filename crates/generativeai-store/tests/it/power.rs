@@ -4,13 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
+use generativeai::GenerativeModel;
 use generativeai::protocol::content::Content;
-use generativeai::protocol::request::GenerateContentRequest;
-use generativeai::protocol::response::GenerateContentResponse;
-use generativeai::{Backend, BoxFuture, GenerativeModel, RequestOptions, Result};
 use generativeai_store::Store;
 
-use crate::support::child::{Reports, address, command, report};
+use crate::support::child::{Echo, Reports, address, command, report};
 use crate::support::disk::Disk;
 use crate::support::{TestDatabase, counting_model, texts, watch};
 
@@ -82,7 +80,8 @@ async fn lose_power(address: &str, is_synced: bool) -> Vec<String> {
 /// Sends long messages that begin with `0`, `1`, …, each answered with the same text. Reopens the store
 /// half way.
 async fn write(address: &str) {
-    let model = GenerativeModel::new("echo").backend(Echo);
+    let note = |text: &str| watch::message(format!("sent {}", text.split_once(' ').unwrap().0));
+    let model = GenerativeModel::new("echo").backend(Echo(note));
     for half in [0..TURNS / 2, TURNS / 2..TURNS] {
         let store = Store::open(address).await.unwrap();
         let session = match half.start {
@@ -100,23 +99,6 @@ async fn write(address: &str) {
 
 fn message(turn: usize) -> String {
     format!("{turn} {}", "and so on ".repeat(300))
-}
-
-/// Answers with the text of the message, and notes that it was sent.
-#[derive(Debug)]
-struct Echo;
-
-impl Backend for Echo {
-    fn generate_content(
-        &self,
-        request: GenerateContentRequest,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<GenerateContentResponse>> {
-        let text = request.contents.last().unwrap().parts[0].as_text().unwrap();
-        watch::message(format!("sent {}", text.split_once(' ').unwrap().0));
-        let reply = GenerateContentResponse::from(Content::model(text));
-        Box::pin(async move { Ok(reply) })
-    }
 }
 
 /// Opens the file after a power cut. It must be intact, contain all sent messages and acknowledged turns, and

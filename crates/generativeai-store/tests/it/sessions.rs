@@ -8,7 +8,9 @@ use generativeai::testing::Scripted;
 use generativeai::{Compaction, Error, ErrorKind, Event, Function, Reason};
 use serde_json::json;
 
-use crate::support::{TestDatabase, assert_kind, counting_model, model, stored_texts, texts};
+use crate::support::{
+    TestDatabase, assert_kind, counting_model, model, names, stored_texts, texts,
+};
 
 #[tokio::test]
 async fn a_chat_continues_after_a_restart() {
@@ -147,10 +149,10 @@ async fn media_are_stored_once_and_read_back_unchanged() {
         let other = session.fork("other", None).await.unwrap();
         session.delete().await.unwrap();
         assert_eq!(other.contents().await.unwrap(), chat.history());
-        let rows = database.count("SELECT COUNT(*) FROM blob").await;
+        let rows = database.count("blob").await;
         assert_eq!(rows, 2);
         other.delete().await.unwrap();
-        assert_eq!(database.count("SELECT COUNT(*) FROM blob").await, 0);
+        assert_eq!(database.count("blob").await, 0);
     }
 }
 
@@ -163,11 +165,7 @@ async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
         let number = two.id().to_string();
         assert_eq!(store.session("one").await.unwrap().id(), one.id());
         assert_eq!(store.session(&number).await.unwrap().id(), two.id());
-        let names = async || -> Vec<String> {
-            let all = store.list().await.unwrap();
-            all.into_iter().map(|session| session.name).collect()
-        };
-        assert_eq!(names().await, [number.as_str(), "one"]);
+        assert_eq!(names(&store).await, [number.as_str(), "one"]);
 
         one.chat(&counting_model(1))
             .await
@@ -175,10 +173,10 @@ async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
             .send_message("hi")
             .await
             .unwrap();
-        assert_eq!(names().await, ["one", number.as_str()]);
+        assert_eq!(names(&store).await, ["one", number.as_str()]);
 
         one.rename("first").await.unwrap();
-        assert_eq!(names().await, ["first", number.as_str()]);
+        assert_eq!(names(&store).await, ["first", number.as_str()]);
         assert_kind(store.session("one").await, ErrorKind::NotFound);
     }
 }
@@ -224,23 +222,15 @@ async fn sessions_that_were_not_written_since_a_time_are_deleted() {
 
         let day_ago = SystemTime::now() - Duration::from_secs(86_400);
         assert_eq!(store.delete_older_than(day_ago).await.unwrap(), 1);
-        let names: Vec<String> = store
-            .list()
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|s| s.name)
-            .collect();
-        assert_eq!(names, ["new", "fork"]);
+        assert_eq!(names(&store).await, ["new", "fork"]);
         assert_eq!(fork.contents().await.unwrap()[0], Content::user(picture));
-        assert_eq!(database.count("SELECT COUNT(*) FROM blob").await, 1);
+        assert_eq!(database.count("blob").await, 1);
         assert_eq!(store.delete_older_than(day_ago).await.unwrap(), 0);
 
         let future = SystemTime::now() + Duration::from_secs(86_400);
         assert_eq!(store.delete_older_than(future).await.unwrap(), 2);
         for table in ["event", "media", "blob", "session"] {
-            let count = format!("SELECT COUNT(*) FROM {table}");
-            assert_eq!(database.count(&count).await, 0, "{table}");
+            assert_eq!(database.count(table).await, 0, "{table}");
         }
     }
 }

@@ -155,7 +155,7 @@ impl TestDatabase {
 
     /// Formats bytes as an SQL literal.
     pub(crate) fn literal(&self, bytes: &[u8]) -> String {
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hex::encode(bytes);
         match self.address.starts_with("sqlite:") {
             true => format!("X'{digits}'"),
             false => format!("'\\x{digits}'"),
@@ -173,8 +173,15 @@ impl TestDatabase {
         self.first(sql).await.unwrap().get(0)
     }
 
-    /// Returns the number that a query selects.
-    pub(crate) async fn count(&self, sql: &str) -> i64 {
+    /// Counts the rows of a table, or those for which a condition holds: `event WHERE seq = 2`.
+    pub(crate) async fn count(&self, rows: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) FROM {rows}");
+        self.first(&sql).await.unwrap().get(0)
+    }
+
+    /// Returns the version of the tables.
+    pub(crate) async fn version(&self) -> i64 {
+        let sql = "SELECT version FROM schema_version";
         self.first(sql).await.unwrap().get(0)
     }
 
@@ -247,6 +254,12 @@ pub(crate) fn texts(chat: &ChatSession) -> Vec<String> {
     let text =
         |part: &generativeai::protocol::content::Part| part.as_text().unwrap_or("?").to_owned();
     contents.map(|content| text(&content.parts[0])).collect()
+}
+
+/// Lists the names of the sessions of a store.
+pub(crate) async fn names(store: &Store) -> Vec<String> {
+    let sessions = store.list().await.unwrap().into_iter();
+    sessions.map(|session| session.name).collect()
 }
 
 /// Reads the texts of the history that a session has stored.

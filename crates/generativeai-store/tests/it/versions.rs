@@ -19,11 +19,8 @@ async fn tables_of_a_newer_version_are_refused_and_not_changed() {
 
         let error = assert_kind(Store::open(&database.address).await, ErrorKind::TooNew);
         assert!(error.to_string().contains("update"), "{error}");
-        assert_eq!(
-            database.count("SELECT version FROM schema_version").await,
-            99
-        );
-        assert_eq!(database.count("SELECT COUNT(*) FROM session").await, 1);
+        assert_eq!(database.version().await, 99);
+        assert_eq!(database.count("session").await, 1);
     }
 }
 
@@ -56,10 +53,7 @@ async fn a_store_of_each_version_can_be_read_and_continued() {
             let mut chat = session.chat(&counting_model(1)).await.unwrap();
             chat.send_message("On").await.unwrap();
             assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
-            assert_eq!(
-                database.count("SELECT version FROM schema_version").await,
-                3
-            );
+            assert_eq!(database.version().await, 3);
         }
     }
 }
@@ -114,10 +108,7 @@ async fn a_migration_that_fails_leaves_the_tables_unchanged() {
             .await;
 
         assert_kind(Store::open(&database.address).await, ErrorKind::Storage);
-        assert_eq!(
-            database.count("SELECT version FROM schema_version").await,
-            1
-        );
+        assert_eq!(database.version().await, 1);
         let column = "SELECT COUNT(*) FROM event WHERE cipher IS NULL";
         assert!(!database.accepts(column).await);
         database.execute("DROP TABLE event_cipher").await;
@@ -140,51 +131,34 @@ async fn concurrent_migrations_run_once() {
     if let Some(address) = address() {
         return migrate_and_send(&address).await;
     }
-    for (database, version) in TestDatabase::plain()
-        .await
-        .into_iter()
-        .map(|database| (database, 0))
-        .chain(
-            TestDatabase::plain()
-                .await
-                .into_iter()
-                .map(|database| (database, 1)),
-        )
-    {
-        database.fixture(version).await;
-        let sessions = 3 * version as i64;
-        let events = 6 * version as i64;
-        let processes: Vec<_> = (0..6)
-            .map(|_| {
-                let test = "versions::concurrent_migrations_run_once";
-                command(test, &database.address).spawn().unwrap()
-            })
-            .collect();
-        let mut tasks = JoinSet::new();
-        for _ in 0..6 {
-            let address = database.address.clone();
-            tasks.spawn(async move { Store::open(&address).await.map(drop) });
-        }
-        while let Some(opened) = tasks.join_next().await {
-            opened.unwrap().unwrap();
-        }
-        for mut process in processes {
-            let reports: Vec<String> = Reports::by(&mut process).collect();
-            assert_eq!(reports, ["done"]);
-            assert!(process.wait().unwrap().success());
-        }
+    for version in [0, 1] {
+        for database in TestDatabase::plain().await {
+            database.fixture(version).await;
+            let sessions = 3 * version as i64;
+            let events = 6 * version as i64;
+            let processes: Vec<_> = (0..6)
+                .map(|_| {
+                    let test = "versions::concurrent_migrations_run_once";
+                    command(test, &database.address).spawn().unwrap()
+                })
+                .collect();
+            let mut tasks = JoinSet::new();
+            for _ in 0..6 {
+                let address = database.address.clone();
+                tasks.spawn(async move { Store::open(&address).await.map(drop) });
+            }
+            while let Some(opened) = tasks.join_next().await {
+                opened.unwrap().unwrap();
+            }
+            for mut process in processes {
+                let reports: Vec<String> = Reports::by(&mut process).collect();
+                assert_eq!(reports, ["done"]);
+                assert!(process.wait().unwrap().success());
+            }
 
-        assert_eq!(
-            database.count("SELECT COUNT(*) FROM schema_version").await,
-            1
-        );
-        assert_eq!(
-            database.count("SELECT COUNT(*) FROM session").await,
-            sessions + 6
-        );
-        assert_eq!(
-            database.count("SELECT COUNT(*) FROM event").await,
-            events + 12
-        );
+            assert_eq!(database.count("schema_version").await, 1);
+            assert_eq!(database.count("session").await, sessions + 6);
+            assert_eq!(database.count("event").await, events + 12);
+        }
     }
 }

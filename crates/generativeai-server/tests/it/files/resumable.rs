@@ -16,16 +16,10 @@ async fn a_file_in_pieces_is_whole_and_has_its_hash() {
     let last = site.piece(&url, ("upload, finalize", 6), b"world").await;
 
     for active in [first, query] {
-        assert_eq!(
-            (active.code, active.header("x-goog-upload-status")),
-            (200, "active")
-        );
+        assert_eq!(active.upload_status(), (200, "active"));
         assert_eq!(active.header("x-goog-upload-size-received"), "6");
     }
-    assert_eq!(
-        (last.code, last.header("x-goog-upload-status")),
-        (200, "final")
-    );
+    assert_eq!(last.upload_status(), (200, "final"));
     let file = last.json()["file"].clone();
     assert_eq!(
         (&file["sizeBytes"], &file["state"]),
@@ -136,12 +130,7 @@ async fn a_query_after_the_last_response_was_lost_returns_the_file() {
         (again.header("x-goog-upload-status"), &again.json()),
         ("final", &file)
     );
-    assert_eq!(
-        site.get("/v1beta/files").await.json()["files"]
-            .as_array()
-            .map(Vec::len),
-        Some(1)
-    );
+    assert_eq!(site.count().await, 1);
     let site = site.restart(Scripted::default()).await;
     let path = url.split_once("/upload").expect("a path").1;
     let query = site.query(&format!("/upload{path}")).await;
@@ -261,10 +250,7 @@ async fn a_cancelled_upload_is_gone() {
         .await;
     let query = site.query(&url).await;
 
-    assert_eq!(
-        (cancelled.code, cancelled.header("x-goog-upload-status")),
-        (200, "cancelled")
-    );
+    assert_eq!(cancelled.upload_status(), (200, "cancelled"));
     assert!(query.error(404).contains("unknown upload"));
     let uploads = site.folder.path().join("uploads");
     assert_eq!(std::fs::read_dir(uploads).expect("a folder").count(), 0);
@@ -287,21 +273,16 @@ async fn older_clients_upload_with_content_range() {
         .await;
     let put = format!("PUT {}", started.header("location"));
 
-    let empty = site
-        .send(&put, &[("content-range", "bytes */11")], "")
-        .await;
-    let first = site
-        .send(&put, &[("content-range", "bytes 0-5/11")], "hello ")
-        .await;
-    let query = site
-        .send(&put, &[("content-range", "bytes */11")], "")
-        .await;
-    let wrong = site
-        .send(&put, &[("content-range", "bytes 0-5/11")], "hello ")
-        .await;
-    let last = site
-        .send(&put, &[("content-range", "bytes 6-10/11")], "world")
-        .await;
+    let send = async |range: &str, bytes: &str| {
+        let headers = [("content-range", range)];
+        site.send(&put, &headers, bytes).await
+    };
+
+    let empty = send("bytes */11", "").await;
+    let first = send("bytes 0-5/11", "hello ").await;
+    let query = send("bytes */11", "").await;
+    let wrong = send("bytes 0-5/11", "hello ").await;
+    let last = send("bytes 6-10/11", "world").await;
 
     assert_eq!((empty.code, empty.header("range")), (308, ""));
     for active in [first, query] {

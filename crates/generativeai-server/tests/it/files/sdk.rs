@@ -3,17 +3,13 @@
 use futures_util::StreamExt;
 use generativeai::protocol::content::Part;
 use generativeai::testing::Scripted;
-use generativeai::{ErrorKind, GenerativeModel, Remote, RequestOptions, Retry};
+use generativeai::{ErrorKind, GenerativeModel, Remote, RequestOptions};
 
 use super::{Site, text};
+use crate::remote::remote;
 
 pub(super) fn client(site: &Site) -> Remote {
-    let base = format!("http://{}", site.address());
-    let mut retry = Retry::default();
-    retry.initial = std::time::Duration::ZERO;
-    let options = RequestOptions::default().retry(retry);
-    let builder = Remote::builder().base_url(base).request_options(options);
-    builder.build().expect("a client")
+    remote(&site.running, "any")
 }
 
 #[tokio::test]

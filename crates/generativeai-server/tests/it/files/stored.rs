@@ -7,7 +7,7 @@ use generativeai_server::{FileStorage, Server, router};
 use serde_json::{Value, json};
 
 use super::Site;
-use crate::support::{get, post, send};
+use crate::support::{get, post, send, with};
 
 #[tokio::test]
 async fn files_are_listed_in_pages_and_deleted() {
@@ -45,8 +45,7 @@ async fn files_are_listed_in_pages_and_deleted() {
         let message = site.send(request, &[], "").await.error(403);
         assert!(message.contains("`files/f-2`"), "{message}");
     }
-    let left = site.get("/v1beta/files").await.json();
-    assert_eq!(left["files"].as_array().map(Vec::len), Some(4));
+    assert_eq!(site.count().await, 4);
     for (request, allow) in [
         ("POST /v1beta/files", "GET, HEAD"),
         ("PUT /v1beta/files/f-1", "GET, HEAD, DELETE"),
@@ -118,12 +117,7 @@ async fn files_expire_after_48_hours_and_uploads_after_one() {
 
     site.advance(Duration::from_secs(47 * 3_600 + 3_500));
     assert_eq!(site.get("/v1beta/files/old").await.code, 200);
-    assert_eq!(
-        site.get("/v1beta/files").await.json()["files"]
-            .as_array()
-            .map(Vec::len),
-        Some(1)
-    );
+    assert_eq!(site.count().await, 1);
     site.query(&upload).await.error(404);
     site.advance(Duration::from_secs(200));
 
@@ -253,12 +247,7 @@ async fn a_file_in_one_request_is_stored_or_leaves_nothing() {
         .await
         .error(400);
 
-    assert_eq!(
-        site.get("/v1beta/files").await.json()["files"]
-            .as_array()
-            .map(Vec::len),
-        Some(3)
-    );
+    assert_eq!(site.count().await, 3);
     let folder = site.folder.path().join("uploads");
     site.running.stop().await;
     // The folder of an interrupted request is removed on another thread.
@@ -326,14 +315,9 @@ async fn the_url_of_an_upload_is_its_key() {
         .api_key("k3y")
         .into_router();
     let start = |path: &str| {
-        let mut request = post(path, r#"{"file":{"mimeType":"text/plain"}}"#);
-        let headers = request.headers_mut();
-        headers.insert(
-            "x-goog-upload-protocol",
-            "resumable".parse().expect("a value"),
-        );
-        headers.insert("x-goog-upload-command", "start".parse().expect("a value"));
-        request
+        let request = post(path, r#"{"file":{"mimeType":"text/plain"}}"#);
+        let protocol = ("x-goog-upload-protocol", "resumable");
+        with(request, &[protocol, ("x-goog-upload-command", "start")])
     };
 
     assert_eq!(
@@ -352,13 +336,11 @@ async fn the_url_of_an_upload_is_its_key() {
     let path = url
         .strip_prefix("http://localhost")
         .expect("the host of the request");
-    let mut last = post(path, "hello");
-    last.headers_mut().insert(
-        "x-goog-upload-command",
-        "upload, finalize".parse().expect("a value"),
+    let command = ("x-goog-upload-command", "upload, finalize");
+    let last = with(
+        post(path, "hello"),
+        &[command, ("x-goog-upload-offset", "0")],
     );
-    last.headers_mut()
-        .insert("x-goog-upload-offset", "0".parse().expect("a value"));
     assert_eq!(send(&router, last).await.code(), 200);
 
     let other = "/upload/v1beta/files?upload_id=0123456789abcdef";
@@ -378,13 +360,12 @@ async fn urls_have_the_prefix_under_which_the_router_is_nested() {
     let files = FileStorage::open(folder.path()).expect("a folder");
     let api = Server::new(Scripted::default()).files(files).into_router();
     let router = axum::Router::new().nest("/gemini", api);
-    let mut request = post("/gemini/upload/v1beta/files?uploadType=media", "hello");
-    request
-        .headers_mut()
-        .insert("content-type", "text/plain".parse().expect("a value"));
-    request
-        .headers_mut()
-        .insert("x-forwarded-proto", "https".parse().expect("a value"));
+    let request = post("/gemini/upload/v1beta/files?uploadType=media", "hello");
+    let headers = [
+        ("content-type", "text/plain"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let request = with(request, &headers);
 
     let file: Value = send(&router, request).await.json()["file"].clone();
 

@@ -70,9 +70,9 @@ impl Iterator for Reports {
     }
 }
 
-/// Answers each message with the same text, and reports that text.
+/// Answers each message with the same text, and passes that text to a function.
 #[derive(Debug)]
-pub(crate) struct Echo;
+pub(crate) struct Echo(pub(crate) fn(&str));
 
 impl Backend for Echo {
     fn generate_content(
@@ -84,7 +84,7 @@ impl Backend for Echo {
             .as_text()
             .unwrap()
             .to_owned();
-        report(&format!("sent {text}"));
+        (self.0)(&text);
         Box::pin(async move { Ok(GenerateContentResponse::from(Content::model(text))) })
     }
 }
