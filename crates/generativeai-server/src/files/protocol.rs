@@ -110,7 +110,7 @@ fn step(command: &str, headers: &HeaderMap) -> Result<Step, ApiError> {
         ["upload"] | ["upload", "finalize"] if offset.is_none() => Err(ApiError::invalid(
             "the header `X-Goog-Upload-Offset` is missing",
         )),
-        ["upload"] | ["upload", "finalize"] | ["finalize"] => Ok(Step::Send {
+        ["upload" | "finalize"] | ["upload", "finalize"] => Ok(Step::Send {
             offset,
             finalize: words.contains(&"finalize"),
         }),
