@@ -7,6 +7,7 @@ mod cancel;
 mod cassette;
 mod chat;
 mod empty;
+mod endings;
 #[cfg(feature = "remote")]
 mod exchanges;
 mod fallback;
@@ -20,11 +21,13 @@ mod recorded;
 #[cfg(feature = "remote")]
 mod remote;
 mod schema;
+mod settings;
 mod structured;
 mod support;
 mod tools;
 #[cfg(feature = "tracing")]
 mod trace;
 mod undo;
+mod unfinished;
 mod walks;
 mod wire;

@@ -12,6 +12,7 @@ mod files;
 mod http2;
 mod many;
 mod pool;
+mod proxies;
 mod safety;
 mod time;
 
