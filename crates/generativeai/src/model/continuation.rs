@@ -324,13 +324,6 @@ impl Hops {
     }
 }
 
-impl FinishReason {
-    /// Returns whether the reply is over. After [`Continuation`](Self::Continuation) another hop follows.
-    pub(crate) fn ends_reply(&self) -> bool {
-        !self.is_unspecified() && *self != Self::Continuation
-    }
-}
-
 impl GenerateContentResponse {
     /// Returns the token from which the reply continues after its content so far, if it is not over.
     pub(crate) fn resume_token(&self) -> Option<&str> {

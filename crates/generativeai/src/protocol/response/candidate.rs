@@ -191,6 +191,11 @@ impl FinishReason {
         !self.is_end() && !self.is_unspecified()
     }
 
+    /// Returns whether the reply is over. After [`Continuation`](Self::Continuation) another request continues it.
+    pub(crate) fn ends_reply(&self) -> bool {
+        !self.is_unspecified() && *self != Self::Continuation
+    }
+
     /// Returns an explanation of the reason for error messages. `None` for unknown reasons, and if the name is clear.
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self {

@@ -122,11 +122,8 @@ impl Candidate {
         merge_boxed(&mut self.grounding_metadata, &chunk.grounding_metadata);
         // The token continues the reply after the content that precedes it. Further parts, or an end of the reply, make
         // it invalid.
-        let is_over = |reason: &FinishReason| {
-            !reason.is_unspecified() && *reason != FinishReason::Continuation
-        };
-        let is_stale =
-            !chunk.parts().is_empty() || chunk.finish_reason.as_ref().is_some_and(is_over);
+        let reason = chunk.finish_reason.as_ref();
+        let is_stale = !chunk.parts().is_empty() || reason.is_some_and(FinishReason::ends_reply);
         if is_stale || chunk.continuation_token.is_some() {
             self.continuation_token
                 .clone_from(&chunk.continuation_token);
