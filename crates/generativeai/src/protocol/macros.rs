@@ -4,7 +4,7 @@
 ///
 /// A field is an `Option`, a `Vec` or [`Contents`](crate::protocol::content::Contents); anything that
 /// implements [`Member`](crate::protocol::wire::Member) works. The macro derives `Default` and `PartialEq`,
-/// adds the field `unknown`, and implements `Clone`, reading, writing and `Debug`:
+/// adds the field `unknown`, and implements `Clone`, reading, writing, overwriting and `Debug`:
 ///
 /// - A field `finish_reason` is written as `finishReason`, and read under both names.
 /// - Absent fields are not written, and not shown by `Debug`. `null` is read as absent.
@@ -120,6 +120,15 @@ macro_rules! message {
                 fn clone_from(&mut self, source: &Self) {
                     $(self.$field.clone_from(&source.$field);)*
                     self.unknown.clone_from(&source.unknown);
+                }
+            }
+
+            impl wire::Overwrite for $name {
+                fn overwrite(&mut self, newer: &Self) {
+                    $(if !wire::Member::is_absent(&newer.$field) {
+                        self.$field.clone_from(&newer.$field);
+                    })*
+                    self.unknown.extend(&newer.unknown);
                 }
             }
 

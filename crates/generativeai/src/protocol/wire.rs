@@ -28,7 +28,7 @@ mod open_enum;
 pub(crate) use debug::DebugMessage;
 pub(crate) use member::{Member, Wire};
 pub(crate) use message::{
-    CamelCase, Message, is_snake_case, push_messages, read_message, read_message_into, read_value,
-    write_message, write_value,
+    CamelCase, Message, Overwrite, is_snake_case, push_messages, read_message, read_message_into,
+    read_value, write_message, write_value,
 };
 pub(crate) use open_enum::{OpenEnum, read_enum, write_enum};

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::protocol::config::SpeechConfig;
 use crate::protocol::schema::Schema;
+use crate::protocol::wire::Overwrite;
 
 message! {
     /// Settings of a reply.
@@ -375,24 +376,7 @@ impl GenerationConfig {
     /// ```
     #[must_use]
     pub fn merge(mut self, over: Self) -> Self {
-        // The pattern below names every field without `..`, so that a new field does not compile until it is listed.
-        macro_rules! take_over {
-            ($($field:ident,)*) => {
-                let Self { $($field,)* unknown } = over;
-                $(if !crate::protocol::wire::Member::is_absent(&$field) {
-                    self.$field = $field;
-                })*
-                self.unknown.extend(&unknown);
-            };
-        }
-        take_over! {
-            candidate_count, stop_sequences, max_output_tokens, temperature, top_p, top_k, seed,
-            response_mime_type, response_schema, response_json_schema,
-            response_json_schema_ordered, presence_penalty, frequency_penalty, response_logprobs,
-            logprobs, enable_enhanced_civic_answers, response_modalities, speech_config,
-            thinking_config, image_config, media_resolution, audio_transcription_config,
-            response_format, translation_config,
-        }
+        self.overwrite(&over);
         self
     }
 }

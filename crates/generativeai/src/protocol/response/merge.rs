@@ -13,6 +13,7 @@ use crate::protocol::response::{
     PromptFeedback, UsageMetadata,
 };
 use crate::protocol::safety::SafetyRating;
+use crate::protocol::wire::Overwrite;
 
 impl GenerateContentResponse {
     /// Merges the next chunk of a stream into this response. Start with an empty one: the candidates of a response that
@@ -313,33 +314,10 @@ impl MergeChunk for GroundingMetadata {
     ///
     /// Supports refer to the sources of their chunk by index, so sources and supports are replaced together.
     fn merge_chunk(&mut self, chunk: &Self) {
-        // All fields are named, so that a new one cannot be forgotten.
-        let GroundingMetadata {
-            search_entry_point,
-            grounding_chunks,
-            grounding_supports,
-            retrieval_metadata,
-            web_search_queries,
-            image_search_queries,
-            retrieval_queries,
-            google_maps_widget_context_token,
-            unknown,
-        } = chunk;
-        if !grounding_chunks.is_empty() {
-            self.grounding_chunks.clone_from(grounding_chunks);
-            self.grounding_supports.clone_from(grounding_supports);
+        if !chunk.grounding_chunks.is_empty() {
+            self.grounding_supports.clear();
         }
-        set_list(&mut self.grounding_supports, grounding_supports);
-        set_list(&mut self.web_search_queries, web_search_queries);
-        set_list(&mut self.image_search_queries, image_search_queries);
-        set_list(&mut self.retrieval_queries, retrieval_queries);
-        set(&mut self.search_entry_point, search_entry_point);
-        set(&mut self.retrieval_metadata, retrieval_metadata);
-        set(
-            &mut self.google_maps_widget_context_token,
-            google_maps_widget_context_token,
-        );
-        self.unknown.extend(unknown);
+        self.overwrite(chunk);
     }
 }
 
@@ -348,49 +326,20 @@ impl MergeChunk for UsageMetadata {
     ///
     /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
     fn merge_chunk(&mut self, chunk: &Self) {
-        // All fields are named, so that a new one cannot be forgotten.
-        let UsageMetadata {
-            prompt_token_count,
-            cached_content_token_count,
-            candidates_token_count,
-            tool_use_prompt_token_count,
-            thoughts_token_count,
-            total_token_count,
-            prompt_tokens_details,
-            cache_tokens_details,
-            candidates_tokens_details,
-            tool_use_prompt_tokens_details,
-            billable_prompt_usage,
-            traffic_type,
-            service_tier,
-            unknown,
-        } = chunk;
         let counts = [
-            prompt_token_count,
-            cached_content_token_count,
-            candidates_token_count,
-            tool_use_prompt_token_count,
-            thoughts_token_count,
-            total_token_count,
+            chunk.prompt_token_count,
+            chunk.cached_content_token_count,
+            chunk.candidates_token_count,
+            chunk.tool_use_prompt_token_count,
+            chunk.thoughts_token_count,
+            chunk.total_token_count,
         ];
-        // `clone_from` reuses allocations. This happens for each chunk of most streams.
-        if counts.into_iter().any(Option::is_some) {
-            return self.clone_from(chunk);
+        if counts.iter().any(Option::is_some) {
+            // `clone_from` reuses allocations. This happens for each chunk of most streams.
+            self.clone_from(chunk);
+        } else {
+            self.overwrite(chunk);
         }
-        set_list(&mut self.prompt_tokens_details, prompt_tokens_details);
-        set_list(&mut self.cache_tokens_details, cache_tokens_details);
-        set_list(
-            &mut self.candidates_tokens_details,
-            candidates_tokens_details,
-        );
-        set_list(
-            &mut self.tool_use_prompt_tokens_details,
-            tool_use_prompt_tokens_details,
-        );
-        set(&mut self.billable_prompt_usage, billable_prompt_usage);
-        set(&mut self.traffic_type, traffic_type);
-        set(&mut self.service_tier, service_tier);
-        self.unknown.extend(unknown);
     }
 }
 
@@ -436,13 +385,6 @@ fn append(text: &mut Option<String>, more: &Option<String>) {
 /// Replaces a value, unless the new one is absent.
 fn set<T: Clone>(known: &mut Option<T>, new: &Option<T>) {
     if new.is_some() {
-        known.clone_from(new);
-    }
-}
-
-/// Replaces a list, unless the new one is empty.
-fn set_list<T: Clone>(known: &mut Vec<T>, new: &Vec<T>) {
-    if !new.is_empty() {
         known.clone_from(new);
     }
 }

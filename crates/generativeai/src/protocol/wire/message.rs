@@ -31,6 +31,12 @@ pub(crate) trait Message: Default {
     fn unknown(&mut self) -> &mut Unknown;
 }
 
+/// Message whose fields can be replaced by those of another one. The macro `message!` implements it.
+pub(crate) trait Overwrite {
+    /// Replaces each field that is present in `newer`. Lists are replaced as a whole, and unknown members by name.
+    fn overwrite(&mut self, newer: &Self);
+}
+
 /// Reads a message.
 pub(crate) fn read_message<'de, T: Message, D: Deserializer<'de>>(
     deserializer: D,
