@@ -12,6 +12,7 @@ mod generate;
 mod generative_model;
 mod prepare;
 mod saved;
+mod setters;
 mod settings;
 mod structured;
 
@@ -20,6 +21,7 @@ pub use count::CountTokens;
 pub use generate::{GenerateContent, GenerateStream};
 pub use generative_model::GenerativeModel;
 pub(crate) use saved::SavedModel;
-pub(crate) use settings::{RequestTemplate, Settings, message_setters};
+pub(crate) use setters::message_setters;
+pub(crate) use settings::{RequestTemplate, Settings};
 pub use structured::GenerateJson;
 pub(crate) use structured::correction;

@@ -3,7 +3,8 @@
 use std::future::{IntoFuture, ready};
 
 use super::generative_model::GenerativeModel;
-use super::settings::{Settings, message_setters};
+use super::setters::message_setters;
+use super::settings::Settings;
 use crate::error::Result;
 use crate::protocol::content::Contents;
 use crate::protocol::tokens::{CountTokensRequest, CountTokensResponse};

@@ -10,7 +10,8 @@ use futures_util::{StreamExt as _, stream};
 
 use super::continuation::{Hops, Mode, Piece};
 use super::generative_model::GenerativeModel;
-use super::settings::{RequestTemplate, Settings, message_setters};
+use super::setters::message_setters;
+use super::settings::{RequestTemplate, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
