@@ -289,7 +289,7 @@ impl Backend for Fallback {
         let opened = self.ask(Scope::AnyModel, options, move |one, options| {
             let request = one.named(request.clone());
             let chunks = one.backend.stream_generate_content(request, options);
-            // The chunks are polled again below, also if there is none. `Stream` does not allow that after the end.
+            // The stream is polled again below, even if it was empty. A stream may panic if it is polled after its end.
             let mut chunks = chunks.fuse();
             let sign = one.sign();
             Box::pin(async move {

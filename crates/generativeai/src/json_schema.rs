@@ -33,7 +33,7 @@ pub(crate) fn of<T: JsonSchema + ?Sized>() -> Value {
     });
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.remove("title");
-    RecursiveTransform(as_the_api_accepts_it).transform(&mut schema);
+    RecursiveTransform(to_api_dialect).transform(&mut schema);
     schema.to_value()
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn parameters(schema: Value) -> Option<Value> {
     if schema.get("type").is_none() && schema.get("properties").is_some() {
         schema.insert("type".to_owned(), "object".into());
     }
-    RecursiveTransform(as_the_api_accepts_it).transform(&mut schema);
+    RecursiveTransform(to_api_dialect).transform(&mut schema);
     Some(schema.to_value())
 }
 
@@ -92,7 +92,7 @@ fn is_empty_object(schema: &Value) -> bool {
 
 /// Converts the keywords that the API does not accept: `const`, `null` in an `enum`, and keywords next
 /// to a `$ref`.
-fn as_the_api_accepts_it(schema: &mut JsonSchemaValue) {
+fn to_api_dialect(schema: &mut JsonSchemaValue) {
     if let Some(value) = schema.remove("const") {
         schema.insert("enum".to_owned(), json!([value]));
     }

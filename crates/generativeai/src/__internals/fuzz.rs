@@ -53,12 +53,12 @@ pub fn events(data: &[u8]) {
     chunks.push(rest);
     assert_eq!(read(chunks), whole, "in chunks of {sizes:?}");
     // The prefix makes any body an event stream: alone it could be an array, or start with white space that is skipped.
-    as_the_standard(&[b"x\n:", body].concat());
+    compare_with_naive(&[b"x\n:", body].concat());
 }
 
 /// Compares with the naive decoder, which does not handle errors on a separate line, in a field or with a name, nor a
 /// last line that ends within its name.
-fn as_the_standard(body: &[u8]) {
+fn compare_with_naive(body: &[u8]) {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let last = body.rsplit(is_end).next().unwrap_or_default();
     let is_cut = !last.is_empty() && b"data".starts_with(last);

@@ -168,7 +168,7 @@ impl Budget {
         let found = low.min(ends.len().saturating_sub(1));
         let left = tokens.get(found).copied().unwrap_or(current);
         self.check("the message without any history that can be dropped", left)?;
-        // Without any turns `left` is the current count, which exceeds the budget: `check` has returned.
+        // Cannot panic: without any turns `left` is the current count, which exceeds the budget, so `check` has failed.
         Ok((ends[found], left))
     }
 

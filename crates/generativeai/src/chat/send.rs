@@ -483,7 +483,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
             let item = this.next().await?;
             Some((item, this))
         });
-        // `unfold` panics if it is polled after its end, which `Stream` allows. `fuse` then returns `None`.
+        // `unfold` panics if it is polled after its end. `fuse` returns `None` instead.
         Box::pin(chunks.fuse())
     }
 }

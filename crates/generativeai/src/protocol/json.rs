@@ -62,7 +62,7 @@ pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
 }
 
 /// Returns whether the text may contain an integer of more than 64 bits: 20 or more digits where a number may begin, or
-/// 19 digits from a 9 on after a minus sign.
+/// 19 digits that begin with a 9, after a minus sign.
 ///
 /// Inspects every 19th byte and the digits around it, since a run of 19 digits covers at least one of these bytes.
 fn may_have_long_integer(json: &[u8]) -> bool {

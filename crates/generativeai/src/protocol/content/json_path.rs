@@ -17,8 +17,8 @@ enum Step {
 /// Returns the value at a path such as `$.route[0].name`, and creates missing objects and arrays along the path.
 ///
 /// `None` if the path is not a singular query (RFC 9535) for a member of the root or a value inside of one, if it
-/// contradicts existing values, or if it skips items of an array. Objects and arrays before the place where it fails may
-/// have been created: a later piece for the same path needs them as well.
+/// contradicts existing values, or if it skips items of an array. Objects and arrays before the place where it fails
+/// may have been created: a later piece for the same path needs them as well.
 ///
 /// | Arguments before | Path | Arguments after |
 /// | --- | --- | --- |

@@ -19,15 +19,16 @@ impl GenerateContentResponse {
     /// Merges the next chunk of a stream into this response. Start with an empty one: the candidates of a response that
     /// was read as a whole may be in any order, or without an index.
     ///
-    /// - Candidates are matched and ordered by their index. An absent index is 0.
+    /// - Candidates are matched and ordered by their index. The first candidate of a chunk without an index is 0, the
+    ///   next one 1, and so on.
     /// - Adjacent text parts are concatenated, unless one of them has a thought signature, or only one is a thought.
     ///   Code and its output are merged in the same way. The pieces of a streamed function call become one call. All
     ///   other parts stay separate.
     /// - Log probabilities, citations and retrieved web pages accumulate. Other values are replaced by later ones: the
     ///   token counts, the model version, the sources of grounding and so on.
     /// - A continuation token is removed when further content follows.
-    /// - A block reason and its message are never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is replaced only by
-    ///   another such reason.
+    /// - A block reason and its message are never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is
+    ///   replaced only by another such reason.
     ///
     /// [`ReplyStream`](crate::ReplyStream) and [`GenerateStream`](crate::GenerateStream) merge their chunks
     /// automatically. Use this method for the chunks of a [`Backend`](crate::Backend), or for stored ones.

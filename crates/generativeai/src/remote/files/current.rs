@@ -70,8 +70,8 @@ impl FileReferences {
     /// The error itself, if another request would fail, too.
     pub(in crate::remote) fn recover(&mut self, error: Error) -> Result<()> {
         let missing = self.sent.iter().find(|uri| is_missing(&error, uri));
-        // Two limits, if the service reports new files as missing, too: the number of attachments limits the uploads,
-        // and a file that is uploaded again under the same URI does not help.
+        // Two limits, since the service may report a new file as missing as well: each URI is recovered once, and there
+        // are at most as many recoveries as attachments.
         if let Some(uri) = missing
             && self.gone.len() < self.sent.len()
             && self.gone.insert(uri.clone())

@@ -82,7 +82,7 @@ impl FileList {
             let file = this.next().await?;
             Some((file, this))
         });
-        // `unfold` panics if it is polled after its end, which `Stream` allows.
+        // `unfold` panics if it is polled after its end. `fuse` returns `None` instead.
         files.fuse()
     }
 

@@ -119,7 +119,7 @@ async fn run(mut chat: ChatSession, mut orders: mpsc::UnboundedReceiver<Order>) 
         next = match order {
             Order::Stream(message) => read(message.to(&mut chat).stream(), &mut orders).await,
             Order::Send(message, done) => {
-                // It is ignored that a receiver is gone, here and below.
+                // Fails if the receiver was dropped. Then the result is not needed, here and below.
                 done.send(message.to(&mut chat).await).ok();
                 orders.recv().await
             }
