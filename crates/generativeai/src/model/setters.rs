@@ -43,9 +43,9 @@ impl GenerativeModel {
     /// Sets the probability of harm from which content is blocked, for each category. Other categories have the default
     /// of the service.
     ///
-    /// A blocked prompt is an error of the kind [`Blocked`](crate::ErrorKind::Blocked). A reply that is stopped has the finish
-    /// reason [`Safety`](FinishReason::Safety). The [ratings](crate::protocol::response::Candidate::safety_ratings) of
-    /// a reply show the probabilities.
+    /// A blocked prompt is an error of the kind [`Blocked`](crate::ErrorKind::Blocked). A reply that is stopped has the
+    /// finish reason [`Safety`](FinishReason::Safety). The
+    /// [ratings](crate::protocol::response::Candidate::safety_ratings) of a reply show the probabilities.
     ///
     /// API page: [Safety settings](https://ai.google.dev/gemini-api/docs/safety-settings).
     ///
@@ -203,8 +203,8 @@ impl GenerativeModel {
     }
 
     /// Sets the finish reasons that complete a turn in addition to `STOP` and `MAX_TOKENS`. By default there are none:
-    /// a message whose reply stops for another reason fails with [`Stopped`](crate::ErrorKind::Stopped), and its turn is
-    /// unfinished.
+    /// a message whose reply stops for another reason fails with [`Stopped`](crate::ErrorKind::Stopped), and its turn
+    /// is unfinished.
     ///
     /// ```
     /// use generativeai::protocol::content::Content;
