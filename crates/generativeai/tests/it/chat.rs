@@ -39,16 +39,16 @@ pub(super) async fn read(
     message: &str,
 ) -> (Vec<String>, Option<ErrorKind>) {
     let mut reply = chat.send_message(message).stream();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     let mut failed = None;
     while let Some(chunk) = reply.next().await {
         assert!(failed.is_none(), "something came after an error");
         match chunk {
-            Ok(chunk) => heard.push(chunk.text().unwrap_or_default()),
+            Ok(chunk) => received.push(chunk.text().unwrap_or_default()),
             Err(error) => failed = Some(error.kind()),
         }
     }
-    (heard, failed)
+    (received, failed)
 }
 
 #[tokio::test]
@@ -56,10 +56,10 @@ async fn a_turn_enters_the_history_when_it_is_complete() {
     let mut chat = chat(Scripted::default().then_text("A").then_chunks(["B", "b"]));
 
     chat.send_message("a").await.unwrap();
-    let (heard, failed) = read(&mut chat, "b").await;
+    let (received, failed) = read(&mut chat, "b").await;
 
     assert_eq!(
-        (heard, failed),
+        (received, failed),
         (vec!["B".to_owned(), "b".to_owned()], None)
     );
     assert_eq!(texts(&chat), ["a", "A", "b", "Bb"]);
@@ -84,9 +84,12 @@ async fn a_request_sends_the_history_and_the_message() {
     chat.send_message("b").await.unwrap();
 
     let sent = serde_json::to_value(&script.requests()[1]).unwrap();
-    let said = sent["contents"].as_array().expect("contents");
-    assert_eq!(said.len(), 3);
-    assert_eq!(said[2], json!({"role": "user", "parts": [{"text": "b"}]}));
+    let contents = sent["contents"].as_array().expect("contents");
+    assert_eq!(contents.len(), 3);
+    assert_eq!(
+        contents[2],
+        json!({"role": "user", "parts": [{"text": "b"}]})
+    );
     assert_eq!(sent["model"], "models/m");
     assert_eq!(
         sent.as_object().unwrap().len(),
@@ -100,10 +103,10 @@ async fn a_reply_that_breaks_off_leaves_no_trace_in_the_history() {
     let mut chat = chat(Scripted::default().then_text("A").then_fail(&["13"]));
     chat.send_message("a").await.unwrap();
 
-    let (heard, failed) = read(&mut chat, "How tall is Ben Nevis?").await;
+    let (received, failed) = read(&mut chat, "How tall is Ben Nevis?").await;
 
     assert_eq!(
-        (heard, failed),
+        (received, failed),
         (vec!["13".to_owned()], Some(ErrorKind::Unreachable))
     );
     assert_eq!(texts(&chat), ["a", "A"]);
@@ -151,12 +154,12 @@ async fn a_dropped_stream_leaves_an_interrupted_turn_wherever_it_is_dropped() {
         assert!(chat.history().is_empty(), "after {read} chunks");
         let unfinished = chat.unfinished().expect("the turn is unfinished");
         assert!(matches!(unfinished.reason, Reason::Interrupted));
-        let heard = unfinished
+        let received = unfinished
             .received
             .as_ref()
             .map(|reply| reply.text().unwrap());
         assert_eq!(
-            heard.as_deref(),
+            received.as_deref(),
             [None, Some("1"), Some("12"), Some("123")][read]
         );
 

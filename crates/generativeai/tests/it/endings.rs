@@ -42,10 +42,10 @@ async fn a_stop_is_the_last_item_of_the_stream_and_no_turn() {
         let script = Scripted::default().then_stream([chunk("1"), last_chunk("2", name)]);
         let mut chat = chat(script);
 
-        let (heard, failed) = read(&mut chat, "go").await;
+        let (received, failed) = read(&mut chat, "go").await;
 
         assert_eq!(
-            (heard.len(), failed),
+            (received.len(), failed),
             (2, Some(ErrorKind::Stopped)),
             "{name}"
         );
@@ -86,9 +86,9 @@ async fn a_later_stop_reason_does_not_undo_an_earlier_one() {
         Scripted::default().then_stream([last_chunk("1", "SAFETY"), last_chunk("2", "STOP")]);
     let mut chat = chat(script);
 
-    let (heard, failed) = read(&mut chat, "go").await;
+    let (received, failed) = read(&mut chat, "go").await;
 
-    assert_eq!(heard, ["1", "2"], "the whole stream is read");
+    assert_eq!(received, ["1", "2"], "the whole stream is read");
     assert_eq!(failed, Some(ErrorKind::Stopped));
 }
 

@@ -34,7 +34,7 @@ fn a_stream_that_is_dropped_after_any_chunk_leaves_a_usable_chat() {
             let chunk = chunk.expect("a chunk");
             chunk.text().expect("a text")
         });
-        let said: String = texts.collect();
+        let text: String = texts.collect();
         drop(stream);
 
         // The fourth call finds the end, which completes the turn.
@@ -44,7 +44,7 @@ fn a_stream_that_is_dropped_after_any_chunk_leaves_a_usable_chat() {
             assert!(matches!(unfinished.reason, Reason::Interrupted), "{read}");
             let received = unfinished.received.as_ref();
             let kept = received.map(|reply| reply.text().expect("a text"));
-            assert_eq!(kept.unwrap_or_default(), said, "{read}");
+            assert_eq!(kept.unwrap_or_default(), text, "{read}");
         }
         let next = chat.send_message("Hello").send().expect("a reply");
         assert_eq!(next.text().expect("a text"), "Hello!", "{read}");

@@ -35,9 +35,9 @@ async fn a_denied_call_does_not_run_and_the_model_reads_why() {
         let denied = policy(always(Decision::deny("no sheep today")));
         let mut chat = automatic(&script, count, denied);
 
-        let said = mode.send(&mut chat, "Count!").await.unwrap();
+        let reply = mode.send(&mut chat, "Count!").await.unwrap();
 
-        assert_eq!(said.text().unwrap(), "I may not.");
+        assert_eq!(reply.text().unwrap(), "I may not.");
         assert_eq!(*calls.lock().unwrap(), [Value::Null; 0]);
         assert_eq!(
             json!(&chat.history()[1..3]),
@@ -334,9 +334,9 @@ async fn a_start_that_cannot_be_stored_runs_nothing() {
         });
         let mut chat = automatic(&script, count, careful).journal(journal.clone());
 
-        let said = mode.send(&mut chat, "Count!").await.unwrap();
+        let reply = mode.send(&mut chat, "Count!").await.unwrap();
 
-        assert_eq!(said.text().unwrap(), "It did not run.");
+        assert_eq!(reply.text().unwrap(), "It did not run.");
         assert!(calls.lock().unwrap().is_empty());
         assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Storage);
         journal.set_broken(false);

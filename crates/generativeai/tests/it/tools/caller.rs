@@ -49,9 +49,9 @@ async fn a_call_of_a_declaration_without_a_function_returns_all_calls_to_the_cal
                 .into(),
             tools.answer(counted).await.into(),
         ];
-        let said = mode.send(&mut chat, answers).await.unwrap();
+        let reply = mode.send(&mut chat, answers).await.unwrap();
 
-        assert_eq!(said.text().unwrap(), "Done.");
+        assert_eq!(reply.text().unwrap(), "Done.");
         assert!(chat.pending_calls().is_empty());
         assert_eq!(
             json!(&chat.history()[2]),

@@ -55,12 +55,12 @@ fn rounds_of(request: &GenerateContentRequest) -> usize {
     let answers = |content: &&generativeai::protocol::content::Content| {
         matches!(content.parts[0].data, Some(Data::FunctionResponse(_)))
     };
-    let said = request
+    let contents = request
         .contents
         .iter()
         .rev()
         .filter(|content| content.role == Some(Role::User));
-    said.take_while(answers).count()
+    contents.take_while(answers).count()
 }
 
 impl Backend for Caller {
@@ -165,9 +165,9 @@ fn at_every_poll(go_on: impl Fn(usize, &mut World)) {
 fn a_turn_dropped_anywhere_leaves_a_chat_that_takes_the_next_message() {
     at_every_poll(|polls, world| {
         let before = world.chat.history().to_vec();
-        let said = run(Mode::Streamed.send(&mut world.chat, "Again!")).unwrap();
+        let reply = run(Mode::Streamed.send(&mut world.chat, "Again!")).unwrap();
 
-        assert_eq!(said.text().unwrap(), "All done.", "after {polls} polls");
+        assert_eq!(reply.text().unwrap(), "All done.", "after {polls} polls");
         assert_eq!(
             world.chat.history()[..before.len()],
             before,
@@ -191,9 +191,9 @@ fn a_turn_dropped_anywhere_can_be_retried_and_runs_no_call_twice() {
             );
             return;
         }
-        let said = run(std::future::IntoFuture::into_future(world.chat.retry())).unwrap();
+        let reply = run(std::future::IntoFuture::into_future(world.chat.retry())).unwrap();
 
-        assert_eq!(said.text().unwrap(), "All done.", "after {polls} polls");
+        assert_eq!(reply.text().unwrap(), "All done.", "after {polls} polls");
         assert_eq!(world.chat.history().len(), 6, "after {polls} polls");
         assert!(world.chat.unfinished().is_none());
     });

@@ -17,8 +17,8 @@ async fn outcome(mode: Mode, tools: impl Into<Toolbox>, call: Value) -> (Value, 
         .then_stream([reply(json!([{"functionCall": call}]))])
         .then_text("Too bad.");
     let mut chat = automatic(&script, &tools, limited.clone());
-    let said = mode.send(&mut chat, "Go!").await.expect("a reply");
-    assert_eq!(said.text().expect("a reply"), "Too bad.");
+    let reply = mode.send(&mut chat, "Go!").await.expect("a reply");
+    assert_eq!(reply.text().expect("a reply"), "Too bad.");
     assert_sendable(chat.history());
     let answer = answers(&chat.history()[2]).remove(0);
 
@@ -164,9 +164,9 @@ async fn other_calls_of_the_round_keep_their_answers_when_one_fails_the_turn() {
         let mut chat = automatic(&script, count, strict);
         mode.send(&mut chat, "Go!").await.unwrap_err();
 
-        let said = chat.retry().await.unwrap();
+        let reply = chat.retry().await.unwrap();
 
-        assert_eq!(said.text().unwrap(), "Half done.");
+        assert_eq!(reply.text().unwrap(), "Half done.");
         assert_eq!(
             calls.lock().unwrap().len(),
             1,
@@ -233,9 +233,9 @@ async fn a_retry_sums_the_usage_and_counts_the_rounds_of_the_whole_turn() {
         let mut chat = automatic(&script, counting("count").0, two);
         mode.send(&mut chat, "Count!").await.unwrap_err();
 
-        let said = chat.retry().await.unwrap();
+        let reply = chat.retry().await.unwrap();
 
-        assert_eq!(said.usage_metadata.unwrap().total_token_count, Some(11));
+        assert_eq!(reply.usage_metadata.unwrap().total_token_count, Some(11));
         assert_eq!(
             chat.pending_calls().len(),
             1,

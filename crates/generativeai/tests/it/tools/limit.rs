@@ -56,9 +56,9 @@ async fn calls_past_the_limit_are_returned_and_their_answers_continue_the_turn()
         assert_eq!(call.arg("at"), Some(&json!(1)));
 
         let answer = FunctionResponse::to(call, json!("by hand"));
-        let said = mode.send(&mut chat, answer).await.unwrap();
+        let reply = mode.send(&mut chat, answer).await.unwrap();
 
-        assert_eq!(said.text().unwrap(), "Enough.");
+        assert_eq!(reply.text().unwrap(), "Enough.");
         assert_eq!(calls.lock().unwrap().len(), 1);
         assert_eq!(chat.history().len(), 6);
         assert_eq!(answers(&chat.history()[4]), [json!({"result": "by hand"})]);
@@ -128,9 +128,9 @@ async fn text_is_forced_with_a_last_request_that_forbids_calls() {
             after(1, OnRoundLimit::ForceText),
         );
 
-        let said = mode.send(&mut chat, "Count!").await.unwrap();
+        let reply = mode.send(&mut chat, "Count!").await.unwrap();
 
-        assert_eq!(said.text().unwrap(), "Enough.");
+        assert_eq!(reply.text().unwrap(), "Enough.");
         let configs = script
             .requests()
             .into_iter()

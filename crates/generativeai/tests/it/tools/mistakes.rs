@@ -17,12 +17,12 @@ async fn the_model_gets_the_names_of_the_functions_and_the_turn_continues() {
             let (count, calls) = counting("count");
             let mut chat = chat(&script, count);
 
-            let said = mode
+            let reply = mode
                 .send(&mut chat, "Which files are there?")
                 .await
                 .unwrap();
 
-            assert_eq!(said.text().unwrap(), "No files.");
+            assert_eq!(reply.text().unwrap(), "No files.");
             assert!(calls.lock().unwrap().is_empty());
             assert_sendable(chat.history());
             assert_eq!(json!(&chat.history()[1].parts), json!([call]));
@@ -136,9 +136,9 @@ async fn a_mistake_in_any_form_is_answered_and_may_happen_again() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        let said = chat.send_message("Which files?").stream().finish().await;
+        let reply = chat.send_message("Which files?").stream().finish().await;
 
-        assert_eq!(said.unwrap().text().unwrap(), "No files.");
+        assert_eq!(reply.unwrap().text().unwrap(), "No files.");
         assert_eq!(calls.lock().unwrap().len(), 1);
         assert_sendable(chat.history());
         for answer in answers(&chat.history()[2]) {

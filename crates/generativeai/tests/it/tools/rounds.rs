@@ -22,9 +22,9 @@ async fn a_call_is_answered_and_the_rounds_are_in_the_history() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        let said = mode.send(&mut chat, "Count!").await.unwrap();
+        let reply = mode.send(&mut chat, "Count!").await.unwrap();
 
-        assert_eq!(said.text().unwrap(), "One.");
+        assert_eq!(reply.text().unwrap(), "One.");
         assert_eq!(*calls.lock().unwrap(), [json!({"of": "sheep"})]);
         assert_eq!(
             json!(chat.history()),
@@ -55,13 +55,13 @@ fn the_blocking_api_runs_the_same_rounds() {
         let mut chat = generativeai::blocking::ChatSession::from(chat);
 
         let message = chat.send_message("Count!");
-        let said = if streamed {
+        let reply = if streamed {
             message.stream().finish()
         } else {
             message.send()
         };
 
-        assert_eq!(said.unwrap().text().unwrap(), "One.");
+        assert_eq!(reply.unwrap().text().unwrap(), "One.");
         assert_eq!(calls.lock().unwrap().len(), 1);
         assert_sendable(chat.history());
     }
@@ -151,10 +151,10 @@ async fn empty_chunks_after_a_call_change_nothing() {
         let (count, calls) = counting("count");
         let mut chat = chat(&script, count);
 
-        let said = mode.send(&mut chat, "Count!").await.unwrap();
+        let reply = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(calls.lock().unwrap().len(), 1);
-        assert_eq!(said.usage_metadata.unwrap().total_token_count, Some(7));
+        assert_eq!(reply.usage_metadata.unwrap().total_token_count, Some(7));
         assert_eq!(
             json!(&chat.history()[1].parts),
             json!([{"functionCall": {"name": "count"}}])
@@ -252,10 +252,10 @@ async fn usage_is_summed_over_the_rounds() {
             .then_stream([last]);
         let mut chat = chat(&script, counting("count").0);
 
-        let said = mode.send(&mut chat, "Count!").await.unwrap();
+        let reply = mode.send(&mut chat, "Count!").await.unwrap();
 
         assert_eq!(
-            said.usage_metadata,
+            reply.usage_metadata,
             usage(json!({"promptTokenCount": 110, "totalTokenCount": 112}))
         );
     }

@@ -43,8 +43,8 @@ async fn waiting() -> World {
     let journal = Memory::default();
     let tools = [counting("read").0.read_only(), write];
     let mut chat = automatic(&script, tools, careful()).journal(journal.clone());
-    let said = chat.send_message("Go!").await.unwrap();
-    assert_eq!(said.function_calls().count(), 3);
+    let reply = chat.send_message("Go!").await.unwrap();
+    assert_eq!(reply.function_calls().count(), 3);
     World {
         chat,
         script,
@@ -95,12 +95,12 @@ async fn a_turn_waits_and_a_decision_continues_it_in_this_or_another_process() {
                 (&ids[1], Decision::deny("too late")),
             ];
             let decided = chat.decide(decisions);
-            let said = match mode {
+            let reply = match mode {
                 Mode::Awaited => decided.await.unwrap(),
                 Mode::Streamed => decided.stream().finish().await.unwrap(),
             };
 
-            assert_eq!(said.text().unwrap(), "Done.");
+            assert_eq!(reply.text().unwrap(), "Done.");
             assert_eq!(*world.runs.lock().unwrap(), [json!({"of": "b"})]);
             assert_eq!(
                 answers(&chat.history()[2]),
@@ -134,12 +134,12 @@ fn a_blocking_chat_decides_as_well() {
     else {
         panic!("nothing waits");
     };
-    let said = chat
+    let reply = chat
         .decide([(calls[0].id.as_str(), Decision::Run)])
         .send()
         .unwrap();
 
-    assert_eq!(said.text().unwrap(), "Done.");
+    assert_eq!(reply.text().unwrap(), "Done.");
 }
 
 #[tokio::test]
@@ -291,8 +291,8 @@ async fn a_retry_asks_the_policy_again() {
 
     let allow = AutomaticFunctionCalling::default().approve(generativeai::Approval::Always);
     world.chat.set_automatic_function_calling(allow);
-    let said = world.chat.retry().await.unwrap();
-    assert_eq!(said.text().unwrap(), "Done.");
+    let reply = world.chat.retry().await.unwrap();
+    assert_eq!(reply.text().unwrap(), "Done.");
     assert_eq!(world.runs.lock().unwrap().len(), 2);
     assert_eq!(world.script.requests().len(), 2);
     assert_same(world.other_process(), world.chat, "after the retry");
@@ -346,9 +346,9 @@ async fn the_next_message_discards_a_waiting_turn_whose_calls_then_cannot_be_dec
     let mut world = waiting().await;
     let ids = ids_of(&world.chat);
 
-    let said = world.chat.send_message("Never mind.").await.unwrap();
+    let reply = world.chat.send_message("Never mind.").await.unwrap();
 
-    assert_eq!(said.text().unwrap(), "Done.");
+    assert_eq!(reply.text().unwrap(), "Done.");
     assert_eq!(world.chat.history().len(), 2);
     let error = world
         .chat
