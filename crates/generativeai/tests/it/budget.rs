@@ -469,14 +469,14 @@ async fn after_rewinding_a_summary_new_turns_are_not_treated_as_a_summary() {
     while chat.rewind().is_some() {}
     assert_eq!(chat.dropped().len(), gone);
 
-    let mut sent = Vec::new();
+    let mut messages = Vec::new();
     while chat.dropped().len() == gone {
         chat.send_message(MESSAGE).await.unwrap();
-        sent.push(Content::user(MESSAGE));
+        messages.push(Content::user(MESSAGE));
     }
 
     assert_eq!(chat.dropped()[gone], Content::user(MESSAGE));
-    assert!(sent.len() > 4);
+    assert!(messages.len() > 4);
 }
 
 #[tokio::test]
