@@ -1,6 +1,7 @@
 //! The wire format: every member and value of the API has a type, and nothing is lost.
 
 mod beyond;
+mod chunks;
 mod inventory;
 mod lossless;
 mod merging;
