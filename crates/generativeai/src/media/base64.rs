@@ -31,7 +31,6 @@ impl Blob {
     /// ```
     ///
     /// # Errors
-    ///
     /// [`Decode`](ErrorKind::Decode) if the data is not base64.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         decode(self.data.as_deref().unwrap_or_default())

@@ -22,7 +22,6 @@ pub fn builder(profile: &'static Profile) -> RemoteBuilder {
 /// Creates the client.
 ///
 /// # Errors
-///
 /// Those of [`RemoteBuilder::build`].
 pub fn client(builder: RemoteBuilder) -> Result<Client> {
     builder.client()

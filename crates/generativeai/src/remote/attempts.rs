@@ -43,7 +43,6 @@ impl Attempts {
     /// Begins a request, whose time limit starts now. `options` include the options of the client.
     ///
     /// # Errors
-    ///
     /// [`Configuration`](ErrorKind::Configuration): called outside a tokio runtime.
     pub(super) fn begin(
         service: Arc<Service>,
@@ -151,7 +150,6 @@ impl Attempts {
     /// Handles a failed attempt: waits until the next one may begin.
     ///
     /// # Errors
-    ///
     /// The error of the failure, with all attempts, if no attempt may follow.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
         // The permit is released before the wait, so that another request can be sent meanwhile.

@@ -115,7 +115,6 @@ impl Remote {
     /// its start reports a missing key early, and can share the client among its models.
     ///
     /// # Errors
-    ///
     /// [`Configuration`](crate::ErrorKind::Configuration): the API key is missing, or a variable is invalid.
     pub fn from_env() -> Result<Self> {
         Self::builder().build()
@@ -292,7 +291,6 @@ impl RemoteBuilder {
     /// Creates the client. Nothing is sent yet, and no connection is opened.
     ///
     /// # Errors
-    ///
     /// [`Configuration`](ErrorKind::Configuration): the API key is missing, or a setting is invalid.
     ///
     /// A program should report a missing key when it starts:

@@ -63,7 +63,6 @@ impl Deadlines {
     /// Runs a future within the limits.
     ///
     /// # Errors
-    ///
     /// [`Timeout`](ErrorKind::Timeout): a limit was reached first.
     pub(super) async fn run<T>(&mut self, future: impl Future<Output = T>) -> Result<T> {
         let mut future = pin!(future);
@@ -98,7 +97,6 @@ impl Deadlines {
     /// arrive yet.
     ///
     /// # Errors
-    ///
     /// [`Timeout`](ErrorKind::Timeout): the deadline was reached first.
     pub(super) async fn run_total<T>(&mut self, future: impl Future<Output = T>) -> Result<T> {
         let idle_timeout = mem::replace(&mut self.idle_timeout, Duration::MAX);

@@ -37,7 +37,6 @@ impl GenerateContentResponse {
     /// ```
     ///
     /// # Errors
-    ///
     /// The errors of [`text`](Self::text). If the text does not deserialize as a `T`, the kind is
     /// [`Shape`](ErrorKind::Shape): the error contains this response, and its message the part of the text that does
     /// not match.

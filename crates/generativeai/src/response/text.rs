@@ -27,7 +27,6 @@ impl GenerateContentResponse {
     /// ```
     ///
     /// # Errors
-    ///
     /// [`Blocked`](ErrorKind::Blocked) if the prompt was blocked, [`Empty`](ErrorKind::Empty) if there is
     /// no candidate, [`Request`](ErrorKind::Request) if there are several.
     pub fn parts(&self) -> Result<&[Part]> {
@@ -65,7 +64,6 @@ impl GenerateContentResponse {
     /// ```
     ///
     /// # Errors
-    ///
     /// The errors of [`parts`](Self::parts). For a reply without any data, [`Stopped`](ErrorKind::Stopped) with the
     /// finish reason, or [`Empty`](ErrorKind::Empty). For a part that is not text, such as a function call or an image,
     /// [`Request`](ErrorKind::Request).

@@ -75,7 +75,6 @@ impl Remote {
     /// Returns the description of a file by its name: `files/abc-123`, or what follows `files/`.
     ///
     /// # Errors
-    ///
     /// [`NotFound`](ErrorKind::NotFound) or [`Authentication`](ErrorKind::Authentication) if the file does not exist or
     /// has expired. The Gemini API responds with 403 both to a missing file and to a missing permission, so the kind
     /// depends on the message of its response.
@@ -91,7 +90,6 @@ impl Remote {
     /// Deletes a file by its name: `files/abc-123`, or what follows `files/`.
     ///
     /// # Errors
-    ///
     /// Those of [`get_file`](Self::get_file).
     pub async fn delete_file(&self, name: &str) -> Result<()> {
         let request = self.address().file(name).map(Outgoing::delete);
@@ -108,7 +106,6 @@ impl Remote {
     /// immediately, without a request.
     ///
     /// # Errors
-    ///
     /// [`Request`](ErrorKind::Request): processing failed; [`Error::status`] contains the reason.
     /// [`Timeout`](ErrorKind::Timeout): the file was not ready within `limit`. Also the errors of
     /// [`get_file`](Self::get_file).

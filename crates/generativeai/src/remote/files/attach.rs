@@ -66,7 +66,6 @@ impl Origin {
 /// Dropping the future cancels the upload.
 ///
 /// # Errors
-///
 /// Those of [`UploadFile`], with the name of the file. A file that has changed since it was attached is not uploaded
 /// again, and the message that needs it fails with [`ErrorKind::Request`](crate::ErrorKind::Request).
 ///

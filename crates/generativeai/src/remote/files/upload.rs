@@ -28,7 +28,6 @@ const MAX_DISPLAY_NAME: usize = 512;
 /// API page: [Files](https://ai.google.dev/gemini-api/docs/files).
 ///
 /// # Errors
-///
 /// The message names the file. [`ErrorKind::Request`]: the file cannot be read, its media type is unknown, or the
 /// service refuses it (too large, a wrong type, a name that exists). [`ErrorKind::Quota`] or
 /// [`ErrorKind::RateLimited`]: the project has no room left for files. [`ErrorKind::Corrupt`]: the service has stored
