@@ -64,7 +64,8 @@ impl Tool {
         Self::default().function_declarations(declarations)
     }
 
-    /// Returns the name of the first built-in tool in the JSON of the API, for a backend that has only functions.
+    /// Returns the name in the API of the first built-in tool, for a backend that supports functions only. Tools that
+    /// are newer than this version are in [`unknown`](field@Self::unknown).
     ///
     /// ```
     /// use generativeai::protocol::tools::{FunctionDeclaration, GoogleSearch, Tool};
@@ -74,18 +75,28 @@ impl Tool {
     /// assert_eq!(Tool::from(GoogleSearch::default()).beyond_functions(), Some("googleSearch"));
     /// ```
     pub fn beyond_functions(&self) -> Option<&'static str> {
+        // All fields are named, so that a new one cannot be forgotten.
+        let Self {
+            function_declarations: _,
+            google_search_retrieval,
+            code_execution,
+            google_search,
+            computer_use,
+            url_context,
+            file_search,
+            google_maps,
+            mcp_servers,
+            unknown: _,
+        } = self;
         let members = [
-            (
-                "googleSearchRetrieval",
-                self.google_search_retrieval.is_some(),
-            ),
-            ("googleSearch", self.google_search.is_some()),
-            ("codeExecution", self.code_execution.is_some()),
-            ("computerUse", self.computer_use.is_some()),
-            ("urlContext", self.url_context.is_some()),
-            ("fileSearch", self.file_search.is_some()),
-            ("googleMaps", self.google_maps.is_some()),
-            ("mcpServers", !self.mcp_servers.is_empty()),
+            ("googleSearchRetrieval", google_search_retrieval.is_some()),
+            ("googleSearch", google_search.is_some()),
+            ("codeExecution", code_execution.is_some()),
+            ("computerUse", computer_use.is_some()),
+            ("urlContext", url_context.is_some()),
+            ("fileSearch", file_search.is_some()),
+            ("googleMaps", google_maps.is_some()),
+            ("mcpServers", !mcp_servers.is_empty()),
         ];
         let (name, _) = members.into_iter().find(|(_, is_set)| *is_set)?;
         Some(name)
