@@ -3,53 +3,12 @@
 use std::time::Duration;
 
 use generativeai::protocol::content::{Content, Part, Role};
-use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{ChatSession, ErrorKind, GenerativeModel, Reason, RequestOptions};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
-pub(super) fn chat(script: Scripted) -> ChatSession {
-    GenerativeModel::new("m").backend(script).start_chat()
-}
-
-pub(super) fn response(json: Value) -> GenerateContentResponse {
-    serde_json::from_value(json).expect("a response")
-}
-
-pub(super) fn chunk(text: &str) -> GenerateContentResponse {
-    response(json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]}))
-}
-
-pub(super) fn last_chunk(text: &str, reason: &str) -> GenerateContentResponse {
-    response(json!({"candidates": [{
-        "content": {"role": "model", "parts": [{"text": text}]},
-        "finishReason": reason,
-    }]}))
-}
-
-pub(super) fn texts(chat: &ChatSession) -> Vec<&str> {
-    let parts = chat.history().iter().flat_map(|content| &content.parts);
-    parts.filter_map(Part::as_text).collect()
-}
-
-/// Reads a whole reply: the texts of its chunks, and the error if there was one.
-pub(super) async fn read(
-    chat: &mut ChatSession,
-    message: &str,
-) -> (Vec<String>, Option<ErrorKind>) {
-    let mut reply = chat.send_message(message).stream();
-    let mut received = Vec::new();
-    let mut failed = None;
-    while let Some(chunk) = reply.next().await {
-        assert!(failed.is_none(), "something came after an error");
-        match chunk {
-            Ok(chunk) => received.push(chunk.text().unwrap_or_default()),
-            Err(error) => failed = Some(error.kind()),
-        }
-    }
-    (received, failed)
-}
+use crate::support::chats::{chat, read, response, texts};
 
 #[tokio::test]
 async fn a_turn_enters_the_history_when_it_is_complete() {

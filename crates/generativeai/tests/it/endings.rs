@@ -5,7 +5,7 @@ use generativeai::testing::Scripted;
 use generativeai::{ErrorKind, Reason};
 use serde_json::json;
 
-use super::chat::{chat, chunk, last_chunk, read, response, texts};
+use crate::support::chats::{chat, chunk, last_chunk, read, response, texts};
 
 #[tokio::test]
 async fn a_stream_without_a_finish_reason_is_truncated() {

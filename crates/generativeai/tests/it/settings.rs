@@ -6,7 +6,7 @@ use generativeai::testing::Scripted;
 use generativeai::{ChatSession, ErrorKind, GenerativeModel};
 use serde_json::json;
 
-use super::chat::chat;
+use crate::support::chats::chat;
 
 #[tokio::test]
 async fn more_than_one_candidate_is_refused_in_a_chat() {

@@ -6,7 +6,7 @@ use generativeai::testing::Scripted;
 use generativeai::{ChatSession, Error, ErrorKind, Event, Reason};
 use serde_json::json;
 
-use super::chat::{chat, read, texts};
+use crate::support::chats::{chat, read, texts};
 
 #[tokio::test]
 async fn rewind_undoes_the_unfinished_turn_first() {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "remote")]
 pub(crate) mod canary;
+pub(crate) mod chats;
 pub(crate) mod dice;
 #[cfg(any(feature = "remote", feature = "tracing"))]
 pub(crate) mod fields;
