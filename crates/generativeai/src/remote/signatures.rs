@@ -89,7 +89,7 @@ mod tests {
         let history: Vec<Content> = serde_json::from_value(history.clone()).expect("contents");
         let transcript = Arc::new(Transcript::from(history));
         let mut contents = Contents::new(transcript, vec![Content::user("Now")]);
-        // As after an earlier request.
+        // Writes the JSON of the history, as an earlier request would have done.
         contents.json();
         remove_foreign_signatures(&mut contents, &address);
         json!(contents)
