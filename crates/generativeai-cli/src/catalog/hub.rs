@@ -44,7 +44,7 @@ impl Hub {
         let address = named.unwrap_or(HUB);
         let url = Url::parse(address.trim())
             .with_context(|| format!("HF_ENDPOINT is not a URL: {address}"))?;
-        // Fails if a provider is already installed, which will do as well.
+        // An error means that a provider is already installed, which works as well.
         let _ = ring::default_provider().install_default();
         let address = secure(url)?;
         let mut builder = Client::builder()

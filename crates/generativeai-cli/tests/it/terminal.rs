@@ -106,7 +106,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the program has processed what it received: all of its threads wait. On a busy machine, a thread with
+    /// Waits until the program has processed all input, and all of its threads wait. On a busy machine, a thread with
     /// work to do may not run for a while, but it is runnable. Without `/proc` this returns at once.
     pub(crate) fn wait_until_idle(&self) {
         let id = self.child.process_id().expect("the program runs");

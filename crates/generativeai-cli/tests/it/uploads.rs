@@ -31,7 +31,7 @@ impl User {
         self.in_folder(self.service.genai(words))
     }
 
-    /// Returns the program, with sessions that are saved in the folder.
+    /// Runs the program, with sessions that are saved in the folder.
     fn saving(&self, words: &[&str]) -> Ran {
         ran(saving(self.genai(words), self.folder.path()).output())
     }

@@ -87,7 +87,8 @@ impl Tools {
     }
 }
 
-/// Parses the declarations of all tools. Their names must be unique, since a call has no more than the name.
+/// Parses the declarations of all tools. Their names must be unique, since a call refers to its
+/// function by name only.
 fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFunction>> {
     let mut functions: Vec<DeclaredFunction> = Vec::new();
     for (index, tool) in tools.iter().enumerate() {
