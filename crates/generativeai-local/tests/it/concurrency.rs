@@ -27,7 +27,7 @@ fn stream(local: &Local, config: GenerationConfig) -> ChunkStream {
 }
 
 #[tokio::test]
-async fn eight_chats_run_concurrently() {
+async fn eight_concurrent_requests_are_answered() {
     let names = ["Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal"];
     let local = local();
     let replies = names.map(|name| {
