@@ -117,9 +117,11 @@ impl Terminal {
                 .next()
                 .is_some_and(|state| state.starts_with('R'))
         };
+        let started = Instant::now();
         while fs::read_dir(format!("/proc/{id}/task"))
             .is_ok_and(|tasks| tasks.flatten().any(is_runnable))
         {
+            assert!(started.elapsed() < TIME_LIMIT, "the program stays busy");
             thread::sleep(Duration::from_millis(5));
         }
     }
