@@ -28,6 +28,6 @@ fn a_single_answer_requests_no_description_of_the_model() {
 
     let output = service.run(&["chat", "-m", "gemini-x", "Hello"]);
 
-    output.printed("Large.\n");
+    output.assert_printed("Large.\n");
     assert!(!output.stderr.contains("context"), "{output:?}");
 }
