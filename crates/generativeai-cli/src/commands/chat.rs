@@ -10,7 +10,7 @@ use generativeai::protocol::config::GenerationConfig;
 use generativeai::{Error, ErrorKind, GenerativeModel};
 use tokio::runtime::Runtime;
 
-use crate::approval::{Approvals, Others};
+use crate::approval::{Approvals, DefaultDecision};
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::upload::Uploaders;
 use crate::attachment::{self, Attachment};
@@ -284,12 +284,12 @@ impl Chat {
 
     /// Returns the approvals of tool calls, if there are tools.
     fn approvals(&self, is_interactive: bool) -> Option<Approvals> {
-        let others = match is_interactive {
-            _ if self.yes => Others::Run,
-            true => Others::Ask,
-            false => Others::of_single_run(),
+        let default = match is_interactive {
+            _ if self.yes => DefaultDecision::Run,
+            true => DefaultDecision::Ask,
+            false => DefaultDecision::for_single_message(),
         };
-        (!self.tool.is_empty()).then(|| Approvals::new(&self.allow, others))
+        (!self.tool.is_empty()).then(|| Approvals::new(&self.allow, default))
     }
 
     /// Chooses the session. A named session that does not exist is created with `--new`, or if the user confirms it at
