@@ -170,7 +170,8 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    /// Runs the command. All arguments are checked before the model is loaded or downloaded, which may take minutes.
+    /// Runs the command. Arguments that can be checked without the model are checked before it is loaded or downloaded,
+    /// which may take minutes.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let runtime = super::runtime()?;
         self.require_session(&runtime)?;
@@ -202,8 +203,8 @@ impl Chat {
         };
         let attachments = attachments?;
         let opened = storage::open(session, &model, !self.no_save, printer);
-        // tokio never removes its handler of SIGINT. So after an upload Ctrl-C no longer ends the process, and each
-        // wait has to watch for it.
+        // tokio never removes its handler of SIGINT. So after the first wait, Ctrl-C no longer ends the process, and each
+        // further wait has to watch for it.
         let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
             return Ok(Exit::Interrupted);
         };
