@@ -149,7 +149,7 @@ impl Drop for Events {
     }
 }
 
-/// Closes the queue when the engine thread ends or panics, so that no request waits forever.
+/// Guard that closes the queue when the engine thread ends or panics, so that no request waits forever.
 ///
 /// Closing drops the jobs that wait, and with them the senders of their events. The receivers then report
 /// [`stopped`].

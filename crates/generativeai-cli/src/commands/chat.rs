@@ -203,8 +203,8 @@ impl Chat {
         };
         let attachments = attachments?;
         let opened = storage::open(session, &model, !self.no_save, printer);
-        // tokio never removes its handler of SIGINT. So after the first wait, Ctrl-C no longer ends the process, and each
-        // further wait has to watch for it.
+        // tokio never removes its handler of SIGINT. So after the first wait, Ctrl-C no longer ends the process, and
+        // each further wait has to watch for it.
         let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
             return Ok(Exit::Interrupted);
         };
