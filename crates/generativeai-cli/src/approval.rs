@@ -26,9 +26,9 @@ const MAX_NAME: usize = 80;
 const ANSWERS: &str = "yes, no [REASON], edit [JSON], always or never (in this run), \
      always save (in the settings), stop?";
 
-/// Treatment of a call that is not read-only and was not allowed.
+/// Decision about a call that is neither read-only nor allowed by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Others {
+pub(crate) enum DefaultDecision {
     /// Run the call (`--yes`).
     Run,
     /// Ask the user.
@@ -37,10 +37,10 @@ pub(crate) enum Others {
     Deny,
 }
 
-impl Others {
-    /// Returns the treatment for a single message. Stdout may be a pipe: questions go to stderr and answers come from
+impl DefaultDecision {
+    /// Returns the decision for a single message. Stdout may be a pipe: questions go to stderr and answers come from
     /// stdin, so these two must be terminals.
-    pub(crate) fn of_single_run() -> Self {
+    pub(crate) fn for_single_message() -> Self {
         match io::stdin().is_terminal() && io::stderr().is_terminal() {
             true => Self::Ask,
             false => Self::Deny,
@@ -51,7 +51,7 @@ impl Others {
 /// Tools that may run, and the decisions so far. Clones share both.
 #[derive(Clone, Debug)]
 pub(crate) struct Approvals {
-    others: Others,
+    default: DefaultDecision,
     shared: Arc<Shared>,
 }
 
@@ -67,12 +67,12 @@ struct Shared {
 }
 
 impl Approvals {
-    pub(crate) fn new(allowed: &[String], others: Others) -> Self {
+    pub(crate) fn new(allowed: &[String], default: DefaultDecision) -> Self {
         let shared = Shared::default();
         let runs = allowed.iter().map(|name| (name.clone(), Decision::Run));
         locked(&shared.always).extend(runs);
         Self {
-            others,
+            default,
             shared: Arc::new(shared),
         }
     }
@@ -112,11 +112,11 @@ impl Approvals {
         if let Some(decision) = self.always(name) {
             return decision;
         }
-        match self.others {
+        match self.default {
             _ if function.is_read_only() => Decision::Run,
-            Others::Run => Decision::Run,
-            Others::Ask => Decision::Wait,
-            Others::Deny => {
+            DefaultDecision::Run => Decision::Run,
+            DefaultDecision::Ask => Decision::Wait,
+            DefaultDecision::Deny => {
                 locked(&self.shared.not_allowed).insert(cut(name, MAX_NAME));
                 Decision::deny("the user has not allowed this tool")
             }
@@ -293,15 +293,15 @@ mod tests {
     #[test]
     fn a_call_runs_if_it_is_read_only_or_allowed_and_the_options_decide_on_others() {
         let function = Function::new("f", "Does it.", || "done");
-        for (others, expected) in [
-            (Others::Run, Decision::Run),
-            (Others::Ask, Decision::Wait),
+        for (default, expected) in [
+            (DefaultDecision::Run, Decision::Run),
+            (DefaultDecision::Ask, Decision::Wait),
             (
-                Others::Deny,
+                DefaultDecision::Deny,
                 Decision::deny("the user has not allowed this tool"),
             ),
         ] {
-            let approvals = Approvals::new(&["g".to_owned()], others);
+            let approvals = Approvals::new(&["g".to_owned()], default);
             assert_eq!(approvals.decide("f", &function), expected);
             assert_eq!(approvals.decide("g", &function), Decision::Run);
             let read_only = function.clone().read_only();

@@ -186,18 +186,18 @@ impl ModelChoice {
 pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
     let question = did_you_mean(&similar(name)).map(|question| format!("; {question}"));
     let question = question.unwrap_or_default();
-    let others = format!(", or use the embedded model: --model {LOCAL}{question}");
-    remote(name, &others)
+    let alternatives = format!(", or use the embedded model: --model {LOCAL}{question}");
+    remote(name, &alternatives)
 }
 
 /// Creates a client of the Gemini API from the environment. Errors name `what` the client is for, such as a model.
-/// Without a key, the error also suggests `others`.
-pub(crate) fn remote(what: &str, others: &str) -> anyhow::Result<Remote> {
+/// Without a key, the error also suggests `alternatives`.
+pub(crate) fn remote(what: &str, alternatives: &str) -> anyhow::Result<Remote> {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match Remote::from_env() {
         // The client's own error suggests a call of its builder, which helps a programmer but not a user.
         Err(_) if !VARIABLES.into_iter().any(is_set) => {
-            bail!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{others}")
+            bail!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{alternatives}")
         }
         created => created.with_context(|| format!("cannot use {what} of the Gemini API")),
     }

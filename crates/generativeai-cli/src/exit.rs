@@ -57,7 +57,7 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// Context of an error of an MCP server, which is named.
+/// Context of an error of an MCP server. The message contains its name.
 #[derive(Debug)]
 pub(crate) struct ToolServerError(pub(crate) String);
 
@@ -67,7 +67,7 @@ impl fmt::Display for ToolServerError {
     }
 }
 
-/// An error because the reader of stdout closed the pipe. The exit code is 0: `genai … | head` ends like this.
+/// Error of writing to stdout after its reader closed the pipe. The exit code is 0: `genai … | head` ends like this.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;
 

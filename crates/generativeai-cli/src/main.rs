@@ -15,6 +15,7 @@ mod exit;
 mod export;
 mod hint;
 mod import;
+mod loopback;
 mod message;
 mod oneshot;
 mod openai;

@@ -114,7 +114,7 @@ fn paragraphs(texts: &[String]) -> String {
     texts.join("\n\n")
 }
 
-/// Reads stdin to its end, but at most one byte more than the maximum size, which shows that the input is too long.
+/// Reads all of stdin, but at most one byte more than the maximum size, which shows that the input is too long.
 fn read_all() -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = io::stdin()

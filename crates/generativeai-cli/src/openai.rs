@@ -9,6 +9,7 @@ use generativeai_openai::OpenAi;
 use reqwest::Url;
 
 use crate::exit::UsageError;
+use crate::loopback::is_loopback;
 use crate::render::Printer;
 
 /// Timeout of the request for the list of models.
@@ -115,23 +116,12 @@ pub(crate) fn name_of(model: &Model) -> &str {
 /// Prints a hint if the client sends messages and its key over a network without TLS.
 fn report_plain_http(client: &OpenAi, printer: &mut Printer) {
     let url = client.base_url();
-    if url.starts_with("http://") && !is_loopback(url) {
+    let is_local = Url::parse(url).is_ok_and(|url| is_loopback(&url));
+    if url.starts_with("http://") && !is_local {
         printer.hint(format_args!(
             "The connection to {url} is not encrypted: use https:// if others can read the network"
         ));
     }
-}
-
-/// Returns whether a URL names this machine.
-pub(crate) fn is_loopback(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else {
-        return false;
-    };
-    let host = url.host_str().unwrap_or_default();
-    // An IPv6 address has brackets in a URL, which `IpAddr` does not parse.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let ip: Option<std::net::IpAddr> = host.parse().ok();
-    ip.map_or(host == "localhost", |ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -158,18 +148,5 @@ mod tests {
         );
         assert_eq!(named("gemini-flash-latest"), None);
         assert_eq!(named("ollama: "), Some(None));
-    }
-
-    #[test]
-    fn this_machine_needs_no_encryption() {
-        for (url, is_local) in [
-            ("http://127.0.0.1:8000/v1", true),
-            ("http://[::1]:8000/v1", true),
-            ("http://localhost/v1", true),
-            ("http://vllm:8000/v1", false),
-            ("http://10.0.0.1/v1", false),
-        ] {
-            assert_eq!(is_loopback(url), is_local, "{url}");
-        }
     }
 }

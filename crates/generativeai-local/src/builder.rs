@@ -188,7 +188,7 @@ impl Builder {
     ///   range, or there is not enough memory.
     /// - The errors of [`fetch`](crate::default_model::fetch), if no file is set.
     pub fn build(self) -> Result<Local> {
-        // Before the file is opened or downloaded, both of which may take long.
+        // Before the model is downloaded or loaded, which may take long.
         self.check()?;
         let path = match &self.model {
             Some(path) => path.clone(),

@@ -78,7 +78,7 @@ impl Engine {
     /// 400 if the prompt leaves no room for a reply, 429 if the queue is full.
     pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Result<Events> {
         let (prompt, context) = (job.prompt.len(), self.context);
-        // The scheduler relies on this: it subtracts the length of the prompt from the size of the context.
+        // `Generation::new` relies on this: it subtracts the length of the prompt from the size of the context.
         if prompt >= context {
             return Err(error::invalid_argument(format!(
                 "the prompt has {prompt} tokens, but the context of {context} tokens must also hold \
@@ -149,7 +149,7 @@ impl Drop for Events {
     }
 }
 
-/// Closes the queue when the engine thread ends or panics, so that no request waits forever.
+/// Guard that closes the queue when the engine thread ends or panics, so that no request waits forever.
 ///
 /// Closing drops the jobs that wait, and with them the senders of their events. The receivers then report
 /// [`stopped`].

@@ -19,7 +19,7 @@
 //!
 //! ```text
 //! GenerateContentRequest
-//!   │ request    parses it; a member that is not supported is a 400
+//!   │ request    parses it; members that are not supported are rejected, or ignored and logged
 //!   ▼
 //! Request
 //!   │ template   renders the conversation with the chat template of the file

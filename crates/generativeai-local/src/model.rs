@@ -120,7 +120,7 @@ impl Model {
         &self.raw
     }
 
-    /// Returns the name of the file in the letters that Gemini model names may have.
+    /// Returns the name of the file in the characters that Gemini model names may have.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -194,7 +194,7 @@ impl Model {
     /// removed from the prompt.
     pub(crate) fn tokenize(&self, prompt: &str, separator: char) -> Vec<LlamaToken> {
         let bos = self.template.bos();
-        // Many templates write the BOS token themselves. A second one would be a beginning that the model never saw.
+        // Many templates write the BOS token themselves. Models were not trained on prompts with two of them.
         let mut add_special = bos.is_empty() || !prompt.starts_with(bos);
         let mut tokens = Vec::with_capacity(prompt.len() / 3);
         // The pieces are tokenized one by one, so that no token spans a separator.
@@ -242,7 +242,7 @@ fn template_of(raw: &LlamaModel, path: &Path) -> Result<String> {
     })
 }
 
-/// Returns the name of a file without its extension, in the letters that Gemini model names may have.
+/// Returns the name of a file without its extension, in the characters that Gemini model names may have.
 fn name_of(path: &Path) -> String {
     let name = path
         .file_stem()

@@ -43,7 +43,7 @@ pub(crate) struct Sampler {
     rng: Rng,
     /// Number of times each token was sampled.
     counts: HashMap<i32, u32>,
-    /// Buffer that is reused for every token: a vocabulary has more than 100,000 entries.
+    /// Buffer that is reused for every token: a vocabulary may have more than 100,000 entries.
     candidates: Vec<Candidate>,
 }
 

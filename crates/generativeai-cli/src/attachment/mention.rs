@@ -31,7 +31,7 @@ pub(crate) struct Missing {
     found: Found,
 }
 
-/// What a path that is not the path of a file leads to.
+/// Kind of the entry at a path that is not a regular file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     Nothing,
@@ -96,7 +96,7 @@ fn mention_in(text: &str) -> Option<Mention> {
             None => Mention::Missing(missing(path)),
         });
     }
-    // A quote whose second one is missing is not a part of the path.
+    // An opening quote without a closing one is not a part of the path.
     let text = text.trim_start_matches(QUOTES.map(|(open, _)| open));
     let word = unescaped(text);
     if word.len() > MAX_PATH {

@@ -15,7 +15,7 @@ const PART: &str = ".part";
 #[derive(Debug)]
 pub(crate) struct Cache(PathBuf);
 
-/// An error because the cache cannot be written. Another source of the model would not help.
+/// Error of writing to the cache. Another source of the model would not help.
 #[derive(Debug)]
 pub(super) struct Unwritable(pub(super) PathBuf);
 

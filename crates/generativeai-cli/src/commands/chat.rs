@@ -10,7 +10,7 @@ use generativeai::protocol::config::GenerationConfig;
 use generativeai::{Error, ErrorKind, GenerativeModel};
 use tokio::runtime::Runtime;
 
-use crate::approval::{Approvals, Others};
+use crate::approval::{Approvals, DefaultDecision};
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::upload::Uploaders;
 use crate::attachment::{self, Attachment};
@@ -170,7 +170,8 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    /// Runs the command. All arguments are checked before the model is loaded or downloaded, which may take minutes.
+    /// Runs the command. Arguments that can be checked without the model are checked before it is loaded or downloaded,
+    /// which may take minutes.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let runtime = super::runtime()?;
         self.require_session(&runtime)?;
@@ -202,8 +203,8 @@ impl Chat {
         };
         let attachments = attachments?;
         let opened = storage::open(session, &model, !self.no_save, printer);
-        // tokio never removes its handler of SIGINT. So after an upload Ctrl-C no longer ends the process, and each
-        // wait has to watch for it.
+        // tokio never removes its handler of SIGINT. So after the first wait, Ctrl-C no longer ends the process, and
+        // each further wait has to watch for it.
         let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
             return Ok(Exit::Interrupted);
         };
@@ -284,12 +285,12 @@ impl Chat {
 
     /// Returns the approvals of tool calls, if there are tools.
     fn approvals(&self, is_interactive: bool) -> Option<Approvals> {
-        let others = match is_interactive {
-            _ if self.yes => Others::Run,
-            true => Others::Ask,
-            false => Others::of_single_run(),
+        let default = match is_interactive {
+            _ if self.yes => DefaultDecision::Run,
+            true => DefaultDecision::Ask,
+            false => DefaultDecision::for_single_message(),
         };
-        (!self.tool.is_empty()).then(|| Approvals::new(&self.allow, others))
+        (!self.tool.is_empty()).then(|| Approvals::new(&self.allow, default))
     }
 
     /// Chooses the session. A named session that does not exist is created with `--new`, or if the user confirms it at

@@ -46,8 +46,8 @@ impl Embed {
                     true => self.model,
                     false => format!("models/{}", self.model),
                 };
-                let others = ", or use --model ollama:NAME or openai:NAME";
-                let remote = backend::remote(&name, others)?;
+                let alternatives = ", or use --model ollama:NAME or openai:NAME";
+                let remote = backend::remote(&name, alternatives)?;
                 (name, Arc::new(remote))
             }
         };

@@ -365,7 +365,7 @@ fn stop() -> anyhow::Result<impl Future<Output = ()>> {
             Ok(()) = signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
-        // Likewise: the server then runs until it is killed.
+        // If the handler cannot be installed, the server runs until it is killed.
         #[cfg(not(unix))]
         if signal::ctrl_c().await.is_err() {
             std::future::pending().await

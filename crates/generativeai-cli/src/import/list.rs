@@ -40,7 +40,7 @@ pub(super) fn json_lines(bytes: &[u8]) -> Option<Vec<Value>> {
 pub(super) fn messages(value: Value) -> Result<Vec<Value>, UsageError> {
     match value {
         Value::Array(mut list) => {
-            // The list may be one of conversations: exports of ChatGPT and Claude contain all of an account.
+            // The list may be one of conversations: exports of ChatGPT and Claude contain all those of an account.
             let is_conversation = |item: &Value| {
                 let mut lists = LISTS.iter().filter_map(|name| item.get(name));
                 lists.any(Value::is_array) || item.get("mapping").is_some_and(Value::is_object)
@@ -147,7 +147,7 @@ fn path_through(
 /// Returns whether ChatGPT's page shows a message of its export: a text of the user or of the model that is addressed
 /// to everyone, not to a tool.
 fn is_visible(message: &Value) -> bool {
-    let is_said = matches!(
+    let is_of_user_or_model = matches!(
         message["author"]["role"].as_str(),
         Some("user" | "assistant")
     );
@@ -156,7 +156,7 @@ fn is_visible(message: &Value) -> bool {
     let is_text = matches!(kind, None | Some("text" | "multimodal_text" | "code"));
     let parts = message["content"]["parts"].as_array();
     let is_empty = parts.is_some_and(|parts| parts.iter().all(|part| part == ""));
-    is_said && is_to_all && is_text && !is_empty
+    is_of_user_or_model && is_to_all && is_text && !is_empty
 }
 
 /// Converts a system instruction to a message, so that both forms are read in one way.

@@ -21,7 +21,7 @@ pub(crate) fn visible(text: &str) -> String {
     visible
 }
 
-/// Removes control characters and escape sequences from text that arrives in pieces.
+/// Filter that removes control characters and escape sequences from text that arrives in pieces.
 ///
 /// Printable text, tabs and line feeds remain. The following are removed:
 ///

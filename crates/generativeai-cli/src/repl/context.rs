@@ -64,7 +64,7 @@ impl Repl<'_> {
         &mut self,
         request: impl Future<Output = Option<T>>,
     ) -> Option<T> {
-        // The timeout starts within the runtime, so it is created in a future.
+        // In a future, since `timeout` panics if it is called outside of the runtime.
         let request = async { timeout(TIMEOUT, request).await.ok().flatten() };
         let answer = self.runtime.block_on(self.signals.unless_stopped(request));
         // The Ctrl-C was meant for the request, and not for the prompt that follows.

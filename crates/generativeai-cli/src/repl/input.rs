@@ -42,7 +42,7 @@ pub(super) enum Input {
     Exit(Exit),
 }
 
-/// Reads lines from the terminal.
+/// Reader of lines from the terminal.
 pub(super) enum Prompt {
     /// A line editor, which draws on the terminal itself.
     Editor {

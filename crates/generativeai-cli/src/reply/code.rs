@@ -27,7 +27,7 @@ impl Sink for CodeSink {
         let response = match end {
             End::Complete(response) => response,
             End::Waits => return Ok(()),
-            // A shell may run what is printed, and a part of a script may do harm.
+            // A shell may run the output, and a part of a script may do harm.
             End::Stopped | End::Failed(_) => {
                 if !self.text.is_empty() {
                     printer.note("(the reply is incomplete: its code is not printed)");

@@ -30,7 +30,7 @@ pub(super) struct Process {
     pub(super) remote: Remote,
 }
 
-/// An error because the engine exited before it was ready. The engine has printed the reason to stderr.
+/// Error of an engine that exited before it was ready. It has printed the reason to stderr, unless a signal killed it.
 #[derive(Debug)]
 pub(crate) struct StartFailed(pub(crate) ExitStatus);
 

@@ -45,7 +45,7 @@ fn without_a_terminal_a_tool_runs_only_if_it_is_allowed() {
         let words = [&["chat", "--tool", &tool, "Greet Ada."], options].concat();
         let output = service.run(&words);
 
-        output.printed("That is all.\n");
+        output.assert_printed("That is all.\n");
         let request = second_request(&service);
         assert_eq!(request.contains("Good day, Ada!"), is_allowed, "{request}");
         let denied = "denied: the user has not allowed this tool";

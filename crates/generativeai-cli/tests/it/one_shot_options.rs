@@ -52,11 +52,11 @@ fn a_named_prompt_is_sent_with_its_message_and_parameters() {
     );
     assert!(service.request().contains(r#""To French: Hello""#));
     assert!(service.request().contains(r#""Explain briefly.\n\nrust""#));
-    chat(&["-t", "translate", "Hello"]).refused(2, &["--param lang=VALUE"]);
-    chat(&["-t", "translate", "-p", "lang=French"]).refused(2, &["needs a message"]);
+    chat(&["-t", "translate", "Hello"]).assert_refused(2, &["--param lang=VALUE"]);
+    chat(&["-t", "translate", "-p", "lang=French"]).assert_refused(2, &["needs a message"]);
     let known = "unknown prompt `nosuch`: available: explain, translate";
-    chat(&["-t", "nosuch", "Hello"]).refused(2, &[known]);
-    chat(&["-t", "explian", "Hello"]).refused(2, &["did you mean `explain`?"]);
+    chat(&["-t", "nosuch", "Hello"]).assert_refused(2, &[known]);
+    chat(&["-t", "explian", "Hello"]).assert_refused(2, &["did you mean `explain`?"]);
 }
 
 /// Issue 18: project instructions.
@@ -73,7 +73,7 @@ fn the_instructions_of_a_project_are_used_and_shown() {
     let with = chat(&["--system", "Be brief.", "Hello"]);
     let without = chat(&["--no-project", "Hello"]);
 
-    with.reported("Using the instructions of AGENTS.md");
+    with.assert_reported("Using the instructions of AGENTS.md");
     assert!(!without.stderr.contains("AGENTS.md"), "{without:?}");
     assert!(service.request().contains(r#""Use tabs.\n\nBe brief.""#));
     assert!(!service.request().contains("Use tabs."));
@@ -85,15 +85,15 @@ fn only_the_code_block_of_an_answer_is_printed() {
     let answer = vec!["Run this:\n```sh\nls", " -l\n```\nIt lists files."];
     let service = Service::start(Answer::Texts(answer));
     let code = service.run(&["chat", "-x", "How?"]);
-    code.printed("ls -l\n");
+    code.assert_printed("ls -l\n");
 
     let service = Service::start(Answer::Texts(vec!["With ls."]));
     let none = service.run(&["chat", "--code", "How?"]);
     assert_eq!(none.stdout, "With ls.\n");
-    none.reported("(no code block in the answer)");
+    none.assert_reported("(no code block in the answer)");
     service
         .run(&["chat", "-x", "-o", "json", "How?"])
-        .refused(2, &["--output"]);
+        .assert_refused(2, &["--output"]);
 
     let words = [
         "chat",
@@ -103,7 +103,7 @@ fn only_the_code_block_of_an_answer_is_printed() {
         "Tell me a long story.",
     ];
     let cut = run(&words);
-    cut.reported("reply cut off: token limit reached");
+    cut.assert_reported("reply cut off: token limit reached");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn tokens_are_counted_and_text_is_embedded() {
     assert_eq!(run(&["embed", "one", "two"]), "[0.5,-1.0]\n");
     service
         .run(&["count"])
-        .refused(2, &["no input: name a file"]);
+        .assert_refused(2, &["no input: name a file"]);
     assert!(service.request().contains(r#"{"text":"one two"}"#));
 }
 
@@ -161,7 +161,7 @@ fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
 
     assert_eq!(quiet.stdout, "Done.\n", "{quiet:?}");
     assert!(!quiet.stderr.contains("log: "), "{quiet:?}");
-    verbose.reported("log: ");
+    verbose.assert_reported("log: ");
     let log = folder.path().join("generativeai/servers.log");
     assert!(fs::read_to_string(log).expect("a log").contains("log: "));
 }

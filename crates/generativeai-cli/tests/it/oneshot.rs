@@ -19,7 +19,7 @@ fn the_embedded_model_answers_a_message() {
         first.stdout.ends_with('\n') && !first.stdout.ends_with("\n\n"),
         "{first:?}"
     );
-    first.reported("embedded model");
+    first.assert_reported("embedded model");
     assert_eq!(
         first.stdout, second.stdout,
         "the same seed gives the same answer"
@@ -59,7 +59,7 @@ fn with_a_key_the_gemini_api_is_used() {
 
     let output = service.run(&words);
 
-    output.printed("Ben Nevis is 1,345 m tall.\n");
+    output.assert_printed("Ben Nevis is 1,345 m tall.\n");
     assert!(
         output.stderr.contains("--model local"),
         "the offline choice is named: {output:?}"
@@ -98,8 +98,8 @@ fn files_mentioned_in_the_message_are_attached_but_not_those_in_piped_input() {
 
     let output = ran(command.current_dir(folder.path()).stdin(piped).output());
 
-    output.printed("Done.\n");
-    output.reported("attached notes.txt (text, 13 B)");
+    output.assert_printed("Done.\n");
+    output.assert_reported("attached notes.txt (text, 13 B)");
     let request = service.request();
     assert!(
         request.contains("Feed the cat.") && !request.contains("in the mine"),

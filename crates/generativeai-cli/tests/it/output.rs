@@ -63,7 +63,7 @@ fn a_retry_is_reported_on_stderr() {
 
     assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(whole(&output)["text"], "Yes.");
-    output.reported(": attempt 2 in ");
+    output.assert_reported(": attempt 2 in ");
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn a_failure_is_the_last_line_and_prints_no_object() {
         (&lines[0]["type"], &lines[0]["kind"]),
         (&json!("error"), &json!("not_found"))
     );
-    line.reported("no such model");
-    object.refused(1, &["no such model"]);
+    line.assert_reported("no such model");
+    object.assert_refused(1, &["no such model"]);
 }
 
 #[test]
@@ -105,14 +105,14 @@ fn statistics_are_printed_to_stderr() {
 
     let output = run(&words);
 
-    output.reported(" tokens in (");
-    output.reported(" tokens/s");
+    output.assert_reported(" tokens in (");
+    output.assert_reported(" tokens/s");
     assert!(!output.stdout.contains("tokens in"), "{output:?}");
 }
 
 #[test]
 fn an_unknown_output_format_is_refused() {
-    run(&["chat", "--output", "xml", "Hello"]).refused(2, &["xml", "json"]);
+    run(&["chat", "--output", "xml", "Hello"]).assert_refused(2, &["xml", "json"]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn an_answer_cut_off_before_its_json_is_complete_is_a_failure() {
 
     let cut = run(&[&words[..], &["--output", "json"]].concat());
 
-    cut.refused(1, &["max_output_tokens"]);
+    cut.assert_refused(1, &["max_output_tokens"]);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn an_invalid_schema_is_refused_with_its_position() {
         path.to_str().expect("text").to_owned()
     };
     let refused = |path: &str, code, texts: &[&str]| {
-        run(&["chat", "--model", "local", "--schema", path, "Hello"]).refused(code, texts);
+        run(&["chat", "--model", "local", "--schema", path, "Hello"]).assert_refused(code, texts);
     };
 
     refused(
@@ -197,7 +197,8 @@ fn an_invalid_schema_is_refused_with_its_position() {
     refused(&endless, 2, &["endless.json: #: "]);
     refused("nowhere.json", 1, &["cannot read the schema nowhere.json"]);
     // The schema is checked before the model is loaded, which does not exist here.
-    run(&["chat", "--model", "none.gguf", "--schema", &odd, "Hello"]).refused(2, &["objekt"]);
+    run(&["chat", "--model", "none.gguf", "--schema", &odd, "Hello"])
+        .assert_refused(2, &["objekt"]);
     run(&[
         "chat",
         "--model",
@@ -206,7 +207,7 @@ fn an_invalid_schema_is_refused_with_its_position() {
         &odd,
         "Hello",
     ])
-    .refused(2, &["objekt"]);
+    .assert_refused(2, &["objekt"]);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_pipe_that_is_open_and_silent_does_not_block_the_message() {
     let output = ran(service.genai(&["chat", "Hello"]).stdin(reader).output());
 
     assert_eq!(output.stdout, "Hello!\n");
-    output.reported("stdin is open but silent");
+    output.assert_reported("stdin is open but silent");
     drop(writer);
 }
 
@@ -86,21 +86,22 @@ fn piped_input_needs_no_command() {
 
 #[test]
 fn empty_input_is_an_empty_message() {
-    run(&["chat"]).refused(2, &["the message is empty", "genai chat \"Hello\""]);
-    run_with(&["chat"], b" \n\t\n").refused(2, &["the message is empty"]);
+    run(&["chat"]).assert_refused(2, &["the message is empty", "genai chat \"Hello\""]);
+    run_with(&["chat"], b" \n\t\n").assert_refused(2, &["the message is empty"]);
 }
 
 #[test]
 fn input_that_is_not_text_is_refused() {
-    run_with(&["chat"], b"caf\xe9").refused(2, &["not UTF-8 text (invalid byte at offset 3)"]);
-    run_with(&["chat"], b"\x7fELF\0\0").refused(2, &["zero byte at offset 4"]);
+    run_with(&["chat"], b"caf\xe9")
+        .assert_refused(2, &["not UTF-8 text (invalid byte at offset 3)"]);
+    run_with(&["chat"], b"\x7fELF\0\0").assert_refused(2, &["zero byte at offset 4"]);
 }
 
 #[test]
 fn input_longer_than_a_message_may_be_is_refused() {
     let large = vec![b'a'; (16 << 20) + 100_000];
 
-    run_with(&["chat"], &large).refused(2, &["too long", "16 MiB"]);
+    run_with(&["chat"], &large).assert_refused(2, &["too long", "16 MiB"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -109,7 +110,7 @@ fn endless_input_is_read_up_to_the_maximum() {
     let mut command = genai(&["chat"]);
     let endless = std::fs::File::open("/dev/zero").expect("it is there");
 
-    ran(command.stdin(endless).output()).refused(2, &["too long", "16 MiB"]);
+    ran(command.stdin(endless).output()).assert_refused(2, &["too long", "16 MiB"]);
 }
 
 #[cfg(unix)]
@@ -117,7 +118,7 @@ fn endless_input_is_read_up_to_the_maximum() {
 fn a_closed_stdin_is_an_empty_message() {
     let mut command = through_shell(&genai(&[]), "exec \"$0\" chat <&-");
 
-    ran(command.output()).refused(2, &["the message is empty"]);
+    ran(command.output()).assert_refused(2, &["the message is empty"]);
 }
 
 #[cfg(unix)]
@@ -136,5 +137,5 @@ fn a_closed_stdout_acts_like_dev_null() {
 fn a_message_longer_than_the_context_is_refused_before_any_answer() {
     let long = "word ".repeat(20_000);
 
-    run_with(&["chat"], long.as_bytes()).refused(1, &["tokens"]);
+    run_with(&["chat"], long.as_bytes()).assert_refused(1, &["tokens"]);
 }

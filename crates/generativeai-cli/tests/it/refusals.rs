@@ -7,25 +7,25 @@ use super::support::{genai, ran, run};
 
 #[test]
 fn an_empty_message_is_refused() {
-    run(&["chat", ""]).refused(2, &["the message is empty"]);
-    run(&["chat", "  "]).refused(2, &["the message is empty"]);
+    run(&["chat", ""]).assert_refused(2, &["the message is empty"]);
+    run(&["chat", "  "]).assert_refused(2, &["the message is empty"]);
 }
 
 #[test]
 fn an_unknown_command_or_option_is_refused_with_the_usage() {
-    run(&["chta"]).refused(2, &["chta", "chat"]);
-    run(&["chat", "--modle", "x", "Hello"]).refused(2, &["--modle", "--model"]);
-    run(&["chat", "--temperature", "warm", "Hello"]).refused(2, &["warm", "--temperature"]);
-    run(&[]).refused(2, &["Usage"]);
+    run(&["chta"]).assert_refused(2, &["chta", "chat"]);
+    run(&["chat", "--modle", "x", "Hello"]).assert_refused(2, &["--modle", "--model"]);
+    run(&["chat", "--temperature", "warm", "Hello"]).assert_refused(2, &["warm", "--temperature"]);
+    run(&[]).assert_refused(2, &["Usage"]);
 }
 
 /// An unset variable in a script: with an empty key the server would seem to be protected.
 #[test]
 fn an_empty_key_of_the_server_is_refused() {
-    run(&["serve", "--api-key="]).refused(2, &["--api-key <KEY>"]);
+    run(&["serve", "--api-key="]).assert_refused(2, &["--api-key <KEY>"]);
     let mut command = genai(&["serve"]);
-    ran(command.env("GENAI_SERVE_KEY", "").output()).refused(2, &["--api-key <KEY>"]);
-    run(&["serve", "--continuation-key="]).refused(2, &["--continuation-key <KEY>"]);
+    ran(command.env("GENAI_SERVE_KEY", "").output()).assert_refused(2, &["--api-key <KEY>"]);
+    run(&["serve", "--continuation-key="]).assert_refused(2, &["--continuation-key <KEY>"]);
 }
 
 /// Finding 25 of tests/newcomer.md.
@@ -39,7 +39,7 @@ fn an_option_out_of_range_is_refused_before_a_model_is_loaded() {
         ("--max-output-tokens", "0", "1.."),
     ] {
         run(&["chat", "-m", "nowhere.gguf", option, value, "Hello"])
-            .refused(2, &[option, value, range]);
+            .assert_refused(2, &[option, value, range]);
     }
 }
 
@@ -105,22 +105,22 @@ fn each_heading_of_the_help_is_followed_by_its_options_alone() {
 
 #[test]
 fn a_missing_model_file_is_named() {
-    run(&["chat", "--model", "nowhere.gguf", "Hello"]).refused(1, &["nowhere.gguf"]);
+    run(&["chat", "--model", "nowhere.gguf", "Hello"]).assert_refused(1, &["nowhere.gguf"]);
 }
 
 #[test]
 fn a_file_that_is_not_a_model_is_named() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 
-    run(&["chat", "--model", file, "Hello"]).refused(1, &["Cargo.toml", "GGUF"]);
+    run(&["chat", "--model", file, "Hello"]).assert_refused(1, &["Cargo.toml", "GGUF"]);
 }
 
 #[test]
 fn a_model_of_the_service_needs_a_key() {
     run(&["chat", "--model", "gemini-2.5-pro", "Hello"])
-        .refused(1, &["gemini-2.5-pro", "GEMINI_API_KEY", "--model local"]);
+        .assert_refused(1, &["gemini-2.5-pro", "GEMINI_API_KEY", "--model local"]);
     run(&["chat", "--model", "qwen2.5-coder", "Hello"])
-        .refused(1, &["GEMINI_API_KEY", "did you mean `qwen2.5-coder-0.5b`?"]);
+        .assert_refused(1, &["GEMINI_API_KEY", "did you mean `qwen2.5-coder-0.5b`?"]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn without_a_key_the_error_names_what_a_user_can_do() {
     ] {
         let refused = run(words);
 
-        refused.refused(1, &[&["set GEMINI_API_KEY"], remedies].concat());
+        refused.assert_refused(1, &[&["set GEMINI_API_KEY"], remedies].concat());
         assert!(!refused.stderr.contains("builder"), "{refused:?}");
     }
 }
@@ -152,7 +152,7 @@ fn a_key_that_is_wrong_is_not_shown() {
 
     let refused = service.run(&["chat", "Hello"]);
 
-    refused.refused(1, &["API key not valid"]);
+    refused.assert_refused(1, &["API key not valid"]);
     assert!(!refused.stderr.contains("canary-key"), "{refused:?}");
 }
 
@@ -169,7 +169,7 @@ fn an_unreachable_address_is_reported_with_a_remedy() {
 
     let refused = ran(command.output());
 
-    refused.refused(1, &["genai: ", "because: ", "--model local"]);
+    refused.assert_refused(1, &["genai: ", "because: ", "--model local"]);
     assert!(!refused.stderr.contains("canary-key"), "{refused:?}");
 }
 
@@ -178,7 +178,9 @@ fn an_error_of_the_service_cannot_control_the_terminal() {
     let body = r#"{"error":{"code":404,"message":"no \u001b[31mmodel\u001b]0;x\u0007!","status":"NOT_FOUND"}}"#;
     let service = Service::start(Answer::Fails(404, body));
 
-    service.run(&["chat", "Hello"]).refused(1, &["no model!"]);
+    service
+        .run(&["chat", "Hello"])
+        .assert_refused(1, &["no model!"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -194,7 +196,7 @@ fn a_full_disk_is_reported_by_every_command() {
     ] {
         let full = std::fs::File::create("/dev/full").expect("it is there");
 
-        ran(genai(words).stdout(full).output()).refused(1, &["cannot write", "because: "]);
+        ran(genai(words).stdout(full).output()).assert_refused(1, &["cannot write", "because: "]);
     }
 }
 
@@ -206,5 +208,5 @@ fn a_full_disk_is_reported_for_an_answer() {
 
     let refused = ran(service.genai(&["chat", "Hello"]).stdout(full).output());
 
-    refused.refused(1, &["cannot write the answer", "because: "]);
+    refused.assert_refused(1, &["cannot write the answer", "because: "]);
 }

@@ -75,7 +75,7 @@ fn the_program_can_use_its_own_server() {
 
     assert_eq!(answered.code, Some(0), "{answered:?}");
     assert!(!answered.stdout.trim().is_empty(), "{answered:?}");
-    refused.refused(1, &["API key not valid", "check the key"]);
+    refused.assert_refused(1, &["API key not valid", "check the key"]);
     assert!(serving.get("/healthz").starts_with("HTTP/1.1 200"));
     assert!(serving.get("/").contains("<!doctype html>"));
 }
@@ -106,7 +106,7 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
     let uploaded = files(&["upload", source.to_str().expect("text")]);
     assert_eq!(uploaded.code, Some(0), "{uploaded:?}");
     let shown = "uploading: 5 of 5 B";
-    uploaded.reported(shown);
+    uploaded.assert_reported(shown);
     let uri = uploaded.stdout.trim_end();
     let name = uri.split_once("/v1beta/").expect("a path").1.to_owned();
     let listed = files(&["list"]).stdout;
@@ -118,13 +118,13 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
     assert!(line.ends_with("\ta film.txt"), "{listed}");
     assert_eq!(files(&["rm", &name]).code, Some(0));
     let missing = files(&["rm", &name]);
-    missing.refused(1, &[&name]);
+    missing.assert_refused(1, &[&name]);
     for once in [&*name, "48 hours", "upload"] {
         assert_eq!(missing.stderr.matches(once).count(), 1, "{missing:?}");
     }
-    files(&["upload", path]).refused(1, &[path, "is a folder"]);
+    files(&["upload", path]).assert_refused(1, &[path, "is a folder"]);
     run(&["serve", "--port", "0", "--files", path])
-        .refused(1, &["another server uses the folder", path]);
+        .assert_refused(1, &["another server uses the folder", path]);
 }
 
 #[cfg(unix)]
@@ -150,7 +150,7 @@ fn invalid_options_are_refused_before_a_model_is_loaded() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();
 
-    run(&["serve", "--port", &port]).refused(1, &["cannot listen on 127.0.0.1", "--port 0"]);
-    run(&["serve", "--port", "0", "--fault", "418"]).refused(2, &["invalid fault `418`"]);
-    run(&["serve", "--port", "0", "--host", "nowhere"]).refused(2, &["--host"]);
+    run(&["serve", "--port", &port]).assert_refused(1, &["cannot listen on 127.0.0.1", "--port 0"]);
+    run(&["serve", "--port", "0", "--fault", "418"]).assert_refused(2, &["invalid fault `418`"]);
+    run(&["serve", "--port", "0", "--host", "nowhere"]).assert_refused(2, &["--host"]);
 }

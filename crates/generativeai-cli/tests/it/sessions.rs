@@ -128,7 +128,7 @@ fn commands_that_only_read_create_no_store() {
         "nothing found\n"
     );
     user.sessions(&["show", "hills"])
-        .refused(2, &["unknown session `hills`"]);
+        .assert_refused(2, &["unknown session `hills`"]);
     let mut created = fs::read_dir(user.data.path()).expect("a folder");
     assert!(created.next().is_none());
 }
@@ -227,7 +227,7 @@ fn resuming_an_unknown_session_is_refused_and_creates_none() {
 
     for words in [&["resume", "hils"][..], &["show", "hils"]] {
         let named = "unknown session `hils`: did you mean `hills`? `genai sessions list` lists all";
-        user.sessions(words).refused(2, &[named]);
+        user.sessions(words).assert_refused(2, &[named]);
     }
 
     assert_eq!(user.output(&["list"]).lines().count(), 1);
@@ -243,8 +243,8 @@ fn without_a_home_folder_a_message_is_answered_and_not_saved() {
     }
     let output = ran(command.env_remove("GENAI_CHAT_NO_SAVE").output());
 
-    output.printed("It is 1,345 m tall.\n");
-    output.reported("this session is not saved");
+    output.assert_printed("It is 1,345 m tall.\n");
+    output.assert_reported("this session is not saved");
 }
 
 /// Finding 33 of tests/newcomer.md.
@@ -280,9 +280,10 @@ fn many_sessions_are_deleted_after_confirmation() {
         user.sessions(&["rm", "--older", "1d"]).stderr,
         "no sessions to delete\n"
     );
-    user.sessions(&["rm", "--all"]).refused(2, &["--yes"]);
+    user.sessions(&["rm", "--all"])
+        .assert_refused(2, &["--yes"]);
     user.sessions(&["rm", "--older", "soon"])
-        .refused(2, &["30d"]);
+        .assert_refused(2, &["30d"]);
     assert_eq!(user.output(&["ls"]).lines().count(), 1);
 
     let deleted = user.sessions(&["rm", "--all", "--yes"]);
@@ -335,9 +336,9 @@ fn a_new_session_works_without_a_usable_store() {
     let output = user.chat(&["Hello"]);
 
     assert_eq!(output.stdout, "It is 1,345 m tall.\n");
-    output.reported("(this session is not saved: ");
+    output.assert_reported("(this session is not saved: ");
     user.run(user.service.genai(&["chat", "--continue", "Hello"]))
-        .refused(1, &["chats.sqlite"]);
+        .assert_refused(1, &["chats.sqlite"]);
 }
 
 #[test]
@@ -348,7 +349,7 @@ fn a_damaged_store_is_reported_with_its_path() {
     fs::write(folder.join("chats.sqlite"), "no database".repeat(100)).expect("a file");
 
     user.sessions(&["list"])
-        .refused(1, &["generativeai/chats.sqlite: ", "damaged"]);
+        .assert_refused(1, &["generativeai/chats.sqlite: ", "damaged"]);
 }
 
 #[test]
@@ -361,16 +362,16 @@ fn a_missing_session_or_file_is_reported() {
         &["rm", "nowhere"],
         &["rename", "nowhere", "somewhere"],
     ] {
-        user.sessions(words).refused(
+        user.sessions(words).assert_refused(
             2,
             &["unknown session `nowhere`: `genai sessions list` lists all"],
         );
     }
     user.sessions(&["rename", "nowhere", " "])
-        .refused(2, &["the new name is empty"]);
-    user.sessions(&["resume"]).refused(2, &["<NAME>"]);
+        .assert_refused(2, &["the new name is empty"]);
+    user.sessions(&["resume"]).assert_refused(2, &["<NAME>"]);
     user.run(genai(&["chat", "--session", " ", "Hello"]))
-        .refused(2, &["the session name is empty"]);
+        .assert_refused(2, &["the session name is empty"]);
     // Before a model is loaded.
     user.run(genai(&[
         "chat",
@@ -379,11 +380,11 @@ fn a_missing_session_or_file_is_reported() {
         "--continue",
         "Hello",
     ]))
-    .refused(2, &["there is no session to continue"]);
+    .assert_refused(2, &["there is no session to continue"]);
     user.sessions(&["import", "nowhere.jsonl"])
-        .refused(1, &["nowhere.jsonl"]);
+        .assert_refused(1, &["nowhere.jsonl"]);
     user.run(genai(&["chat", "--continue", "--session", "x", "Hello"]))
-        .refused(2, &["--continue", "--session"]);
+        .assert_refused(2, &["--continue", "--session"]);
 }
 
 #[test]
@@ -396,7 +397,7 @@ fn a_file_that_is_not_a_session_is_refused() {
         let refused = user.sessions(&["import", path.to_str().expect("text")]);
 
         assert!(matches!(refused.code, Some(1 | 2)), "{refused:?}");
-        refused.reported("genai: ");
+        refused.assert_reported("genai: ");
     }
     assert_eq!(user.sessions(&["list"]).stdout, "");
 }
@@ -408,7 +409,7 @@ fn a_misspelled_session_is_refused_unless_new_is_given() {
     user.chat(&["--new", "--session", "hills", "Hello"]);
 
     let misspelled = user.service.genai(&["chat", "--session", "hils", "Hello"]);
-    user.run(misspelled).refused(
+    user.run(misspelled).assert_refused(
         2,
         &[
             "unknown session `hils`: did you mean `hills`?",

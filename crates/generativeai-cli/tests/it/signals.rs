@@ -118,10 +118,9 @@ fn ctrl_c_discards_typed_text() {
 
 #[test]
 fn ctrl_c_discards_a_message_without_reply() {
-    let (_service, mut terminal) = session(Answer::Silent);
+    let (service, mut terminal) = session(Answer::Silent);
 
     terminal.enter("Is anybody there?");
-    let service = _service;
     service.request();
     terminal.type_keys("\x03");
     terminal.wait_for("(stopped before the reply began; your message was discarded)");

@@ -112,10 +112,10 @@ fn the_model_can_run_in_the_process_of_the_server() {
 #[test]
 fn the_engine_needs_a_server_and_an_invalid_model_is_reported_once() {
     let engine = crate::support::run(&["engine", "--model", "any.gguf"]);
-    engine.refused(1, &["started by `genai serve`"]);
+    engine.assert_refused(1, &["started by `genai serve`"]);
 
     let none = crate::support::run(&["serve", "--port", "0", "--model", "no/such.gguf"]);
 
-    none.refused(1, &["cannot open the model no/such.gguf"]);
+    none.assert_refused(1, &["cannot open the model no/such.gguf"]);
     assert_eq!(none.stderr.matches("genai: ").count(), 1, "{none:?}");
 }

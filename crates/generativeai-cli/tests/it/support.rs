@@ -148,7 +148,8 @@ pub(crate) fn assert_contains(text: &str, part: &str) {
 
 impl Ran {
     /// Asserts that the program succeeded and printed this text.
-    pub(crate) fn printed(&self, text: &str) {
+    #[track_caller]
+    pub(crate) fn assert_printed(&self, text: &str) {
         assert_eq!(
             (self.code, self.stdout.as_str()),
             (Some(0), text),
@@ -157,19 +158,21 @@ impl Ran {
     }
 
     /// Asserts that stderr contains this text.
-    pub(crate) fn reported(&self, text: &str) {
+    #[track_caller]
+    pub(crate) fn assert_reported(&self, text: &str) {
         assert!(self.stderr.contains(text), "no {text:?} in {self:?}");
     }
 
     /// Asserts the exit code, an empty stdout, and that stderr contains these texts and no internals.
-    pub(crate) fn refused(&self, code: i32, texts: &[&str]) {
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, code: i32, texts: &[&str]) {
         assert_eq!(
             (self.code, self.stdout.as_str()),
             (Some(code), ""),
             "{self:?}"
         );
         for text in texts {
-            self.reported(text);
+            self.assert_reported(text);
         }
         for raw in ["panicked", "Error {", "RUST_BACKTRACE", "stack backtrace"] {
             assert!(!self.stderr.contains(raw), "{raw:?} in {self:?}");

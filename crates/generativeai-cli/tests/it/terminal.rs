@@ -106,7 +106,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the program has processed what it received: all of its threads wait. On a busy machine, a thread with
+    /// Waits until the program has processed all input, and all of its threads wait. On a busy machine, a thread with
     /// work to do may not run for a while, but it is runnable. Without `/proc` this returns at once.
     pub(crate) fn wait_until_idle(&self) {
         let id = self.child.process_id().expect("the program runs");
@@ -117,9 +117,11 @@ impl Terminal {
                 .next()
                 .is_some_and(|state| state.starts_with('R'))
         };
+        let started = Instant::now();
         while fs::read_dir(format!("/proc/{id}/task"))
             .is_ok_and(|tasks| tasks.flatten().any(is_runnable))
         {
+            assert!(started.elapsed() < TIME_LIMIT, "the program stays busy");
             thread::sleep(Duration::from_millis(5));
         }
     }

@@ -49,7 +49,7 @@ fn tools_of_several_servers_are_combined() {
 
     let output = service.run(&["chat", "--tool", &one, "--tool", &two, "Hello"]);
 
-    output.printed("Hello.\n");
+    output.assert_printed("Hello.\n");
     let request = service.request();
     assert_contains(&request, r#""greet""#);
     assert_contains(&request, r#""part""#);
@@ -62,13 +62,13 @@ fn two_tools_with_one_name_are_refused_before_a_request() {
     run(&[
         "chat", "--model", "local", "--tool", &one, "--tool", &two, "Hello",
     ])
-    .refused(2, &["greet"]);
+    .assert_refused(2, &["greet"]);
 }
 
 #[test]
 fn an_unusable_server_is_named() {
     let refused = |tool: &str, code, texts: &[&str]| {
-        run(&["chat", "--model", "local", "--tool", tool, "Hello"]).refused(code, texts);
+        run(&["chat", "--model", "local", "--tool", tool, "Hello"]).assert_refused(code, texts);
     };
 
     refused(
@@ -112,7 +112,7 @@ fn a_misspelled_server_of_the_settings_gets_a_suggestion() {
         let refused = ran(command.env("GENAI_CONFIG", &settings).output());
 
         let named = format!("cannot use the tools of `{name}`");
-        refused.refused(1, &[&named]);
+        refused.assert_refused(1, &[&named]);
         let asked = refused.stderr.contains("; did you mean `greeter`?");
         assert_eq!(asked, question, "{refused:?}");
     }

@@ -31,7 +31,7 @@ impl User {
         self.in_folder(self.service.genai(words))
     }
 
-    /// Returns the program, with sessions that are saved in the folder.
+    /// Runs the program, with sessions that are saved in the folder.
     fn saving(&self, words: &[&str]) -> Ran {
         ran(saving(self.genai(words), self.folder.path()).output())
     }
@@ -111,10 +111,10 @@ fn a_session_refers_to_its_film_in_another_process_without_another_upload() {
     let saved = user.saving(&["sessions", "export", "1"]);
 
     for ran in [&first, &second] {
-        ran.printed("A climb.\n");
+        ran.assert_printed("A climb.\n");
         user.assert_referred();
     }
-    first.reported("uploading: 16 of 16 MB");
+    first.assert_reported("uploading: 16 of 16 MB");
     assert_eq!(user.service.uploads(), 1);
     let path = user.folder.path().join("film.mp4");
     let path = path.to_str().expect("text");
@@ -149,7 +149,7 @@ fn a_model_without_files_refuses_a_large_one_before_anything_is_sent() {
     let words = ["chat", "-m", "openai:x", "What is in @film.mp4?"];
     let refused = ran(user.in_folder(server.genai(&words)).output());
 
-    refused.refused(
+    refused.assert_refused(
         1,
         &[
             "film.mp4 is too large",

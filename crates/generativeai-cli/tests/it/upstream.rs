@@ -35,8 +35,8 @@ fn a_model_of_an_openai_compatible_server_answers() {
         "Hello",
     ]);
 
-    answered.printed("reply 1\n");
-    answered.reported("3 tokens in");
+    answered.assert_printed("reply 1\n");
+    answered.assert_reported("3 tokens in");
     let request = server.request();
     for part in [
         "authorization: Bearer canary-key\r\n",
@@ -54,7 +54,7 @@ fn a_refused_key_of_an_openai_compatible_server_is_named_and_not_shown() {
 
     let refused = server.run(&["chat", "--model", "openai:m", "Hello"]);
 
-    refused.refused(1, &["Incorrect API key", "OPENAI_API_KEY"]);
+    refused.assert_refused(1, &["Incorrect API key", "OPENAI_API_KEY"]);
     assert!(!refused.stderr.contains("canary"), "{refused:?}");
 }
 
@@ -88,7 +88,7 @@ fn a_server_that_does_not_answer_is_reported_below_the_list_of_models() {
     assert_eq!(listed.code, Some(0), "{listed:?}");
     assert!(listed.stdout.contains("qwen3-4b"), "{listed:?}");
     let reported = "http://127.0.0.1:1/v1 does not list its models";
-    listed.reported(reported);
+    listed.assert_reported(reported);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_openai_compatible_server_computes_embeddings() {
 
 #[test]
 fn an_empty_name_of_a_served_model_is_refused() {
-    run(&["chat", "--model", "ollama:", "Hello"]).refused(2, &["ollama:NAME"]);
+    run(&["chat", "--model", "ollama:", "Hello"]).assert_refused(2, &["ollama:NAME"]);
 }
 
 /// Returns the program with a Gemini API that is overloaded, and an OpenAI-compatible server.
@@ -126,7 +126,7 @@ fn the_next_model_answers_if_the_first_is_overloaded() {
     assert!(answered.stdout.contains("reply 1"), "{answered:?}");
     assert!(answered.stdout.contains("Qwen/Qwen3-4B"), "{answered:?}");
     for part in ["gemini-flash-latest: ", "too busy", "asking Qwen/Qwen3-4B"] {
-        answered.reported(part);
+        answered.assert_reported(part);
     }
 }
 
@@ -135,12 +135,13 @@ fn if_all_models_fail_the_last_error_is_shown() {
     let server = FakeOpenAi::refusing(401, r#"{"error":{"message":"no such key"}}"#);
     let words = ["chat", "--model", "gemini-flash-latest,openai:m", "Hello"];
 
-    with_overloaded_service(&server, &words).refused(1, &["too busy", "asking m", "no such key"]);
+    with_overloaded_service(&server, &words)
+        .assert_refused(1, &["too busy", "asking m", "no such key"]);
 }
 
 #[test]
 fn a_server_serves_one_model() {
-    run(&["serve", "--port", "0", "--model", "local,smollm2"]).refused(2, &["name one"]);
+    run(&["serve", "--port", "0", "--model", "local,smollm2"]).assert_refused(2, &["name one"]);
 }
 
 #[test]
@@ -218,11 +219,14 @@ fn an_upstream_is_a_setting() {
 fn an_upstream_that_cannot_be_used_is_refused_with_advice() {
     let serve = |words: &[&str]| run(&[&["serve", "--port", "0"], words].concat());
 
-    serve(&["--upstream", "vllm:8000"]).refused(1, &["cannot use the upstream server vllm:8000"]);
-    serve(&["--upstream", "http://127.0.0.1:1"]).refused(1, &["--model", "http://127.0.0.1:1/v1"]);
-    serve(&["--upstream-key", "s3cret"]).refused(2, &["--upstream with the URL"]);
-    serve(&["--upstream", "http://127.0.0.1:1", "--in-process"]).refused(2, &["--in-process"]);
+    serve(&["--upstream", "vllm:8000"])
+        .assert_refused(1, &["cannot use the upstream server vllm:8000"]);
+    serve(&["--upstream", "http://127.0.0.1:1"])
+        .assert_refused(1, &["--model", "http://127.0.0.1:1/v1"]);
+    serve(&["--upstream-key", "s3cret"]).assert_refused(2, &["--upstream with the URL"]);
+    serve(&["--upstream", "http://127.0.0.1:1", "--in-process"])
+        .assert_refused(2, &["--in-process"]);
     let server = FakeOpenAi::refusing(500, "");
     let no_model = server.url.replace("/v1", "/v2");
-    serve(&["--upstream", &no_model]).refused(1, &["--model", "404"]);
+    serve(&["--upstream", &no_model]).assert_refused(1, &["--model", "404"]);
 }

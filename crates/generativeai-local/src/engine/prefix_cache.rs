@@ -68,7 +68,7 @@ impl PrefixCache {
                 (sequence, source.filter(|&source| source != sequence))
             }
         };
-        // The state after the preparation, which the caller still has to do.
+        // Recorded in advance: the caller copies or trims the sequence to these tokens.
         let slot = &mut self.slots[sequence];
         slot.leased = true;
         slot.tokens.clear();

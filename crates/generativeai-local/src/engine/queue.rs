@@ -18,8 +18,8 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<T>,
-    /// Whether the consumer has to look again. A notification that arrives before the consumer waits would be lost
-    /// without this flag, because a condition variable does not store it.
+    /// Whether the consumer was notified since its last wait. A condition variable does not store a notification that
+    /// arrives before the wait.
     notified: bool,
     closed: bool,
 }

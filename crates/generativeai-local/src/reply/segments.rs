@@ -92,9 +92,11 @@ impl SegmentParser {
         segments
     }
 
-    /// Returns the text that was held back, at the end of the reply. An incomplete call is dropped; the
-    /// finish reason shows that the reply was cut off. So is a tag that the limit of the length cuts off: it is not
-    /// text, and the model would repeat it if it became part of the history.
+    /// Returns the text that was held back, at the end of the reply.
+    ///
+    /// An incomplete call is dropped; the finish reason shows that the reply was cut off. A tag that the limit of the
+    /// length cuts off is dropped as well: it is not text, and the model would repeat it if it became part of the
+    /// history.
     pub(super) fn finish(&mut self, end: End) -> Option<Segment> {
         let mut rest = std::mem::take(&mut self.held);
         if end == End::MaxTokens {

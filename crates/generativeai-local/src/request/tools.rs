@@ -87,7 +87,8 @@ impl Tools {
     }
 }
 
-/// Parses the declarations of all tools. Their names must be unique, since a call has no more than the name.
+/// Parses the declarations of all tools. Their names must be unique, since a call refers to its
+/// function by name only.
 fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFunction>> {
     let mut functions: Vec<DeclaredFunction> = Vec::new();
     for (index, tool) in tools.iter().enumerate() {
@@ -117,7 +118,7 @@ fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFu
 fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<DeclaredFunction> {
     let name = declaration.name.clone().unwrap_or_default();
     // The characters and the length that the API allows. Without quotes and brackets, a name cannot break out of the
-    // text form of a call, and cannot contain a control token.
+    // text form of a call, and cannot contain a control token such as `<|im_end|>`.
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
     if name.is_empty() || name.len() > 128 || !name.chars().all(is_allowed) {
         return Err(invalid_argument(format!(

@@ -48,8 +48,10 @@ pub(super) fn restrict_to_objects(schema: &mut Value, pointer: &str) -> Result<(
     Ok(())
 }
 
-/// Returns whether a schema refers to its root, or to a schema below the alternatives of its root. Such a reference would
-/// lead elsewhere, or nowhere, if the root were changed. Generators such as zod-to-json-schema write them.
+/// Returns whether a schema refers to its root, or to a schema below the alternatives of its root.
+///
+/// If the root were changed, such a reference would lead elsewhere, or nowhere. Generators such as zod-to-json-schema
+/// write them.
 pub(super) fn refers_to_root(schema: &Value) -> bool {
     let mut all = Vec::new();
     subschemas::collect(schema, &mut all);

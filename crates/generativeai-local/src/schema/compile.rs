@@ -32,12 +32,14 @@ impl Schema {
 
     /// Compiles the JSON Schema of the arguments of a function. `path` names it in the request.
     ///
+    /// The schema is restricted to objects, unless it refers to its root. In that case the model may generate another
+    /// value, and the reply ends as a malformed call.
+    ///
     /// # Errors
     ///
     /// 400 if the schema is not valid, or no object can match it.
     pub(crate) fn compile_arguments(schema: &Value, path: &str) -> Result<Self> {
         let restricted = normalized(schema).and_then(|mut declared| {
-            // A call whose arguments are not an object ends its reply as malformed.
             if !arguments::refers_to_root(&declared) {
                 arguments::restrict_to_objects(&mut declared, "")?;
             }
@@ -86,17 +88,17 @@ impl Schema {
     pub(crate) fn validator(&self) -> Option<Validator> {
         let options = jsonschema::options().with_draft(Draft::Draft202012);
         options
-            .with_retriever(NothingFetched)
+            .with_retriever(EmptyRetriever)
             .build(&self.declared)
             .ok()
     }
 }
 
-/// Source of the other documents to which a schema refers. They are never fetched, and every value matches them, so that
-/// the rest of the schema is checked.
-struct NothingFetched;
+/// Retriever that returns the empty schema for each external document, without fetching it. Every value matches this
+/// schema, so the rest of the schema is still checked.
+struct EmptyRetriever;
 
-impl Retrieve for NothingFetched {
+impl Retrieve for EmptyRetriever {
     fn retrieve(&self, _: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         Ok(json!({}))
     }

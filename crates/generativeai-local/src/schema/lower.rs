@@ -246,7 +246,7 @@ impl<'a> Lowering<'a> {
         let reference = value.as_str().unwrap_or_default();
         let target = match self.references.resolve(reference) {
             Target::Local(target) => target,
-            // Fetching a document that a client names would let it reach the network of this process.
+            // Not fetched: a client could otherwise make this process send requests into its own network.
             Target::External => return Ok(self.leave_out(at)),
             Target::Missing => {
                 let reason = format!("`{reference}` does not exist in the schema");

@@ -65,8 +65,8 @@ struct Definition<'a> {
     targets: HashSet<&'a str>,
 }
 
-/// Returns the number of levels that a chain of references may lead through; at least a number above [`MAX_LEVELS`] if
-/// it is larger than that.
+/// Returns the number of levels that a chain of references may lead through. Above [`MAX_LEVELS`] the number is not
+/// exact.
 ///
 /// Definitions that refer to each other in a circle, or that lead to such ones, count in full: a chain may lead through
 /// all of them.

@@ -54,7 +54,7 @@ pub(super) fn for_each<'a>(schema: &'a Value, visit: &mut dyn FnMut(&'a Value)) 
     }
 }
 
-/// The same as [`for_each`], for schemas that are changed.
+/// Calls a function with every schema that is directly in these members. The function may change it.
 pub(super) fn for_each_mut(members: &mut Map<String, Value>, visit: &mut dyn FnMut(&mut Value)) {
     for (name, value) in members.iter_mut() {
         match value {

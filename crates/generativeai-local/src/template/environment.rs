@@ -19,8 +19,8 @@ use super::source;
 
 /// Maximum number of steps for one conversation. A template is a program from an untrusted file.
 ///
-/// minijinja calls this fuel. One step is an instruction, or 64 bytes of data that the template creates or writes to the
-/// prompt, so the limit bounds time, and the memory to 320 MB.
+/// minijinja calls this fuel. One step is an instruction, or about 64 bytes of data that the template creates or
+/// processes. So the limit bounds the time, and the memory to about 320 MB.
 const MAX_STEPS: u64 = 5_000_000;
 /// Name of the only template of an environment.
 const NAME: &str = "chat";

@@ -15,7 +15,7 @@ pub(super) fn first_missing(prompt: &str, messages: &[Value]) -> Option<usize> {
     for (index, message) in messages.iter().enumerate() {
         for text in texts_of(message) {
             let text = without_whitespace(&text);
-            // Found in the whole prompt, and without advancing `rest`, since its place is not known.
+            // Searched in the whole prompt, without advancing `rest`, since its place is not known.
             if message["role"] == "system" {
                 if find(&prompt, &text).is_none() {
                     return Some(index);

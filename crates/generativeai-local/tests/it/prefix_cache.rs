@@ -78,7 +78,7 @@ async fn both_branches_of_a_fork_stay_cached() {
 }
 
 #[tokio::test]
-async fn eviction_does_not_affect_replies() {
+async fn requests_succeed_while_cached_prefixes_are_evicted() {
     let local = tiny("evicted", |builder| builder.context(512));
     for number in 0..30 {
         let request = question(&format!("{number} is a number with a story"), short());

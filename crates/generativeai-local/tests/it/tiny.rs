@@ -67,13 +67,13 @@ impl Tiny {
         }
         pad(&mut bytes);
         // A linear congruential generator that always starts with 1, so that the files of all runs are equal.
-        let mut chance = 1u64;
+        let mut random = 1u64;
         for (name, shape) in &tensors {
             for _ in 0..shape.iter().product::<u64>() {
-                chance = chance
+                random = random
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
-                let weight = (chance >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+                let weight = (random >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
                 let weight = match name {
                     _ if name.contains("norm") => 1.0,
                     // Negative, so that the recurrent state decays.

@@ -10,8 +10,11 @@ use crate::render::Printer;
 
 /// Opens the folder named by the user, or the default one.
 ///
-/// A server locks its folder, so only one at a time can use it. If the default folder cannot be used, the server runs
-/// without uploads and a note says so: a second server on a computer still works. For a named folder it is an error.
+/// A server locks its folder, so only one at a time can use it. If the default folder cannot be used, a note is printed
+/// and the server runs without uploads, so that a second server on the same computer works.
+///
+/// # Errors
+/// The folder named by the user cannot be used.
 pub(super) fn open(
     named: Option<PathBuf>,
     printer: &mut Printer,

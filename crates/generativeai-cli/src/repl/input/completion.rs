@@ -15,7 +15,7 @@ use crate::repl::command_line::{COMMANDS, Command, Line};
 /// Maximum number of suggestions.
 const MAX_SUGGESTIONS: usize = 100;
 
-/// Completes commands, their arguments, and file names after `@`.
+/// Completer of commands, their arguments, and file names after `@`.
 #[derive(Default)]
 pub(super) struct PromptCompleter {
     /// Names of the sessions, while the argument of `/session` is typed.
@@ -129,7 +129,7 @@ fn files(typed: &str, at: usize, pos: usize, write: fn(&str) -> String) -> Vec<S
     names.into_iter().map(suggestion).collect()
 }
 
-/// Highlights existing commands, and records whether any text is typed.
+/// Highlighter of existing commands. It also records whether any text is typed.
 pub(super) struct CommandHighlighter {
     pub(super) has_text: Arc<AtomicBool>,
 }
