@@ -89,8 +89,8 @@ impl FilesApi<'_> {
     ) -> Result<Response, ApiError> {
         let call = protocol::parse(&parts.headers, query)?;
         if matches!(call, UploadCall::Start(_)) {
-            // A start that its headers rule out leaves the body in the request. The router discards it, unless the
-            // client waits with it (`Expect`).
+            // A start whose headers are refused leaves the body in the request. The router then discards it, unless the
+            // client waits before it sends the body (`Expect`).
             return self.receive(call, (parts, query), body).await;
         }
         let mut body = std::mem::take(body);
@@ -185,7 +185,7 @@ impl FilesApi<'_> {
             .with_header(RECEIVED, received.into()))
     }
 
-    /// Handles a request within an upload that exists, once no other request writes the upload.
+    /// Handles a request within an existing upload, after stopping the requests that write it.
     async fn step(
         &self,
         upload: Arc<Upload>,
@@ -379,14 +379,14 @@ mod tests {
         };
         let upload = storage.start(File::default(), None).expect("an upload");
         let id = upload.record.id.as_str();
-        let (mut no_body, mut none_either) = (Body::empty(), Body::empty());
+        let (mut cancel_body, mut query_body) = (Body::empty(), Body::empty());
         let turn = upload.turn().await;
 
         // Polled in this order, both requests wait for the turn, and the cancel gets it first.
         let (cancelled, queried, ()) = tokio::join!(
             biased;
-            api.proceed(id, (Dialect::Headers, Step::Cancel), &mut no_body),
-            api.proceed(id, (Dialect::Headers, Step::Query), &mut none_either),
+            api.proceed(id, (Dialect::Headers, Step::Cancel), &mut cancel_body),
+            api.proceed(id, (Dialect::Headers, Step::Query), &mut query_body),
             async { drop(turn) },
         );
 

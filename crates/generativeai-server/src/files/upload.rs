@@ -12,7 +12,8 @@ use super::disk::disk_error;
 use super::folder::UploadRecord;
 use crate::error::ApiError;
 
-/// Size in bytes of the blocks in which an upload is written and read. An upload takes the memory of two.
+/// Size in bytes of the blocks in which an upload is written, and read again after a restart. An upload takes the
+/// memory of at most two.
 pub(super) const BLOCK: usize = 1024 * 1024;
 
 /// Upload in progress.
