@@ -20,7 +20,7 @@ use super::protocol::{self, Dialect, Step, UploadCall};
 use super::receive::Receiver;
 use super::site::Site;
 use super::storage::{FileStorage, unknown_upload};
-use super::upload::{BLOCK, Turn, Upload};
+use super::upload::{BLOCK, Upload, WriteLock};
 use super::{discovery, multipart, properties};
 use crate::body::{BodyReader, broken_connection};
 use crate::error::ApiError;
@@ -192,10 +192,10 @@ impl FilesApi<'_> {
         (dialect, step): (Dialect, Step),
         body: &mut Body,
     ) -> Result<Response, ApiError> {
-        let turn = upload.turn().await;
+        let lock = upload.write_lock().await;
         let id = upload.record.id.clone();
         let storage = self.storage.clone();
-        // The upload may have been completed or cancelled while this request waited for its turn.
+        // The upload may have been completed or cancelled while this request waited for the lock.
         if let Some(file) = storage.uploaded(&id) {
             return Ok(self.complete(file));
         }
@@ -224,7 +224,7 @@ impl FilesApi<'_> {
             }
             Step::Send { finalize, .. } => {
                 let _memory = self.memory()?;
-                let mut receiver = self.receiver(upload.clone(), turn);
+                let mut receiver = self.receiver(upload.clone(), lock);
                 receiver.receive(pin!(frames(body))).await?;
                 match finalize {
                     true => self.finish(upload).await,
@@ -256,20 +256,20 @@ impl FilesApi<'_> {
         let storage = self.storage.clone();
         let id = upload.record.id.clone();
         let discard = Discard(Some((storage, id)));
-        let turn = upload.turn().await;
-        let mut receiver = self.receiver(upload.clone(), turn);
+        let lock = upload.write_lock().await;
+        let mut receiver = self.receiver(upload.clone(), lock);
         receiver.receive(pin!(frames)).await?;
         let response = self.finish(upload).await?;
         discard.keep();
         Ok(response)
     }
 
-    fn receiver(&self, upload: Arc<Upload>, turn: Turn) -> Receiver {
+    fn receiver(&self, upload: Arc<Upload>, lock: WriteLock) -> Receiver {
         Receiver {
             storage: self.storage.clone(),
             upload,
-            turn,
-            patience: self.bodies.timeout(),
+            lock,
+            idle_timeout: self.bodies.timeout(),
         }
     }
 
@@ -380,14 +380,14 @@ mod tests {
         let upload = storage.start(File::default(), None).expect("an upload");
         let id = upload.record.id.as_str();
         let (mut cancel_body, mut query_body) = (Body::empty(), Body::empty());
-        let turn = upload.turn().await;
+        let lock = upload.write_lock().await;
 
-        // Polled in this order, both requests wait for the turn, and the cancel gets it first.
+        // Polled in this order, both requests wait for the lock, and the cancel gets it first.
         let (cancelled, queried, ()) = tokio::join!(
             biased;
             api.proceed(id, (Dialect::Headers, Step::Cancel), &mut cancel_body),
             api.proceed(id, (Dialect::Headers, Step::Query), &mut query_body),
-            async { drop(turn) },
+            async { drop(lock) },
         );
 
         assert!(cancelled.is_ok());
