@@ -10,8 +10,8 @@ use crate::response::to_json;
 /// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
 
-// Bytes that no UTF-8 text contains. They precede texts and other parts in the digest, so different contents never have
-// the same bytes.
+// Bytes that no UTF-8 text contains. They precede texts, signatures and other parts in the digest, so no text can look
+// like the beginning of another part.
 const TEXT: u8 = 0xf8;
 const THOUGHT: u8 = 0xf9;
 const SIGNATURE: u8 = 0xfa;
