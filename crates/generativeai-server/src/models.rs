@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_backend_is_asked_once_a_minute_for_what_it_does_not_have() {
+    async fn a_backend_is_asked_once_a_minute_for_a_missing_list_or_model() {
         // For each minute: the number of requests, and the counts of lists and models after them.
         for (failure, minutes) in [
             (None, [(3, 1, 1), (1, 1, 2)]),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_was_an_error_is_asked_for_again() {
+    async fn an_unknown_name_is_asked_for_again_by_the_next_request() {
         let backend = Counting::default();
         let names = ModelNames::new(true, None);
         for models in 1..3 {
