@@ -36,6 +36,7 @@ const GRANULARITY: HeaderName = HeaderName::from_static("x-goog-upload-chunk-gra
 // Values of `STATUS`.
 const ACTIVE: HeaderValue = HeaderValue::from_static("active");
 const FINAL: HeaderValue = HeaderValue::from_static("final");
+const CANCELLED: HeaderValue = HeaderValue::from_static("cancelled");
 
 /// The Files API, for one request.
 pub(crate) struct FilesApi<'a> {
@@ -213,8 +214,7 @@ impl FilesApi<'_> {
             Step::Cancel => {
                 blocking(move || storage.cancel(&id)).await?;
                 let mut response = response::json(&json!({}));
-                let cancelled = HeaderValue::from_static("cancelled");
-                response.headers_mut().insert(STATUS, cancelled);
+                response.headers_mut().insert(STATUS, CANCELLED);
                 Ok(response)
             }
             Step::Send { offset, .. } if offset.is_some_and(|offset| offset != received) => {
