@@ -174,7 +174,7 @@ impl Api {
         deadline: Deadline,
     ) -> Result<Call, ApiError> {
         let body = self.bodies.read(&parts.headers, body).await?;
-        let faults = self.faults.draw();
+        let faults = self.faults.choose();
         let wait = async {
             tokio::time::sleep(faults.delay).await;
             if let Some(error) = faults.rejection() {

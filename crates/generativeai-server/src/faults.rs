@@ -99,7 +99,7 @@ impl InjectedFaults {
 
 impl Faults {
     /// Chooses the faults of the next request.
-    pub(crate) fn draw(&self) -> InjectedFaults {
+    pub(crate) fn choose(&self) -> InjectedFaults {
         let mut injected = InjectedFaults::default();
         let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in &self.rules {
@@ -136,7 +136,7 @@ mod tests {
 
     fn draw(faults: &str, count: usize) -> Vec<InjectedFaults> {
         let faults: Faults = faults.parse().expect("faults");
-        (0..count).map(|_| faults.draw()).collect()
+        (0..count).map(|_| faults.choose()).collect()
     }
 
     fn rejected(faults: &str, count: usize) -> Vec<bool> {
