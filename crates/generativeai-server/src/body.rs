@@ -210,7 +210,7 @@ fn count_values(json: &[u8]) -> usize {
     values
 }
 
-/// Advances behind the closing quote of a string.
+/// Advances past the closing quote of a string.
 fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
     while let Some(byte) = bytes.next() {
         match byte {

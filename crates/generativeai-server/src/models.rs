@@ -67,7 +67,7 @@ pub(crate) struct ModelNames {
     default: Option<String>,
     /// The listed names, without `models/`. Not set while the backend fails to list them.
     listed: OnceCell<Vec<String>>,
-    /// What the backend answered to requests for its list (`models`), and for models that it does not list.
+    /// Cached answers of the backend: whether it has a list (`models`), and models that it does not list.
     answers: Answers,
 }
 

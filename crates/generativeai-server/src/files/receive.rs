@@ -27,7 +27,7 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// Writes all bytes. What arrives before an error stays, so that the client can resume.
+    /// Writes all bytes. Bytes that arrived before an error stay, so that the client can resume.
     ///
     /// # Errors
     /// The connection broke, no bytes arrived in time, a newer request continues the upload, or a limit is exceeded.

@@ -137,7 +137,7 @@ impl Upload {
             )));
         }
         let digest = progress.digest()?.clone().finish();
-        // A failed write may have left bytes behind those that count.
+        // A failed write may have left bytes after the received ones.
         let synced = progress.data.set_len(received);
         let synced = synced.and_then(|()| progress.data.sync_all());
         synced.map_err(disk_error("write the upload"))?;

@@ -49,7 +49,7 @@ impl Position {
         digest_of(self.digest.clone())
     }
 
-    /// Moves behind a part.
+    /// Moves past a part.
     pub(super) fn add(&mut self, part: &Part) {
         let Some(Data::Text(text)) = &part.data else {
             self.digest.update(&[OTHER]);
@@ -73,7 +73,7 @@ impl Position {
         }
     }
 
-    /// Moves behind a part, but no further than a length. Returns the rest of the part.
+    /// Moves past a part, but no further than a length. Returns the rest of the part.
     ///
     /// # Errors
     /// The length is inside of a character.
