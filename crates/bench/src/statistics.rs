@@ -36,7 +36,7 @@ impl fmt::Display for Values {
     }
 }
 
-/// Number that is printed with at most two decimals: three digits, if it is between 1 and 1,000.
+/// Number that is printed with three digits if it is between 1 and 1,000, and never with more than two decimals.
 struct Short(f64);
 
 impl fmt::Display for Short {

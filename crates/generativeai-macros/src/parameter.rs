@@ -43,7 +43,7 @@ pub(crate) struct Argument {
 pub(crate) struct State {
     name: Ident,
     ty: Type,
-    /// The function takes a reference to `ty`, which calls share. Otherwise each call gets a clone.
+    /// Whether the function takes a reference to `ty`, which all calls share. Otherwise each call gets a clone.
     by_reference: bool,
 }
 

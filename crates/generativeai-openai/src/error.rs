@@ -72,8 +72,8 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let kind = match ErrorKind::from_http_code(code) {
         // Payment required: the balance of an account is used up.
         ErrorKind::Request if code == 402 => ErrorKind::Quota,
-        // The quotas of DashScope's `Throttling.RateQuota` and `Throttling.AllocationQuota` are those of a minute:
-        // https://help.aliyun.com/en/model-studio/rate-limit
+        // DashScope's `Throttling.RateQuota` and `Throttling.AllocationQuota` are limits per minute, so a retry may
+        // succeed: https://help.aliyun.com/en/model-studio/rate-limit
         ErrorKind::RateLimited if label.contains("throttling") => ErrorKind::RateLimited,
         // A quota that is used up is a 429, like a rate limit, but a retry within seconds cannot succeed.
         ErrorKind::RateLimited if label.contains("quota") => ErrorKind::Quota,

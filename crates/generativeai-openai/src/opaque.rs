@@ -9,8 +9,7 @@ use serde_json::Value;
 /// Packs a value into a signature. It is base64, since clients of the Gemini API decode signatures.
 ///
 /// The value is an object whose first name begins with a letter, so the signature begins with `eyJ`, the base64 of
-/// `{"` and a letter. The client of the Gemini API relies on that: it leaves such signatures out, since they are not
-/// from its service.
+/// `{"` and a letter. The client of the Gemini API recognizes such signatures by it, and does not send them to Google.
 pub(crate) fn pack(value: &Value) -> String {
     let packed = Blob::new("application/json", value.to_string());
     packed.data.unwrap_or_default()

@@ -174,7 +174,7 @@ impl Api {
         deadline: Deadline,
     ) -> Result<Call, ApiError> {
         let body = self.bodies.read(&parts.headers, body).await?;
-        let faults = self.faults.draw();
+        let faults = self.faults.choose();
         let wait = async {
             tokio::time::sleep(faults.delay).await;
             if let Some(error) = faults.rejection() {
@@ -268,7 +268,7 @@ impl Api {
         let version = call.model.version();
         let defaults = ReplyDefaults::new(version.clone(), &body);
         let mut request: GenerateContentRequest = parse(body)?;
-        // Before the references to files are replaced: a token is bound to the request as the client sends it.
+        // A token is bound to the resolved model, and to the request before the references to files are replaced.
         request.model = Some(call.model.name.clone());
         let hop = self.hops.as_ref().map(|hops| hops.begin(&mut request));
         let hop = hop.transpose()?;

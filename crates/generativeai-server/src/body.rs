@@ -71,7 +71,10 @@ impl BodyReader {
         self.timeout
     }
 
-    /// Reads a complete body. Takes it only if its headers are acceptable, see [`discard_unread`](Self::discard_unread).
+    /// Reads a complete body.
+    ///
+    /// A body whose headers are refused stays in the request, so that [`discard_unread`](Self::discard_unread) can
+    /// discard it.
     ///
     /// # Errors
     /// 408, 413, 415 or 429: a limit is exceeded, or the body is compressed.
@@ -147,8 +150,8 @@ impl BodyReader {
         })
     }
 
-    /// Discards the body of a request that was rejected, if nothing of it was read. Whatever reads a body takes it from
-    /// the request, and discards the rest itself.
+    /// Discards the body of a rejected request, if nothing of it was read. A function that reads a body takes it from
+    /// the request, and discards the rest itself. Then `body` is empty here.
     pub(crate) async fn discard_unread(&self, headers: &HeaderMap, mut body: Body) {
         // With `Expect: 100-continue` the client waits for our response and sends nothing.
         if !headers.contains_key(EXPECT) {
@@ -207,7 +210,7 @@ fn count_values(json: &[u8]) -> usize {
     values
 }
 
-/// Advances behind the closing quote of a string.
+/// Advances past the closing quote of a string.
 fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
     while let Some(byte) = bytes.next() {
         match byte {

@@ -99,7 +99,7 @@ impl InjectedFaults {
 
 impl Faults {
     /// Chooses the faults of the next request.
-    pub(crate) fn draw(&self) -> InjectedFaults {
+    pub(crate) fn choose(&self) -> InjectedFaults {
         let mut injected = InjectedFaults::default();
         let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in &self.rules {
@@ -134,14 +134,14 @@ fn injected(code: StatusCode) -> ApiError {
 mod tests {
     use super::*;
 
-    fn draw(faults: &str, count: usize) -> Vec<InjectedFaults> {
+    fn choose(faults: &str, count: usize) -> Vec<InjectedFaults> {
         let faults: Faults = faults.parse().expect("faults");
-        (0..count).map(|_| faults.draw()).collect()
+        (0..count).map(|_| faults.choose()).collect()
     }
 
     fn rejected(faults: &str, count: usize) -> Vec<bool> {
-        let drawn = draw(faults, count);
-        drawn.iter().map(|one| one.rejection.is_some()).collect()
+        let chosen = choose(faults, count);
+        chosen.iter().map(|one| one.rejection.is_some()).collect()
     }
 
     #[test]
@@ -151,10 +151,10 @@ mod tests {
 
     #[test]
     fn the_same_seed_injects_the_same_faults() {
-        let first = draw("500@0.5,delay=1s@0.2,seed=3", 200);
+        let first = choose("500@0.5,delay=1s@0.2,seed=3", 200);
 
-        assert_eq!(first, draw("500@0.5,delay=1s@0.2,seed=3", 200));
-        assert_ne!(first, draw("500@0.5,delay=1s@0.2,seed=4", 200));
+        assert_eq!(first, choose("500@0.5,delay=1s@0.2,seed=3", 200));
+        assert_ne!(first, choose("500@0.5,delay=1s@0.2,seed=4", 200));
     }
 
     #[test]

@@ -125,7 +125,7 @@
 //!   ▼
 //! models          the model for the requested name
 //!   ▼
-//! files           references to files are replaced by their bytes
+//! files           references to files are replaced with their bytes
 //!   ▼
 //! dyn Backend
 //!   ▼

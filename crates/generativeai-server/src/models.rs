@@ -67,7 +67,7 @@ pub(crate) struct ModelNames {
     default: Option<String>,
     /// The listed names, without `models/`. Not set while the backend fails to list them.
     listed: OnceCell<Vec<String>>,
-    /// What the backend answered to requests for its list (`models`), and for models that it does not list.
+    /// Cached answers of the backend: whether it has a list (`models`), and models that it does not list.
     answers: Answers,
 }
 
@@ -92,7 +92,7 @@ impl Answers {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, (bool, Instant)>> {
-        // Each change is one call, so a panic leaves no part of it.
+        // A panic between two changes leaves a valid cache, which may lack entries.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -173,7 +173,7 @@ impl ModelNames {
         {
             return Ok(ResolvedModel::new(only, true));
         }
-        // A client that gets an error may repeat its request as soon as the backend has the model.
+        // Not cached: a client that gets this error may repeat its request as soon as the backend has the model.
         self.answers.lock().remove(&format!("models/{name}"));
         let message = format!(
             "unknown model `models/{name}`: use `{first}`, or another one of the list (`GET models`)"
@@ -189,7 +189,7 @@ impl ModelNames {
         match self.listed.get_or_try_init(|| list(backend)).await {
             Ok(names) => names.as_slice(),
             Err(error) => {
-                // Any other failure may have passed by the time of the next request.
+                // A retryable failure is not cached, since the next request may succeed.
                 if !error.is_retryable() {
                     self.answers.insert("models", false);
                 }
@@ -282,7 +282,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts the requests for its list and for a model. Fails with this kind to list its models, or lists one.
+    /// Backend that counts the requests for its list and for a model. It lists one model, unless `failure` is set.
     #[derive(Debug, Default)]
     struct Counting {
         failure: Option<ErrorKind>,
@@ -320,8 +320,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_backend_is_asked_once_a_minute_for_what_it_does_not_have() {
-        // Requests, and how often the backend was asked for its list and for a model after them.
+    async fn a_backend_is_asked_once_a_minute_for_a_missing_list_or_model() {
+        // For each minute: the number of requests, and the counts of lists and models after them.
         for (failure, minutes) in [
             (None, [(3, 1, 1), (1, 1, 2)]),
             (Some(ErrorKind::Unsupported), [(3, 1, 0), (1, 2, 0)]),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_was_an_error_is_asked_for_again() {
+    async fn an_unknown_name_is_asked_for_again_by_the_next_request() {
         let backend = Counting::default();
         let names = ModelNames::new(true, None);
         for models in 1..3 {

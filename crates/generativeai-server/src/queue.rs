@@ -40,8 +40,9 @@ impl RequestQueue {
             return Ok(permit);
         }
         // Returned at the end of this function, or when its future is dropped: a client that leaves frees its place.
-        let place = self.waiting.try_acquire();
-        let _place = place
+        let _place = self
+            .waiting
+            .try_acquire()
             .map_err(|_| ApiError::overloaded("too many requests are waiting: retry later"))?;
         let permit = self.running.clone().acquire_owned().await;
         Ok(permit.expect("the semaphore is never closed"))

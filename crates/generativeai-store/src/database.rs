@@ -136,8 +136,8 @@ impl Database {
         input: &I,
         work: Work<I, T>,
     ) -> Result<T, TransactionError> {
-        // Taken for one attempt only: other writers run during the backoff.
-        let _turn = match (self.kind, access) {
+        // Held for one attempt only, so that other writers run during the backoff.
+        let _lock = match (self.kind, access) {
             (DatabaseKind::Sqlite, Access::Write) => Some(self.write_queue.lock().await),
             _ => None,
         };

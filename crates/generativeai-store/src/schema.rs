@@ -74,7 +74,7 @@ pub(crate) async fn migrate(kind: DatabaseKind, connection: &mut AnyConnection) 
 
 /// Reads the version of the tables; 0 if there are none.
 ///
-/// Not a named statement, as for all statements of PostgreSQL: those fail behind a pooler.
+/// The statement is not a named one: with PostgreSQL these fail behind a pooler.
 async fn version(connection: &mut AnyConnection) -> Result<usize> {
     let row = sqlx::query("SELECT version FROM schema_version")
         .persistent(false)

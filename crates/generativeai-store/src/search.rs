@@ -32,9 +32,9 @@ impl Store {
     /// Finds messages, replies and summaries that contain all these words, in any order. Returns the
     /// newest first, 1,000 at most.
     ///
-    /// Case is ignored, and a word matches whole words only. Accents count, except in a plain SQLite store, whose index
-    /// ignores them: there `nevis` finds `Névis`, too. Messages of undone turns are found as well; thoughts are
-    /// not. Only the first 256 KiB of a message are searched. Events that forks share are found once, in the session
+    /// Case is ignored, and a word matches whole words only. Accents are significant, except in a plain SQLite store,
+    /// whose index ignores them: there `nevis` finds `Névis`, too. Messages of undone turns are found as well; thoughts
+    /// are not. Only the first 256 KiB of a message are searched. Events that forks share are found once, in the session
     /// they were written in.
     ///
     /// An [encrypted](Self::open_encrypted) store has no index. It is read completely, one session after

@@ -263,7 +263,7 @@ impl State {
     }
 }
 
-/// Replaces the finish reason by that of a call that cannot run, if there is one.
+/// Replaces the finish reason with that of a call that cannot run, if there is one.
 fn set_mistake(candidate: &mut Candidate, mistake: Option<Mistake>) {
     if let Some((reason, why)) = mistake {
         candidate.finish_reason = Some(reason);

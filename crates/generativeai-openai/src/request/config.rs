@@ -162,7 +162,7 @@ pub(super) fn is_strict(schema: &Value) -> bool {
 /// Writes the amount of thinking as the member that the server has.
 fn write_thinking(
     config: &ThinkingConfig,
-    way: Thinking,
+    thinking: Thinking,
     body: &mut Map<String, Value>,
 ) -> Result<()> {
     let path = |name: &str| absent(&format!("{PATH}.thinkingConfig.{name}"));
@@ -176,13 +176,13 @@ fn write_thinking(
         )));
     }
     if let Some(effort) = effort {
-        match way {
+        match thinking {
             Thinking::Effort | Thinking::Template => set(body, "reasoning_effort", effort),
             Thinking::Object => set(body, "reasoning", json!({"effort": effort})),
             Thinking::Switch => return Err(path("thinkingLevel")),
         }
     }
-    match (budget, way) {
+    match (budget, thinking) {
         (None, _) => {}
         (Some(0), Thinking::Effort) => set(body, "reasoning_effort", "none"),
         (Some(0), Thinking::Template) => {

@@ -59,8 +59,14 @@ pub(super) fn file(path: &str, file: &FileData) -> Result<Value> {
     if is_url && mime_type.starts_with("image/") {
         return Ok(json!({"type": "image_url", "image_url": {"url": uri}}));
     }
+    // A `data:` URI contains the media itself, which must not be in an error.
+    let place = if uri.starts_with("data:") {
+        "data:…"
+    } else {
+        uri
+    };
     Err(refused(format!(
-        "{path}.fileData is {mime_type:?} at {uri:?}: the server loads only images, by an HTTP URL"
+        "{path}.fileData is {mime_type:?} at {place:?}: the server loads only images, by an HTTP URL"
     )))
 }
 

@@ -20,8 +20,8 @@ use crate::support::{Answer, Server};
 const PIECES: [usize; 3] = [usize::MAX, 1_000, 17];
 
 fn recordings() -> Vec<Value> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recorded");
-    let folder = env::var_os("RECORDED_DIR").map_or(beside, PathBuf::from);
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recorded");
+    let folder = env::var_os("RECORDED_DIR").map_or(default, PathBuf::from);
     let Ok(entries) = fs::read_dir(&folder) else {
         print("skipped: the recordings of real servers are not here (RECORDED_DIR)");
         return Vec::new();

@@ -20,7 +20,7 @@ use super::protocol::{self, Dialect, Step, UploadCall};
 use super::receive::Receiver;
 use super::site::Site;
 use super::storage::{FileStorage, unknown_upload};
-use super::upload::{BLOCK, Turn, Upload};
+use super::upload::{BLOCK, Upload, WriteLock};
 use super::{discovery, multipart, properties};
 use crate::body::{BodyReader, broken_connection};
 use crate::error::ApiError;
@@ -36,6 +36,7 @@ const GRANULARITY: HeaderName = HeaderName::from_static("x-goog-upload-chunk-gra
 // Values of `STATUS`.
 const ACTIVE: HeaderValue = HeaderValue::from_static("active");
 const FINAL: HeaderValue = HeaderValue::from_static("final");
+const CANCELLED: HeaderValue = HeaderValue::from_static("cancelled");
 
 /// The Files API, for one request.
 pub(crate) struct FilesApi<'a> {
@@ -89,8 +90,8 @@ impl FilesApi<'_> {
     ) -> Result<Response, ApiError> {
         let call = protocol::parse(&parts.headers, query)?;
         if matches!(call, UploadCall::Start(_)) {
-            // A start that its headers rule out leaves the body in the request. The router discards it, unless the
-            // client waits with it (`Expect`).
+            // A start whose headers are refused leaves the body in the request. The router then discards it, unless the
+            // client waits before it sends the body (`Expect`).
             return self.receive(call, (parts, query), body).await;
         }
         let mut body = std::mem::take(body);
@@ -185,17 +186,17 @@ impl FilesApi<'_> {
             .with_header(RECEIVED, received.into()))
     }
 
-    /// Handles a request within an upload that exists, once no other request writes the upload.
+    /// Handles a request within an existing upload, after stopping the requests that write it.
     async fn step(
         &self,
         upload: Arc<Upload>,
         (dialect, step): (Dialect, Step),
         body: &mut Body,
     ) -> Result<Response, ApiError> {
-        let turn = upload.turn().await;
+        let lock = upload.write_lock().await;
         let id = upload.record.id.clone();
         let storage = self.storage.clone();
-        // The upload may have been completed or cancelled while this request waited for its turn.
+        // The upload may have been completed or cancelled while this request waited for the lock.
         if let Some(file) = storage.uploaded(&id) {
             return Ok(self.complete(file));
         }
@@ -213,8 +214,7 @@ impl FilesApi<'_> {
             Step::Cancel => {
                 blocking(move || storage.cancel(&id)).await?;
                 let mut response = response::json(&json!({}));
-                let cancelled = HeaderValue::from_static("cancelled");
-                response.headers_mut().insert(STATUS, cancelled);
+                response.headers_mut().insert(STATUS, CANCELLED);
                 Ok(response)
             }
             Step::Send { offset, .. } if offset.is_some_and(|offset| offset != received) => {
@@ -224,7 +224,7 @@ impl FilesApi<'_> {
             }
             Step::Send { finalize, .. } => {
                 let _memory = self.memory()?;
-                let mut receiver = self.receiver(upload.clone(), turn);
+                let mut receiver = self.receiver(upload.clone(), lock);
                 receiver.receive(pin!(frames(body))).await?;
                 match finalize {
                     true => self.finish(upload).await,
@@ -256,20 +256,20 @@ impl FilesApi<'_> {
         let storage = self.storage.clone();
         let id = upload.record.id.clone();
         let discard = Discard(Some((storage, id)));
-        let turn = upload.turn().await;
-        let mut receiver = self.receiver(upload.clone(), turn);
+        let lock = upload.write_lock().await;
+        let mut receiver = self.receiver(upload.clone(), lock);
         receiver.receive(pin!(frames)).await?;
         let response = self.finish(upload).await?;
         discard.keep();
         Ok(response)
     }
 
-    fn receiver(&self, upload: Arc<Upload>, turn: Turn) -> Receiver {
+    fn receiver(&self, upload: Arc<Upload>, lock: WriteLock) -> Receiver {
         Receiver {
             storage: self.storage.clone(),
             upload,
-            turn,
-            patience: self.bodies.timeout(),
+            lock,
+            idle_timeout: self.bodies.timeout(),
         }
     }
 
@@ -379,15 +379,15 @@ mod tests {
         };
         let upload = storage.start(File::default(), None).expect("an upload");
         let id = upload.record.id.as_str();
-        let (mut no_body, mut none_either) = (Body::empty(), Body::empty());
-        let turn = upload.turn().await;
+        let (mut cancel_body, mut query_body) = (Body::empty(), Body::empty());
+        let lock = upload.write_lock().await;
 
-        // Polled in this order, both requests wait for the turn, and the cancel gets it first.
+        // Polled in this order, both requests wait for the lock, and the cancel gets it first.
         let (cancelled, queried, ()) = tokio::join!(
             biased;
-            api.proceed(id, (Dialect::Headers, Step::Cancel), &mut no_body),
-            api.proceed(id, (Dialect::Headers, Step::Query), &mut none_either),
-            async { drop(turn) },
+            api.proceed(id, (Dialect::Headers, Step::Cancel), &mut cancel_body),
+            api.proceed(id, (Dialect::Headers, Step::Query), &mut query_body),
+            async { drop(lock) },
         );
 
         assert!(cancelled.is_ok());

@@ -89,7 +89,7 @@ impl<'a> Parts<'a> {
         Ok((mime_type, bytes))
     }
 
-    /// Reads the headers of a part, behind a delimiter.
+    /// Reads the headers of a part, which follow a delimiter.
     async fn headers(&mut self) -> Result<String, ApiError> {
         loop {
             if self.buffer.starts_with(b"--") {

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::error::ApiError;
 
-/// Number of files on a page, unless the client asks for another. As for the service.
+/// Default number of files on a page, as for the service.
 const DEFAULT_SIZE: usize = 10;
-/// Maximum number of files on a page, as for the service. It replaces a larger number.
+/// Maximum number of files on a page, as for the service. A client that asks for more gets this number.
 const MAX_SIZE: usize = 100;
 
 /// Place of a file in the list, which begins with the newest: the time of its creation, and its id.

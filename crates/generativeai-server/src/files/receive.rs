@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::disk::blocking;
 use super::storage::FileStorage;
-use super::upload::{BLOCK, Turn, Upload};
+use super::upload::{BLOCK, Upload, WriteLock};
 use crate::error::ApiError;
 
 /// Bytes of a request as they arrive.
@@ -21,13 +21,13 @@ pub(super) struct Receiver {
     pub(super) storage: Arc<FileStorage>,
     pub(super) upload: Arc<Upload>,
     /// Right to write the upload.
-    pub(super) turn: Turn,
+    pub(super) lock: WriteLock,
     /// Time within which the next bytes must arrive.
-    pub(super) patience: Duration,
+    pub(super) idle_timeout: Duration,
 }
 
 impl Receiver {
-    /// Writes all bytes. What arrives before an error stays, so that the client can resume.
+    /// Writes all bytes. Bytes that arrived before an error stay, so that the client can resume.
     ///
     /// # Errors
     /// The connection broke, no bytes arrived in time, a newer request continues the upload, or a limit is exceeded.
@@ -55,14 +55,14 @@ impl Receiver {
         tokio::select! {
             // First, so that a client that sends fast cannot delay the newer request.
             biased;
-            () = self.turn.ended() => {
+            () = self.lock.superseded() => {
                 let message = "a newer request continues the upload";
                 Err(ApiError::aborted(message).closing_connection())
             }
-            next = timeout(self.patience, frames.next()) => match next {
+            next = timeout(self.idle_timeout, frames.next()) => match next {
                 Ok(next) => next.transpose(),
                 Err(_) => {
-                    let message = format!("no bytes of the upload arrived within {:?}", self.patience);
+                    let message = format!("no bytes of the upload arrived within {:?}", self.idle_timeout);
                     Err(ApiError::timed_out(message).closing_connection())
                 }
             }

@@ -356,8 +356,8 @@ impl FileStorage {
 
     /// Removes expired files and uploads: from memory under the lock, then from the disk without it.
     ///
-    /// Errors of the disk are ignored: they do not concern the request that happens to come first after an expiry. What
-    /// is left on the disk is found, and removed, after the next start of the server.
+    /// Errors of the disk are ignored: they do not concern the request that happens to come first after an expiry.
+    /// Files that remain on the disk are removed after the next start of the server.
     fn remove_expired(&self) {
         let now = (self.clock)();
         let (files, uploads) = self.state().take_expired(now);

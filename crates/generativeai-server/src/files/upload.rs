@@ -12,7 +12,8 @@ use super::disk::disk_error;
 use super::folder::UploadRecord;
 use crate::error::ApiError;
 
-/// Size in bytes of the blocks in which an upload is written and read. An upload takes the memory of two.
+/// Size in bytes of the blocks in which an upload is written, and read again after a restart. An upload takes the
+/// memory of at most two.
 pub(super) const BLOCK: usize = 1024 * 1024;
 
 /// Upload in progress.
@@ -34,20 +35,20 @@ struct Progress {
     digest: Option<Context>,
 }
 
-/// Right to write an upload.
+/// Lock of a request that writes an upload.
 ///
-/// A newer request takes it over. The client has given up the older one, whose connection may be broken without the
-/// server noticing.
+/// A newer request supersedes the older one: its client has given it up, although the server may not have noticed that
+/// the connection is broken.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct WriteLock {
     number: u64,
     newest: watch::Receiver<u64>,
     _writer: OwnedMutexGuard<()>,
 }
 
-impl Turn {
+impl WriteLock {
     /// Completes when a newer request wants to write.
-    pub(super) async fn ended(&mut self) {
+    pub(super) async fn superseded(&mut self) {
         let number = self.number;
         if self
             .newest
@@ -79,14 +80,14 @@ impl Upload {
     }
 
     /// Stops the requests that write this upload, and waits until they have ended.
-    pub(super) async fn turn(&self) -> Turn {
+    pub(super) async fn write_lock(&self) -> WriteLock {
         // Announced before the lock is awaited: the request that holds it sees the new number, and ends.
         let mut number = 0;
         self.newest.send_modify(|newest| {
             *newest += 1;
             number = *newest;
         });
-        Turn {
+        WriteLock {
             number,
             newest: self.newest.subscribe(),
             _writer: self.writer.clone().lock_owned().await,
@@ -136,7 +137,7 @@ impl Upload {
             )));
         }
         let digest = progress.digest()?.clone().finish();
-        // A failed write may have left bytes behind those that count.
+        // A failed write may have left bytes after the received ones.
         let synced = progress.data.set_len(received);
         let synced = synced.and_then(|()| progress.data.sync_all());
         synced.map_err(disk_error("write the upload"))?;

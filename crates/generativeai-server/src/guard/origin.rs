@@ -17,7 +17,7 @@ const EXPOSED_HEADERS: &str =
 /// Origins of the web pages that may use the API, in addition to the server's own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedOrigins {
-    /// The allowed origins, as browsers write them: scheme, host and port. `*` stands for all.
+    /// The allowed origins, as browsers write them: scheme, host and port. `*` allows all.
     origins: Vec<String>,
 }
 

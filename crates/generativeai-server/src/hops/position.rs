@@ -10,8 +10,8 @@ use crate::response::to_json;
 /// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
 
-// Bytes that no UTF-8 text contains. They precede texts and other parts in the digest, so different contents never have
-// the same bytes.
+// Bytes that no UTF-8 text contains. They precede texts, signatures and other parts in the digest, so no text can look
+// like the beginning of another part.
 const TEXT: u8 = 0xf8;
 const THOUGHT: u8 = 0xf9;
 const SIGNATURE: u8 = 0xfa;
@@ -49,7 +49,7 @@ impl Position {
         digest_of(self.digest.clone())
     }
 
-    /// Moves behind a part.
+    /// Moves past a part.
     pub(super) fn add(&mut self, part: &Part) {
         let Some(Data::Text(text)) = &part.data else {
             self.digest.update(&[OTHER]);
@@ -73,7 +73,7 @@ impl Position {
         }
     }
 
-    /// Moves behind a part, but no further than a length. Returns the rest of the part.
+    /// Moves past a part, but no further than a length. Returns the rest of the part.
     ///
     /// # Errors
     /// The length is inside of a character.

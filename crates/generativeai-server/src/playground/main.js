@@ -462,14 +462,14 @@ storage.onChange(async (id) => {
 });
 
 /**
- * Takes over what another tab changed in a conversation. What the user does in this tab stays as it is: the place to
- * which the messages are scrolled, open editors, settings in mid-typing.
+ * Adopts the changes of another tab to a conversation. Keeps the state of this tab: the scroll position, open editors,
+ * and settings that are being typed.
  */
 function adopt(own, stored) {
   const { messages, settings } = own;
   Object.assign(own, stored);
   if (own !== current) return;
-  // This tab has saved what is being typed, and the other tab takes it over in turn.
+  // Each input in the panel is saved, so the other tab adopts the settings of this one.
   if (panel.isInUse) own.settings = settings;
   else panel.write(own.settings);
   if (own.messages !== messages) list.redraw(own.messages);

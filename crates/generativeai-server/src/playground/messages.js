@@ -27,7 +27,7 @@ export class MessageList {
     this.scrollToEnd();
   }
 
-  /** Draws the messages again that another tab changed. Editors in the others stay open. */
+  /** Redraws the messages that another tab changed. Open editors of other messages stay open. */
   redraw(messages) {
     const follow = this.#isAtEnd();
     const before = this.messages;

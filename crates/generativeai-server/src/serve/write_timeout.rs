@@ -44,7 +44,8 @@ impl<S> WriteTimeout<S> {
         }
         let timeout = self.timeout;
         let pending = self.pending.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        // Polled also for its waker: the socket of a client that does not read wakes nobody.
+        // Polled also for its waker: if the client does not read, the socket never becomes writable, and only the timer
+        // wakes the task.
         ready!(pending.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

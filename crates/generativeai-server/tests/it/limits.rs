@@ -46,7 +46,7 @@ fn counted() -> (Body, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_rejected_request_is_read_to_its_end_unless_the_client_waits_with_its_body() {
+async fn a_rejected_body_is_read_completely_unless_the_client_sent_expect() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let files = FileStorage::open(folder.path()).expect("a folder");
     let server = Server::new(Scripted::default()).files(files);

@@ -16,8 +16,8 @@ use crate::support::{post, send};
 
 /// Reads the recorded exchanges.
 fn exchanges() -> Vec<Value> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recorded");
-    let folder = env::var_os("RECORDED_DIR").map_or(beside, PathBuf::from);
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recorded");
+    let folder = env::var_os("RECORDED_DIR").map_or(default, PathBuf::from);
     let Ok(entries) = fs::read_dir(folder) else {
         print("skipped: the recorded exchanges are not here (RECORDED_DIR)");
         return Vec::new();

@@ -420,7 +420,7 @@ check(!(await lastReply(page).locator(".meta").innerText()).includes("NaN"), "ti
 
 const second = await page.context().newPage();
 await second.goto(`${BASE}/`);
-// A tab keeps its key for itself. Without one, this tab shows what the other one receives.
+// The key is stored per tab. This tab has none, and shows the replies that the other one receives.
 await second.locator("#key-dialog[open]").waitFor();
 await second.keyboard.press("Escape");
 await second.waitForFunction(() => document.querySelectorAll("article").length === 2);
@@ -454,7 +454,7 @@ await page.click("#stop");
 await settle(page);
 check(
   (await page.inputValue('#settings [name="systemInstruction"]')) === "Typed in the second tab",
-  "the first tab takes over the settings of the second",
+  "the first tab adopts the settings of the second",
 );
 await second.close();
 await resetSettings(page);

@@ -111,7 +111,7 @@ async fn unknown_and_large_files_are_refused() {
 }
 
 #[tokio::test]
-async fn files_of_other_hosts_are_left_even_if_a_file_of_the_same_name_is_here() {
+async fn references_to_other_hosts_stay_unchanged_even_if_a_file_of_the_same_name_is_here() {
     let script = Scripted::always("A film.");
     let site = Site::with(|files| files, script.clone());
     site.upload(b"hello", json!({"name": "files/abc"})).await;
