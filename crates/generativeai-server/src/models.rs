@@ -24,6 +24,8 @@ const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// Most answers that are cached. Clients choose the names.
 const MAX_ANSWERS: usize = 1_000;
+/// Longest name that is cached, in bytes, so that clients cannot fill the memory with long ones.
+const MAX_CACHED_NAME: usize = 256;
 
 /// Beginnings of the names that Google publishes for models of text and embeddings.
 ///
@@ -83,6 +85,9 @@ impl Answers {
     }
 
     fn insert(&self, resource: &str, exists: bool) {
+        if resource.len() > MAX_CACHED_NAME {
+            return;
+        }
         let mut answers = self.lock();
         if answers.len() >= MAX_ANSWERS {
             answers.clear();
