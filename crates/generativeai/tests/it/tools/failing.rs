@@ -17,8 +17,8 @@ async fn outcome(mode: Mode, tools: impl Into<Toolbox>, call: Value) -> (Value, 
         .then_stream([reply(json!([{"functionCall": call}]))])
         .then_text("Too bad.");
     let mut chat = automatic(&script, &tools, limited.clone());
-    let reply = mode.send(&mut chat, "Go!").await.expect("a reply");
-    assert_eq!(reply.text().expect("a reply"), "Too bad.");
+    let response = mode.send(&mut chat, "Go!").await.expect("a reply");
+    assert_eq!(response.text().expect("a reply"), "Too bad.");
     assert_sendable(chat.history());
     let answer = answers(&chat.history()[2]).remove(0);
 
