@@ -5,6 +5,7 @@ use generativeai::protocol::embeddings::{
     BatchEmbedContentsResponse, ContentEmbedding, EmbedContentRequest, EmbedContentResponse,
     EmbeddingUsageMetadata, TaskType,
 };
+use generativeai::protocol::read_json;
 use generativeai::remote::__http::Reply;
 use generativeai::{Error, ErrorKind, Result};
 use serde::Deserialize;
@@ -54,6 +55,10 @@ struct Usage {
 }
 
 impl Reply for Embeddings {
+    fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+        read_json::<Value>(json).and_then(serde_json::from_value)
+    }
+
     fn has_error(&self) -> bool {
         self.error.is_some()
     }

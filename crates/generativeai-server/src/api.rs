@@ -1,6 +1,5 @@
 //! The endpoints: requests are parsed, passed to the backend, and its replies returned.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,9 +10,9 @@ use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContent
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::tokens::CountTokensRequest;
+use generativeai::protocol::{ReadJson, read_json};
 use generativeai::{Backend, Result as BackendResult};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::body::BodyReader;
 use crate::deadline::Deadline;
@@ -385,21 +384,11 @@ impl Api {
 ///
 /// # Errors
 /// 400 with the path of the member that is invalid.
-fn parse<T: DeserializeOwned>(body: Vec<u8>) -> Result<T, ApiError> {
-    // Programs on Windows write a byte order mark. RFC 8259 lets readers ignore it.
-    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
-    let json = match text.trim_ascii() {
-        b"" => b"{}",
-        json => json,
-    };
-    let mut parser = serde_json::Deserializer::from_slice(json);
-    let request = serde_path_to_error::deserialize(&mut parser).map_err(invalid_body)?;
-    parser.end().map_err(invalid_body)?;
-    Ok(request)
-}
-
-fn invalid_body(error: impl Display) -> ApiError {
-    ApiError::invalid(format!("the request body is invalid: {error}"))
+fn parse<T: ReadJson>(body: Vec<u8>) -> Result<T, ApiError> {
+    let is_empty = body.trim_ascii().is_empty();
+    let json = if is_empty { b"{}" } else { &body[..] };
+    read_json(json)
+        .map_err(|error| ApiError::invalid(format!("the request body is invalid: {error}")))
 }
 
 /// Awaits a reply of the backend until the deadline, and returns it as JSON.

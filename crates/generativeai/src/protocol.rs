@@ -75,5 +75,6 @@ pub use self::{
     schema::Schema,
     tools::{FunctionDeclaration, Tool, ToolConfig},
 };
-pub use json::read_json;
+pub(crate) use json::elements;
+pub use json::{ReadJson, read_json};
 pub use unknown::Unknown;

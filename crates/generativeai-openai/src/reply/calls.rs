@@ -108,7 +108,10 @@ fn name_of(piece: &ToolCall) -> &str {
 
 /// Reads arguments. `None` unless they are a complete JSON object.
 fn read(arguments: &str) -> Option<Map<String, Value>> {
-    read_json(arguments.as_bytes()).ok()
+    match read_json(arguments.as_bytes()) {
+        Ok(Value::Object(arguments)) => Some(arguments),
+        _ => None,
+    }
 }
 
 impl Call {

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use generativeai::protocol::read_json;
 use generativeai::protocol::response::GenerateContentResponse;
-use generativeai::remote::__http::{Decoder as _, StreamEnd};
+use generativeai::remote::__http::{Decoder as _, Reply as _, StreamEnd};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, End};
@@ -16,7 +15,7 @@ fn rows(table: &str) -> Vec<Value> {
 }
 
 fn completion(json: &Value) -> Completion {
-    read_json(json.to_string().as_bytes()).expect("a completion")
+    Completion::from_json(json.to_string().as_bytes()).expect("a completion")
 }
 
 fn chunks(row: &Value) -> Chunks {

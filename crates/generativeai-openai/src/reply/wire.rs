@@ -3,6 +3,7 @@
 //! Every member is optional, and members whose type differs between servers use [`lenient`]. A member that is read
 //! nowhere has to be listed only if it would otherwise appear among the unknown members of the response.
 
+use generativeai::protocol::read_json;
 use generativeai::remote::__http::Reply;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -41,6 +42,10 @@ pub(crate) struct Completion {
 }
 
 impl Reply for Completion {
+    fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+        read_json::<Value>(json).and_then(serde_json::from_value)
+    }
+
     fn has_error(&self) -> bool {
         let choices = self.choices.iter().flatten();
         let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));

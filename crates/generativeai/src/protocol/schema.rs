@@ -28,7 +28,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::protocol::wire::Wire;
+use crate::protocol::wire::{self, Reader, Wire};
 
 message! {
     /// Schema of a JSON value, in the subset of OpenAPI 3.0 that the API supports.
@@ -237,7 +237,16 @@ open_enum! {
 #[serde(transparent)]
 pub struct Properties(IndexMap<String, Schema>);
 
-impl Wire for Properties {}
+impl Wire for Properties {
+    fn read(reader: &mut Reader<'_>) -> wire::Result<Self> {
+        let mut properties = Self::default();
+        reader.members(|reader, name| {
+            properties.insert(name, Schema::read(reader)?);
+            Ok(())
+        })?;
+        Ok(properties)
+    }
+}
 
 impl Properties {
     /// Returns whether the map is empty.

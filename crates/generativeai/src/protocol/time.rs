@@ -17,7 +17,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::wire::Wire;
+use crate::protocol::wire::{self, Reader, Wire};
 
 /// Point in time in the format of RFC 3339, such as `2026-11-23T12:00:00.5Z`. The format is not checked.
 ///
@@ -83,7 +83,11 @@ macro_rules! time_string {
             }
         }
 
-        impl Wire for $name {}
+        impl Wire for $name {
+            fn read(reader: &mut Reader<'_>) -> wire::Result<Self> {
+                String::read(reader).map(Self)
+            }
+        }
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {

@@ -1,6 +1,5 @@
 //! Reads the JSON of a response: a value, or the error that it contains.
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::failure::{self, ErrorReader, Failure};
@@ -9,12 +8,18 @@ use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{BatchEmbedContentsResponse, EmbedContentResponse};
 use crate::protocol::files::{DeleteFileResponse, File, ListFilesResponse, UploadedFile};
 use crate::protocol::models::{ListModelsResponse, Model};
-use crate::protocol::read_json;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensResponse;
+use crate::protocol::{elements, read_json};
 
 /// Response of a method of the API, or an event of one.
-pub trait Reply: DeserializeOwned + Send + 'static {
+pub trait Reply: Sized + Send + 'static {
+    /// Reads the JSON of a response.
+    ///
+    /// # Errors
+    /// The JSON is invalid, or does not match the type.
+    fn from_json(json: &[u8]) -> serde_json::Result<Self>;
+
     /// Returns whether the JSON has a member `error`. Only then is it parsed a second time, as an error.
     fn has_error(&self) -> bool;
 
@@ -26,38 +31,39 @@ pub trait Reply: DeserializeOwned + Send + 'static {
         elements.is_empty().then_some(element)
     }
 
-    /// Returns the response that is in the member `response` of this one, if this one has nothing else that is known.
-    /// Code Assist, the service behind the Gemini CLI and some IDEs, wraps each response and each event this way.
-    #[must_use]
-    fn without_envelope(self) -> Self {
-        self
-    }
+    /// Replaces this response by the one in its member `response`, if it has nothing else that is known. Code Assist, the
+    /// service behind the Gemini CLI and some IDEs, wraps each response and each event this way.
+    fn unwrap_envelope(&mut self) {}
 }
 
 macro_rules! replies {
     ($($reply:ty),*) => {
         $(impl Reply for $reply {
+            fn from_json(json: &[u8]) -> serde_json::Result<Self> {
+                read_json(json)
+            }
+
             fn has_error(&self) -> bool {
                 self.unknown.get("error").is_some()
             }
 
-            fn without_envelope(self) -> Self {
+            fn unwrap_envelope(&mut self) {
                 let Some(response @ Value::Object(_)) = self.unknown.get("response") else {
-                    return self;
+                    return;
                 };
                 // A message with known members is not an envelope, even if it has a member `response`.
                 let mut outer = Self::default();
                 outer.unknown.clone_from(&self.unknown);
-                if outer != self {
-                    return self;
+                if outer != *self {
+                    return;
                 }
                 let Ok(mut inner) = serde_json::from_value::<Self>(response.clone()) else {
-                    return self;
+                    return;
                 };
                 for (name, value) in self.unknown.iter().filter(|(name, _)| *name != "response") {
                     inner.unknown.insert(name.clone(), value.clone());
                 }
-                inner
+                *self = inner;
             }
         })*
     };
@@ -83,25 +89,25 @@ pub(super) fn read<R: Reply>(
     errors: &ErrorReader,
     mut each: impl FnMut(R),
 ) -> Result<(), Failure> {
+    let mut has_error = false;
+    let mut read = |json| {
+        let mut reply = R::from_json(json)?;
+        reply.unwrap_envelope();
+        has_error |= reply.has_error();
+        each(reply);
+        Ok(())
+    };
     let read = match json.trim_ascii_start() {
         // Gateways put chunks into arrays, and `null` into them as a keep-alive.
-        [b'[', ..] => read_json::<Vec<Option<R>>>(json).map(|replies| {
-            let mut has_error = false;
-            for reply in replies.into_iter().flatten().map(R::without_envelope) {
-                has_error |= reply.has_error();
-                each(reply);
-            }
-            has_error
+        [b'[', ..] => elements(json).and_then(|elements| {
+            let mut elements = elements.into_iter().filter(|element| *element != b"null");
+            elements.try_for_each(read)
         }),
-        _ => read_json::<R>(json).map(R::without_envelope).map(|reply| {
-            let has_error = reply.has_error();
-            each(reply);
-            has_error
-        }),
+        _ => read(json),
     };
     match read {
-        Ok(false) => Ok(()),
-        Ok(true) => Failure::in_success(json, errors).map_or(Ok(()), Err),
+        Ok(()) if !has_error => Ok(()),
+        Ok(()) => Failure::in_success(json, errors).map_or(Ok(()), Err),
         Err(error) => Err(Failure::in_success(json, errors)
             .unwrap_or_else(|| failure::unreadable(json, error, errors).into())),
     }

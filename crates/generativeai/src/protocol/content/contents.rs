@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::protocol::content::Content;
-use crate::protocol::wire::Member;
+use crate::protocol::wire::{self, Member, Reader};
 #[cfg(feature = "remote")]
 pub(crate) use json::is_foreign_signature;
 pub(crate) use transcript::Transcript;
@@ -222,9 +222,9 @@ impl<'de> Deserialize<'de> for Contents {
 }
 
 impl Member for Contents {
-    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+    fn read(&mut self, reader: &mut Reader<'_>) -> wire::Result<()> {
         let mut contents = Vec::<Content>::new();
-        contents.read(deserializer)?;
+        contents.read(reader)?;
         *self = contents.into();
         Ok(())
     }

@@ -3,46 +3,35 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    Visitor,
-};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::reader::{Kind, Reader, Result};
+
 /// Value of a member, or item of a list.
-///
-/// The provided methods call serde's traits. A type overrides `read` if the API sends it in more forms than serde
-/// accepts, and `write` if serde writes another form than the API expects.
-pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
+pub(crate) trait Wire: fmt::Debug + Serialize + Sized {
     /// Reads the value.
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::deserialize(deserializer)
-    }
+    fn read(reader: &mut Reader<'_>) -> Result<Self>;
 
     /// Reads the value into the place where `put` stores it; see `message!`.
-    fn read_into<'de, 'place, D: Deserializer<'de>>(
+    fn read_into<'place>(
         put: impl FnOnce(Self) -> &'place mut Self,
-        deserializer: D,
-    ) -> Result<(), D::Error>
+        reader: &mut Reader<'_>,
+    ) -> Result<()>
     where
         Self: 'place,
     {
-        put(Self::read(deserializer)?);
+        put(Self::read(reader)?);
         Ok(())
     }
 
     /// Reads an item of a list, and pushes it.
-    fn push<'de, D: Deserializer<'de>>(
-        list: &mut Vec<Self>,
-        deserializer: D,
-    ) -> Result<(), D::Error> {
-        Self::read_into(|item| list.push_mut(item), deserializer)
+    fn push(list: &mut Vec<Self>, reader: &mut Reader<'_>) -> Result<()> {
+        Self::read_into(|item| list.push_mut(item), reader)
     }
 
-    /// Writes the value.
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Writes the value. A type overrides this if serde writes another form than the API expects.
+    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.serialize(serializer)
     }
 
@@ -54,107 +43,100 @@ pub(crate) trait Wire: fmt::Debug + Serialize + DeserializeOwned {
 
 /// Also reads `"true"` and `"false"`, as parsers of proto JSON do.
 impl Wire for bool {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(BoolVisitor)
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        match reader.kind()? {
+            Kind::Bool => reader.bool(),
+            Kind::String => {
+                let text = reader.string()?;
+                let value = text.parse();
+                value.map_err(|_| reader.error(format!("expected a boolean, found {text:?}")))
+            }
+            _ => Err(reader.expected("a boolean")),
+        }
     }
 }
 
-struct BoolVisitor;
-
-impl Visitor<'_> for BoolVisitor {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a boolean")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<bool, E> {
-        Ok(value)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
-        text.parse()
-            .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+impl Wire for String {
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(reader.string()?.into_owned())
     }
 }
-
-impl Wire for String {}
 
 /// Also reads a text that contains an object, and an empty list.
 ///
 /// Gateways write the arguments of a call as text, since OpenAI's API does. PHP writes an empty object as `[]`.
 impl Wire for Map<String, Value> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MapVisitor)
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        match reader.kind()? {
+            Kind::List => {
+                reader.items(|reader| Err(reader.error("expected an object, found a list")))?;
+                Ok(Self::new())
+            }
+            Kind::String => {
+                let text = reader.string()?;
+                if text.trim().is_empty() {
+                    return Ok(Self::new());
+                }
+                let mut inner = Reader::new(&text);
+                let map = inner.object().and_then(|map| inner.end().map(|()| map));
+                map.map_err(|error| reader.error(format!("in the text of an object, {error}")))
+            }
+            _ => reader.object(),
+        }
     }
 }
 
-struct MapVisitor;
-
-impl<'de> Visitor<'de> for MapVisitor {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        Map::deserialize(MapAccessDeserializer::new(members))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        match items.next_element::<Value>()? {
-            None => Ok(Map::new()),
-            Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
-        }
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        if text.trim().is_empty() {
-            return Ok(Map::new());
-        }
-        serde_json::from_str(text).map_err(|_| E::invalid_type(Unexpected::Str(text), &self))
+impl Wire for BTreeMap<String, String> {
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        let mut map = Self::new();
+        reader.members(|reader, name| {
+            map.insert(name.to_owned(), String::read(reader)?);
+            Ok(())
+        })?;
+        Ok(map)
     }
 }
-
-impl Wire for BTreeMap<String, String> {}
 
 impl Wire for Value {
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        reader.value()
+    }
+
     fn from_null() -> Option<Self> {
         Some(Self::Null)
     }
 }
 
 impl<T: Wire> Wire for Box<T> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::read(deserializer).map(Box::new)
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        T::read(reader).map(Self::new)
     }
 
-    fn read_into<'de, 'place, D: Deserializer<'de>>(
+    fn read_into<'place>(
         put: impl FnOnce(Self) -> &'place mut Self,
-        deserializer: D,
-    ) -> Result<(), D::Error>
+        reader: &mut Reader<'_>,
+    ) -> Result<()>
     where
         Self: 'place,
     {
-        T::read_into(|value| &mut **put(Box::new(value)), deserializer)
+        T::read_into(|value| &mut **put(Self::new(value)), reader)
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         T::write(self, serializer)
     }
 
     fn from_null() -> Option<Self> {
-        T::from_null().map(Box::new)
+        T::from_null().map(Self::new)
     }
 }
 
 /// Field of a message.
 pub(crate) trait Member: Sized {
     /// Reads the field in place. The new value replaces the old one.
-    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<()>;
     /// Writes the field. Called only if it is present.
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>;
     /// Returns whether the field is left out: `None`, or an empty list.
     fn is_absent(&self) -> bool;
 
@@ -163,11 +145,15 @@ pub(crate) trait Member: Sized {
 }
 
 impl<T: Wire> Member for Option<T> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_option(OneVisitor(self))
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        if reader.null()? {
+            *self = T::from_null();
+            return Ok(());
+        }
+        T::read_into(|value| self.insert(value), reader)
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         match self {
             Some(value) => value.write(serializer),
             None => serializer.serialize_none(),
@@ -184,13 +170,23 @@ impl<T: Wire> Member for Option<T> {
 }
 
 impl<T: Wire> Member for Vec<T> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+    /// A value that is not a list is read as its only item, as the service does.
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
         self.clear();
-        // Not `deserialize_seq`, since the value may be a single item.
-        deserializer.deserialize_any(ListVisitor(self))
+        match reader.kind()? {
+            Kind::Null => reader.null().map(drop),
+            Kind::List => reader.items(|reader| {
+                if self.is_empty() {
+                    // Most lists of a chunk have one item, and the first push would make room for four.
+                    self.reserve_exact(1);
+                }
+                T::push(self, reader)
+            }),
+            _ => T::push(self, reader),
+        }
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter().map(ItemValue))
     }
 
@@ -207,101 +203,8 @@ impl<T: Wire> Member for Vec<T> {
 struct ItemValue<'a, T>(&'a T);
 
 impl<T: Wire> Serialize for ItemValue<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.0.write(serializer)
-    }
-}
-
-/// Reads a value or `null` into the option.
-struct OneVisitor<'a, T>(&'a mut Option<T>);
-
-impl<'de, T: Wire> Visitor<'de> for OneVisitor<'_, T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value or null")
-    }
-
-    fn visit_none<E>(self) -> Result<(), E> {
-        *self.0 = T::from_null();
-        Ok(())
-    }
-
-    // serde buffers the members of flattened and untagged types, with `null` as a unit.
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.visit_none()
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        T::read_into(|value| self.0.insert(value), deserializer)
-    }
-}
-
-/// Reads a list. A value that is not a list is read as its only item, as the service does.
-struct ListVisitor<'a, T>(&'a mut Vec<T>);
-
-impl<'de, T: Wire> Visitor<'de> for ListVisitor<'_, T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list, an item of one, or null")
-    }
-
-    fn visit_none<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<(), A::Error> {
-        Item(self.0).deserialize(MapAccessDeserializer::new(members))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        Item(self.0).deserialize(text.into_deserializer())
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        Item(self.0).deserialize(value.into_deserializer())
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        Item(self.0).deserialize(number.into_deserializer())
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        Item(self.0).deserialize(number.into_deserializer())
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        Item(self.0).deserialize(number.into_deserializer())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Item(self.0))?.is_some() {}
-        Ok(())
-    }
-}
-
-/// Reads an item, and pushes it.
-struct Item<'a, T>(&'a mut Vec<T>);
-
-impl<'de, T: Wire> DeserializeSeed<'de> for Item<'_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Self(list) = self;
-        if list.is_empty() {
-            // Most lists of a chunk have one item, and the first push would make room for four.
-            list.reserve_exact(1);
-        }
-        T::push(list, deserializer)
     }
 }
 

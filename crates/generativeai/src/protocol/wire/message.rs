@@ -1,13 +1,12 @@
 //! Reading and writing a message: its members in any order and under both names, unknown members kept.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde::{Serialize, Serializer};
 
 use super::Member;
+use super::reader::{Kind, Reader, Result};
 use crate::protocol::Unknown;
 
 /// A message of the API. The macro `message!` implements it, and explains how a message is read in place.
@@ -18,14 +17,10 @@ pub(crate) trait Message: Default {
     const NAMES: &'static [&'static str];
 
     /// Reads the member with this index in [`NAMES`](Self::NAMES).
-    fn read_member<'de, A: MapAccess<'de>>(
-        &mut self,
-        at: usize,
-        map: &mut A,
-    ) -> Result<(), A::Error>;
+    fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> Result<()>;
 
     /// Writes the members that are present, except unknown ones.
-    fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+    fn write_members<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error>;
 
     /// Returns the unknown members.
     fn unknown(&mut self) -> &mut Unknown;
@@ -37,134 +32,92 @@ pub(crate) trait Overwrite {
     fn overwrite(&mut self, newer: &Self);
 }
 
-/// Reads a message.
-pub(crate) fn read_message<'de, T: Message, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    let mut message = T::default();
-    deserializer.deserialize_map(MessageVisitor(&mut message))?;
-    Ok(message)
-}
-
-/// Reads a message into the place where `put` stores it. After an error, the members read so far remain there.
-pub(crate) fn read_message_into<'de, 'place, T: Message + 'place, D: Deserializer<'de>>(
-    put: impl FnOnce(T) -> &'place mut T,
-    deserializer: D,
-) -> Result<(), D::Error> {
-    deserializer.deserialize_map(MessageVisitor(put(T::default())))
+/// Reads a message into the place of an empty one. After an error, the members read so far remain there.
+pub(crate) fn read_message<T: Message>(message: &mut T, reader: &mut Reader<'_>) -> Result<()> {
+    const { assert!(T::NAMES.len() <= 64, "a set of members has a bit for each") };
+    if reader.kind()? != Kind::Object {
+        return Err(reader.expected(&format!("an object of type `{}`", T::TYPE)));
+    }
+    read_members(message, T::NAMES, reader)
 }
 
 /// Reads an item of a list of messages, and pushes it.
 ///
 /// Like the service, flattens a list within the list. `null` is skipped.
-pub(crate) fn push_messages<'de, T: Message, D: Deserializer<'de>>(
-    list: &mut Vec<T>,
-    deserializer: D,
-) -> Result<(), D::Error> {
-    deserializer.deserialize_any(ItemVisitor(list))
-}
-
-/// Pushes a message, or the messages of a nested list.
-struct ItemVisitor<'a, T>(&'a mut Vec<T>);
-
-impl<'de, T: Message> Visitor<'de> for ItemVisitor<'_, T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object of type `{}`", T::TYPE)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        MessageVisitor(self.0.push_mut(T::default())).visit_map(map)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items
-            .next_element_seed(ItemVisitor(&mut *self.0))?
-            .is_some()
-        {}
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'_>) -> Result<()> {
+    match reader.kind()? {
+        Kind::Null => reader.null().map(drop),
+        Kind::List => reader.items(|reader| push_messages(list, reader)),
+        _ => read_message(list.push_mut(T::default()), reader),
     }
 }
 
-impl<'de, T: Message> DeserializeSeed<'de> for ItemVisitor<'_, T> {
-    type Value = ();
+/// [`Message`] as a trait object: the loop over the members is compiled once for all types.
+trait Fields {
+    fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> Result<()>;
+    fn unknown(&mut self) -> &mut Unknown;
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+impl<T: Message> Fields for T {
+    fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> Result<()> {
+        T::read_member(self, at, reader)
+    }
+
+    fn unknown(&mut self) -> &mut Unknown {
+        T::unknown(self)
     }
 }
 
-/// Reads the members of an object into the message.
-struct MessageVisitor<'a, T>(&'a mut T);
-
-impl<'de, T: Message> Visitor<'de> for MessageVisitor<'_, T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object of type `{}`", T::TYPE)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        const { assert!(T::NAMES.len() <= 64, "`seen` has a bit for each name") };
-        let Self(message) = self;
-        let mut seen = 0_u64;
-        while let Some(name) = map.next_key_seed(NameVisitor(T::NAMES))? {
-            match name {
-                Name::Known(at) if seen & (1 << at) > 0 => {
-                    return Err(A::Error::duplicate_field(T::NAMES[at]));
-                }
-                Name::Known(at) => {
-                    seen |= 1 << at;
-                    message.read_member(at, &mut map)?;
-                }
-                Name::Unknown(name) => {
-                    message.unknown().insert(name, map.next_value::<Value>()?);
-                }
+/// Reads the members of an object.
+///
+/// Gateways send some members twice, or under both of their names. `null` replaces no other value. A member in
+/// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept.
+fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>) -> Result<()> {
+    // Sets of members that have a value: any, and one under the name in `camelCase`.
+    let (mut present, mut canonical) = (0_u64, 0_u64);
+    // The service writes members in the order in which they are declared.
+    let mut likely = 0;
+    let mut more = reader.begin_object()?;
+    while more {
+        let found = match reader.known_name(names, likely)? {
+            Some(at) => Ok((at, true)),
+            None => find(names, reader.name()?),
+        };
+        match found {
+            Ok((at, is_canonical)) => {
+                likely = at + 1;
+                let member = 1 << at;
+                let is_null = reader.is_null();
+                let is_kept = if is_null { present } else { canonical } & member > 0;
+                let read = if is_kept && (is_null || !is_canonical) {
+                    reader.value().map(drop)
+                } else {
+                    present |= if is_null { 0 } else { member };
+                    canonical |= if is_null || !is_canonical { 0 } else { member };
+                    fields.read_member(at, reader)
+                };
+                read.map_err(|error| error.in_member(names[at]))?;
+            }
+            Err(name) => {
+                let value = reader.value();
+                let value = value.map_err(|error| error.in_member(&name))?;
+                fields.unknown().insert(name, value);
             }
         }
-        Ok(())
+        more = reader.next_member()?;
     }
+    Ok(())
 }
 
-/// Name of a member. Only an unknown name is allocated.
-enum Name {
-    /// Index in `NAMES`.
-    Known(usize),
-    Unknown(String),
-}
-
-/// Looks up a name in `NAMES`.
-struct NameVisitor(&'static [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for NameVisitor {
-    type Value = Name;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for NameVisitor {
-    type Value = Name;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a member")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-        let Self(names) = self;
-        // The exact name first: it is the usual one, and comparing strings is faster than converting their case.
-        let known = names.iter().position(|known| *known == name);
-        let known = known.or_else(|| {
-            let in_snake_case = name.contains('_');
-            in_snake_case.then(|| names.iter().position(|known| is_snake_case(name, known)))?
-        });
-        Ok(known.map_or_else(|| Name::Unknown(name.to_owned()), Name::Known))
+/// Returns the index of a name in `names`, and whether it is written in `camelCase`. An unknown name is returned.
+fn find<'a>(
+    names: &[&str],
+    name: Cow<'a, str>,
+) -> std::result::Result<(usize, bool), Cow<'a, str>> {
+    let is_name = |known: &&str| *known == name || is_snake_case(&name, known);
+    match names.iter().position(is_name) {
+        Some(at) => Ok((at, names[at] == name)),
+        None => Err(name),
     }
 }
 
@@ -186,24 +139,6 @@ pub(crate) fn is_snake_case(name: &str, camel_case: &str) -> bool {
         }
     }
     camel_case.next().is_none()
-}
-
-/// Reads the value of a member.
-pub(crate) fn read_value<'de, M: Member, A: MapAccess<'de>>(
-    member: &mut M,
-    map: &mut A,
-) -> Result<(), A::Error> {
-    map.next_value_seed(MemberSeed(member))
-}
-
-struct MemberSeed<'a, M>(&'a mut M);
-
-impl<'de, M: Member> DeserializeSeed<'de> for MemberSeed<'_, M> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.0.read(deserializer)
-    }
 }
 
 /// Name of a field in `camelCase`, computed at compile time.
@@ -253,7 +188,7 @@ pub(crate) fn write_message<T: Message, S: Serializer>(
     message: &T,
     unknown: &Unknown,
     serializer: S,
-) -> Result<S::Ok, S::Error> {
+) -> std::result::Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     message.write_members(&mut map)?;
     for (name, value) in unknown.iter() {
@@ -267,7 +202,7 @@ pub(crate) fn write_value<T: Member, M: SerializeMap>(
     map: &mut M,
     name: &'static str,
     member: &T,
-) -> Result<(), M::Error> {
+) -> std::result::Result<(), M::Error> {
     if member.is_absent() {
         return Ok(());
     }
@@ -278,7 +213,7 @@ pub(crate) fn write_value<T: Member, M: SerializeMap>(
 struct MemberValue<'a, M>(&'a M);
 
 impl<M: Member> Serialize for MemberValue<'_, M> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.0.write(serializer)
     }
 }
@@ -289,6 +224,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::content::Content;
+    use crate::protocol::read_json;
     use crate::protocol::request::GenerateContentRequest;
     use crate::protocol::response::GenerateContentResponse;
     use crate::protocol::schema::Schema;
@@ -356,33 +292,33 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_type_and_the_position() {
+    fn an_error_names_the_type_the_path_and_the_position() {
         for (json, message) in [
             (
                 "[]",
-                "invalid type: sequence, expected an object of type `Content`",
+                "expected an object of type `Content`, found a list at line 1 column 1",
             ),
             (
                 r#"{"role":1}"#,
-                "invalid type: integer `1`, expected a string",
+                "role: expected a string, found the number 1 at line 1 column 9",
+            ),
+            (
+                "{\"role\":\"user\",\n \"parts\":[{},{\"function_call\":{\"name\":null,\"args\":7}}]}",
+                "parts[1].functionCall.args: expected an object, found the number 7 at line 2 column 51",
+            ),
+            (
+                r#"{"parts":[{"text":"a\q"}]}"#,
+                "parts[0].text: the escape is invalid at line 1 column 22",
             ),
         ] {
-            let error = serde_json::from_str::<Content>(json).expect_err("no content");
-            assert!(error.to_string().starts_with(message), "{error}");
-        }
-        for json in [
-            r#"{"role":null,"role":"user"}"#,
-            r#"{"parts":[{"text":"a","text":"b"}]}"#,
-            r#"{"parts":[{"thought_signature":"","thoughtSignature":""}]}"#,
-        ] {
-            let error = serde_json::from_str::<Content>(json).expect_err("twice");
-            assert!(
-                error.to_string().starts_with("duplicate field `"),
-                "{error}"
-            );
+            let error = read_json::<Content>(json.as_bytes()).expect_err("no content");
+            assert_eq!(error.to_string(), message);
         }
         let json = r#"{"contents":[{"parts":[{"text":1}]}]}"#;
-        let error = serde_json::from_str::<GenerateContentRequest>(json).expect_err("no text");
+        let error = read_json::<GenerateContentRequest>(json.as_bytes()).expect_err("no text");
         assert_eq!((error.line(), error.column()), (1, 32));
+        let error = serde_json::from_str::<GenerateContentRequest>(json).expect_err("no text");
+        let path = "contents[0].parts[0].text: expected a string";
+        assert!(error.to_string().starts_with(path), "{error}");
     }
 }

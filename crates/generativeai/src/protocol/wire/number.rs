@@ -4,76 +4,55 @@
 //! services write all integers with a fraction of zero. All these forms are read. An integer with another fraction, or
 //! out of range, is an error.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::de::{Error, Visitor};
-use serde::{Deserializer, Serializer};
+use serde::Serializer;
+use serde_json::{Number, Value};
 
 use super::Wire;
+use super::reader::{Kind, NOT_FINITE, Reader, Result};
 
 /// Implements [`Wire`] for an integer type, which is read from numbers and strings.
 macro_rules! integer {
-    ($type:ty, $visitor:ident, $expecting:literal) => {
+    ($type:ty, $expected:literal) => {
         impl Wire for $type {
-            fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any($visitor)
-            }
-        }
-
-        pub(super) struct $visitor;
-
-        impl Visitor<'_> for $visitor {
-            type Value = $type;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str($expecting)
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<$type, E> {
-                <$type>::try_from(number).map_err(|_| out_of_range(number, $expecting))
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<$type, E> {
-                <$type>::try_from(number).map_err(|_| out_of_range(number, $expecting))
-            }
-
-            fn visit_f64<E: Error>(self, number: f64) -> Result<$type, E> {
-                // `MAX as f64` of an `i64` is rounded up to 2^63, which does not fit. So the upper bound is the negated
-                // minimum, which an `f64` represents exactly, and is excluded.
-                let (least, above) = (<$type>::MIN as f64, -(<$type>::MIN as f64));
-                if number.fract() == 0.0 && (least..above).contains(&number) {
-                    Ok(number as $type)
-                } else {
-                    Err(out_of_range(number, $expecting))
-                }
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
-                if let Ok(number) = text.parse() {
-                    return Ok(number);
-                }
-                // Strings such as `1e2` and `100.0` are integers as well.
-                let number = text.parse().unwrap_or(f64::NAN);
-                self.visit_f64(number)
-                    .map_err(|_: E| out_of_range(text, $expecting))
+            fn read(reader: &mut Reader<'_>) -> Result<Self> {
+                let text = text(reader, $expected)?;
+                let number = text.parse().ok().or_else(|| {
+                    // `1e2` and `100.0` are integers as well.
+                    let number: f64 = text.parse().ok()?;
+                    // `MAX as f64` of an `i64` is rounded up to 2^63, which does not fit. So the upper bound is the
+                    // negated minimum, which an `f64` represents exactly, and is excluded.
+                    let (least, above) = (<$type>::MIN as f64, -(<$type>::MIN as f64));
+                    let fits = number.fract() == 0.0 && (least..above).contains(&number);
+                    fits.then_some(number as $type)
+                });
+                number.ok_or_else(|| reader.error(format!("`{text}` is not {}", $expected)))
             }
         }
     };
 }
 
-integer!(i32, Int32, "a 32-bit integer");
-integer!(i64, Int64, "a 64-bit integer");
+integer!(i32, "a 32-bit integer");
+integer!(i64, "a 64-bit integer");
 
-fn out_of_range<E: Error>(found: impl fmt::Display, expected: &str) -> E {
-    E::custom(format_args!("`{found}` is not {expected}"))
+/// Returns the text of a number, or of a string that should contain one.
+fn text<'a>(reader: &mut Reader<'a>, expected: &str) -> Result<Cow<'a, str>> {
+    match reader.kind()? {
+        Kind::Number => reader.number().map(Cow::from),
+        Kind::String => reader.string(),
+        _ => Err(reader.expected(expected)),
+    }
 }
 
 impl Wire for f64 {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Double)
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        let text = text(reader, "a number")?;
+        let number = text.parse();
+        number.map_err(|_| reader.error(format!("`{text}` is not a number")))
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         // JSON does not have these numbers, and serde_json would write `null`, which is read as absent.
         if self.is_nan() {
             serializer.serialize_str("NaN")
@@ -85,31 +64,33 @@ impl Wire for f64 {
     }
 }
 
-struct Double;
-
-impl Visitor<'_> for Double {
-    type Value = f64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
+/// Converts a number of free data. One that is not finite, or an integer that neither 64 bits nor an `f64` represent
+/// exactly, becomes a string.
+pub(super) fn to_value(text: &str) -> Value {
+    if NOT_FINITE.contains(&text) {
+        return text.into();
     }
-
-    fn visit_f64<E>(self, number: f64) -> Result<f64, E> {
-        Ok(number)
+    let is_integer = !text.contains(['.', 'e', 'E']);
+    // serde_json reads `-0` as an `f64`, which keeps the sign.
+    if is_integer && text != "-0" {
+        if let Ok(number) = text.parse::<u64>() {
+            return number.into();
+        }
+        if let Ok(number) = text.parse::<i64>() {
+            return number.into();
+        }
     }
-
-    fn visit_i64<E>(self, number: i64) -> Result<f64, E> {
-        Ok(number as f64)
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<f64, E> {
-        Ok(number as f64)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<f64, E> {
-        text.parse()
-            .map_err(|_| E::custom(format_args!("`{text}` is not a number")))
-    }
+    let number = text.parse().ok().and_then(Number::from_f64);
+    // All digits of the `f64`: `{float:.0}` of 1e20 is 100000000000000000000.
+    let is_exact = |number: &Number| {
+        !is_integer
+            || number
+                .as_f64()
+                .is_some_and(|float| format!("{float:.0}") == text)
+    };
+    number
+        .filter(is_exact)
+        .map_or_else(|| text.into(), Value::Number)
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
 //! Enums that the service may extend. They are read from a name or a number, and keep unknown values.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserializer, Serializer};
+use serde::Serializer;
 
-use super::number::Int64;
+use super::Wire;
+use super::reader::{Kind, Reader, Result};
 
 /// An enum with a variant for unknown values. The macro `open_enum!` implements it.
 pub(crate) trait OpenEnum: Clone + 'static {
@@ -70,18 +68,26 @@ fn essence(name: &str, prefix: &str) -> String {
     }
 }
 
-/// Reads an enum value from its name or its number.
-pub(crate) fn read_enum<'de, E: OpenEnum, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<E, D::Error> {
-    deserializer.deserialize_any(EnumVisitor(PhantomData))
+/// Reads an enum value from its name or its number. Some services write all numbers with a fraction of zero.
+pub(crate) fn read_enum<E: OpenEnum>(reader: &mut Reader<'_>) -> Result<E> {
+    let is_number = reader.kind()? == Kind::Number;
+    if !is_number || E::NUMBERED.is_empty() {
+        return Ok(E::open(reader.string()?));
+    }
+    let number = i64::read(reader)?;
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|at| E::NUMBERED.get(at));
+    Ok(known
+        .cloned()
+        .unwrap_or_else(|| E::unknown(number.to_string())))
 }
 
 /// Writes the name of an enum value. An unknown number is written as a number.
 pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
     value: &E,
     serializer: S,
-) -> Result<S::Ok, S::Error> {
+) -> std::result::Result<S::Ok, S::Error> {
     let text = value.text();
     match text.parse::<i64>() {
         Ok(number) if is_number::<E>(number, text) => serializer.serialize_i64(number),
@@ -96,51 +102,6 @@ pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
 fn is_number<E: OpenEnum>(number: i64, text: &str) -> bool {
     let is_known = usize::try_from(number).is_ok_and(|place| place < E::NUMBERED.len());
     !E::NUMBERED.is_empty() && !is_known && number.to_string() == text
-}
-
-struct EnumVisitor<E>(PhantomData<E>);
-
-impl<T: OpenEnum> Visitor<'_> for EnumVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name or the number of an enum value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<T, E> {
-        Ok(T::open(text))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<T, E> {
-        Ok(T::open(text))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
-        if T::NUMBERED.is_empty() {
-            return Err(E::invalid_type(Unexpected::Unsigned(number), &"a string"));
-        }
-        let known = usize::try_from(number)
-            .ok()
-            .and_then(|place| T::NUMBERED.get(place));
-        Ok(known
-            .cloned()
-            .unwrap_or_else(|| T::unknown(number.to_string())))
-    }
-
-    /// Reads a number with a fraction of zero, as some services write all numbers.
-    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
-        self.visit_i64(Int64.visit_f64::<E>(number)?)
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
-        match u64::try_from(number) {
-            Ok(number) => self.visit_u64(number),
-            Err(_) if T::NUMBERED.is_empty() => {
-                Err(E::invalid_type(Unexpected::Signed(number), &"a string"))
-            }
-            Err(_) => Ok(T::unknown(number.to_string())),
-        }
-    }
 }
 
 #[cfg(test)]

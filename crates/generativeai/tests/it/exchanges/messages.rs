@@ -7,13 +7,12 @@ use generativeai::protocol::caches::CachedContent;
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, BatchEmbedContentsResponse};
 use generativeai::protocol::files::UploadedFile;
 use generativeai::protocol::models::ListModelsResponse;
-use generativeai::protocol::read_json;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::status::ErrorBody;
 use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
+use generativeai::protocol::{ReadJson, read_json};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::compare::same;
@@ -25,7 +24,7 @@ const MAX_UNKNOWN: usize = 2;
 /// Message after reading and writing: its JSON, and its `Debug` output.
 type Echo = Result<(Value, String), String>;
 
-fn echo<T: DeserializeOwned + Serialize + Debug>(json: &Value) -> Echo {
+fn echo<T: ReadJson + Serialize + Debug>(json: &Value) -> Echo {
     let read: T = read_json(json.to_string().as_bytes()).map_err(|error| error.to_string())?;
     let written = serde_json::to_value(&read).map_err(|error| error.to_string())?;
     Ok((written, format!("{read:?}")))

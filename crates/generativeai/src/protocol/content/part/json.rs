@@ -2,13 +2,10 @@
 
 use std::fmt;
 
-use serde::de::MapAccess;
-use serde::ser::SerializeMap;
-use serde_json::Value;
-
 use super::{Data, Part};
 use crate::protocol::Unknown;
-use crate::protocol::wire::{self, Message, Wire};
+use crate::protocol::wire::{self, Member, Message, Reader, Wire};
+use serde::ser::SerializeMap;
 
 /// Implements [`Message`] and `Debug` for [`Part`].
 ///
@@ -37,14 +34,10 @@ macro_rules! part {
                 },)*
             ];
 
-            fn read_member<'de, A: MapAccess<'de>>(
-                &mut self,
-                at: usize,
-                map: &mut A,
-            ) -> Result<(), A::Error> {
+            fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> wire::Result<()> {
                 match at {
-                    $(at if at == At::$kind as usize => read_data(self, map, $name, Data::$kind),)*
-                    $(at if at == At::$field as usize => wire::read_value(&mut self.$field, map),)*
+                    $(at if at == At::$kind as usize => read_data(self, reader, $name, Data::$kind),)*
+                    $(at if at == At::$field as usize => self.$field.read(reader),)*
                     _ => unreachable!("an index is a position in `NAMES`"),
                 }
             }
@@ -117,22 +110,25 @@ wire_message!(Part);
 /// Reads a member with data.
 ///
 /// The API allows one kind of data in a part. A second one is stored as an unknown member, so that it is not lost.
-/// Some programs write an empty text next to other data: that text is dropped, whether it comes first or last.
-fn read_data<'de, A: MapAccess<'de>, T: Wire>(
+/// Some programs write an empty text next to other data: that text is dropped, whether it comes first or last. Data of
+/// the same kind replaces the data before: [`read_json`](crate::protocol::read_json) explains which of two members wins.
+fn read_data<T: Wire>(
     part: &mut Part,
-    map: &mut A,
+    reader: &mut Reader<'_>,
     name: &str,
     data: fn(T) -> Data,
-) -> Result<(), A::Error> {
-    if part.data.is_none() || part.as_text() == Some("") {
-        // Via an `Option`: a `null` member is absent, so it must not change the part.
-        let mut read: Option<T> = None;
-        wire::read_value(&mut read, map)?;
-        if let Some(read) = read {
-            part.data = Some(data(read));
+) -> wire::Result<()> {
+    let replaces = match &part.data {
+        None => true,
+        Some(data) => data.kind() == name || part.as_text() == Some(""),
+    };
+    if replaces {
+        // A `null` member is absent, so it must not change the part.
+        if !reader.null()? {
+            part.data = Some(data(T::read(reader)?));
         }
     } else {
-        let value = map.next_value::<Value>()?;
+        let value = reader.value()?;
         let is_empty_text = name == "text" && value == "";
         if !value.is_null() && !is_empty_text {
             part.unknown.insert(name, value);

@@ -1,0 +1,562 @@
+//! Reader of JSON text, value by value: strict about the syntax, lenient about the values.
+//!
+//! The reader does not use serde's data model. It knows which type it reads at each place, so that no visitor stands
+//! between the text and the field, and its code is compiled once, not for each type.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::error::ReadError;
+use super::number;
+use super::plain::plain_length;
+
+pub(crate) type Result<T> = std::result::Result<T, ReadError>;
+
+/// Maximum depth of lists and objects. A deeper value is free data, and is read as a string that contains its JSON.
+///
+/// serde_json reads 127 levels. The difference is for the objects around a message that is stored.
+const MAX_DEPTH: usize = 100;
+
+/// Numbers that are not valid JSON, as Python's `json` and other libraries write them.
+pub(super) const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// Kind of a value, which its first byte determines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Bool,
+    /// Includes [`NOT_FINITE`].
+    Number,
+    String,
+    List,
+    Object,
+}
+
+/// Position in a JSON text.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    json: &'a str,
+    /// Offset in bytes of what is read next.
+    at: usize,
+    /// Number of lists and objects around this position.
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(json: &'a str) -> Self {
+        let (at, depth) = (0, 0);
+        Self { json, at, depth }
+    }
+
+    /// Returns the kind of the next value, without reading it.
+    #[inline]
+    pub(crate) fn kind(&mut self) -> Result<Kind> {
+        match self.peek() {
+            Some(b'"') => Ok(Kind::String),
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::List),
+            Some(b'-' | b'0'..=b'9' | b'N' | b'I') => Ok(Kind::Number),
+            Some(b't' | b'f') => Ok(Kind::Bool),
+            Some(b'n') => Ok(Kind::Null),
+            _ => Err(self.expected("a value")),
+        }
+    }
+
+    /// Returns whether `null` is next.
+    #[inline]
+    pub(super) fn is_null(&mut self) -> bool {
+        self.peek() == Some(b'n')
+    }
+
+    /// Reads `null`, if it is next. Returns whether it is.
+    #[inline]
+    pub(crate) fn null(&mut self) -> Result<bool> {
+        let is_null = self.is_null();
+        if is_null {
+            self.word("null")?;
+        }
+        Ok(is_null)
+    }
+
+    pub(crate) fn bool(&mut self) -> Result<bool> {
+        let value = self.peek() == Some(b't');
+        self.word(if value { "true" } else { "false" })?;
+        Ok(value)
+    }
+
+    /// Reads a number, and returns its text.
+    pub(crate) fn number(&mut self) -> Result<&'a str> {
+        let first = self.peek();
+        let start = self.at;
+        if !first.is_some_and(|byte| byte.is_ascii_digit())
+            && let Some(word) = NOT_FINITE.iter().find(|word| self.starts_with(word))
+        {
+            self.at += word.len();
+            return Ok(word);
+        }
+        self.at += usize::from(first == Some(b'-'));
+        match self.byte() {
+            // No digit may follow a zero at the start.
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(&self.json[start..self.at])
+    }
+
+    /// Reads a string. It is copied only if it contains an escape.
+    ///
+    /// Half of a surrogate pair is read as U+FFFD, the replacement character.
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>> {
+        self.symbol(b'"', "a string")?;
+        self.rest_of_string()
+    }
+
+    /// Reads a string after its opening quote.
+    #[inline]
+    fn rest_of_string(&mut self) -> Result<Cow<'a, str>> {
+        let plain = self.plain();
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(plain.into());
+        }
+        self.escaped_string(plain)
+    }
+
+    /// Reads a string after its beginning, which contains no escape.
+    fn escaped_string(&mut self, plain: &str) -> Result<Cow<'a, str>> {
+        let mut text = String::with_capacity(plain.len() + 32);
+        text.push_str(plain);
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text.into());
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    text.push(self.escaped()?);
+                }
+                Some(_) => return Err(self.error("a control character in a string is not escaped")),
+                None => return Err(self.error("the string has no end")),
+            }
+            text.push_str(self.plain());
+        }
+    }
+
+    /// Reads a list. `each` reads an item.
+    pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        let mut more = self.begin(b'[', b']', "a list")?;
+        let mut index = 0;
+        while more {
+            each(self).map_err(|error| error.in_list(index))?;
+            index += 1;
+            more = self.next(b']', "`,` or `]`")?;
+        }
+        Ok(())
+    }
+
+    /// Reads an object. `each` gets the name of a member, and reads its value.
+    pub(crate) fn members(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &str) -> Result<()>,
+    ) -> Result<()> {
+        let mut more = self.begin_object()?;
+        while more {
+            let name = self.name()?;
+            each(self, &name).map_err(|error| error.in_member(&name))?;
+            more = self.next_member()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the `{` of an object. Returns whether it has a member; an empty object is read as a whole.
+    #[inline]
+    pub(super) fn begin_object(&mut self) -> Result<bool> {
+        self.begin(b'{', b'}', "an object")
+    }
+
+    /// Reads the name of a member, and the colon.
+    pub(super) fn name(&mut self) -> Result<Cow<'a, str>> {
+        self.symbol(b'"', "the name of a member")?;
+        let name = self.rest_of_string()?;
+        self.symbol(b':', "`:`")?;
+        Ok(name)
+    }
+
+    /// Reads the name of a member and the colon, if it is one of `names`. Returns its index.
+    ///
+    /// Compares the text with the names, which is faster than to read a string and to look it up. The search begins at
+    /// `likely`.
+    #[inline]
+    pub(super) fn known_name(&mut self, names: &[&str], likely: usize) -> Result<Option<usize>> {
+        self.peek();
+        let [b'"', text @ ..] = &self.json.as_bytes()[self.at..] else {
+            return Ok(None);
+        };
+        let is_next = |at: &usize| {
+            let name = names[*at].as_bytes();
+            text.get(name.len()) == Some(&b'"') && text.starts_with(name)
+        };
+        let Some(at) = (likely..names.len()).chain(0..likely).find(is_next) else {
+            return Ok(None);
+        };
+        self.at += names[at].len() + 2;
+        self.symbol(b':', "`:`")?;
+        Ok(Some(at))
+    }
+
+    /// Reads the comma after a member, or the end of the object. Returns whether there is another member.
+    #[inline]
+    pub(super) fn next_member(&mut self) -> Result<bool> {
+        self.next(b'}', "`,` or `}`")
+    }
+
+    /// Reads any value.
+    ///
+    /// A number that a [`Value`] cannot hold exactly becomes a string, and so does a value that is nested too deep. Of
+    /// the members with the same name, the last one is read.
+    pub(crate) fn value(&mut self) -> Result<Value> {
+        Ok(match self.kind()? {
+            Kind::Null => {
+                self.null()?;
+                Value::Null
+            }
+            Kind::Bool => self.bool()?.into(),
+            Kind::Number => number::to_value(self.number()?),
+            Kind::String => self.string()?.into(),
+            Kind::List | Kind::Object if self.depth == MAX_DEPTH => self.raw()?.into(),
+            Kind::List => {
+                let mut list = Vec::new();
+                self.items(|reader| {
+                    list.push(reader.value()?);
+                    Ok(())
+                })?;
+                list.into()
+            }
+            Kind::Object => self.object()?.into(),
+        })
+    }
+
+    /// Reads an object with any members.
+    pub(crate) fn object(&mut self) -> Result<Map<String, Value>> {
+        let mut map = Map::new();
+        self.members(|reader, name| {
+            map.insert(name.to_owned(), reader.value()?);
+            Ok(())
+        })?;
+        Ok(map)
+    }
+
+    /// Returns the JSON of the next value. The values and brackets within a list or an object are not checked.
+    pub(crate) fn raw(&mut self) -> Result<&'a str> {
+        let kind = self.kind()?;
+        let start = self.at;
+        if !matches!(kind, Kind::List | Kind::Object) {
+            self.value()?;
+            return Ok(&self.json[start..self.at]);
+        }
+        let mut open = 0_usize;
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.string()?;
+                    continue;
+                }
+                Some(b'{' | b'[') => open += 1,
+                Some(b'}' | b']') => open -= 1,
+                Some(_) => {}
+                None => return Err(self.error("a list or an object has no end")),
+            }
+            self.at += 1;
+            if open == 0 {
+                return Ok(&self.json[start..self.at]);
+            }
+        }
+    }
+
+    /// Checks that nothing but white space is left.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.expected("the end of the text")),
+        }
+    }
+
+    /// Returns the error that the next value is not the expected one.
+    #[cold]
+    pub(crate) fn expected(&mut self, expected: &str) -> ReadError {
+        self.peek();
+        let rest = &self.json[self.at..];
+        let at = self.at;
+        let found = match rest.chars().next() {
+            None => "the end of the text".to_owned(),
+            Some('"') => "a string".to_owned(),
+            Some('{') => "an object".to_owned(),
+            Some('[') => "a list".to_owned(),
+            Some('-' | '0'..='9') => match self.number() {
+                Ok(number) => format!("the number {number}"),
+                Err(_) => "an invalid number".to_owned(),
+            },
+            Some(char) => {
+                let word = ["null", "true", "false"];
+                let word = word.iter().find(|word| rest.starts_with(**word));
+                word.map_or_else(|| format!("{char:?}"), |word| (*word).to_owned())
+            }
+        };
+        ReadError::new(format!("expected {expected}, found {found}"), at)
+    }
+
+    /// Returns an error at this position.
+    #[cold]
+    pub(crate) fn error(&self, message: impl Into<String>) -> ReadError {
+        ReadError::new(message.into(), self.at)
+    }
+
+    #[inline]
+    fn begin(&mut self, open: u8, close: u8, what: &str) -> Result<bool> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(format!("{what} is nested too deep: {MAX_DEPTH} levels")));
+        }
+        self.symbol(open, what)?;
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.depth += 1;
+        Ok(true)
+    }
+
+    #[inline]
+    fn next(&mut self, close: u8, expected: &str) -> Result<bool> {
+        let byte = self.peek();
+        let is_comma = byte == Some(b',');
+        if !is_comma && byte != Some(close) {
+            return Err(self.expected(expected));
+        }
+        self.at += 1;
+        self.depth -= usize::from(!is_comma);
+        Ok(is_comma)
+    }
+
+    #[inline]
+    fn symbol(&mut self, symbol: u8, what: &str) -> Result<()> {
+        if self.peek() != Some(symbol) {
+            return Err(self.expected(what));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Result<()> {
+        if !self.starts_with(word) {
+            return Err(self.expected("a value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Reads the digits of a number, at least one.
+    fn digits(&mut self) -> Result<()> {
+        let rest = &self.json.as_bytes()[self.at..];
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 {
+            return Err(self.error("a digit is missing in a number"));
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    /// Reads the text up to the next quote, backslash or control character.
+    #[inline]
+    fn plain(&mut self) -> &'a str {
+        let start = self.at;
+        self.at += plain_length(&self.json.as_bytes()[start..]);
+        &self.json[start..self.at]
+    }
+
+    /// Reads an escape after its backslash.
+    fn escaped(&mut self) -> Result<char> {
+        let byte = self.byte();
+        let char = match byte {
+            Some(b'"' | b'\\' | b'/') => char::from(byte.unwrap_or_default()),
+            Some(b'n') => '\n',
+            Some(b't') => '\t',
+            Some(b'r') => '\r',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{C}',
+            Some(b'u') => {
+                self.at += 1;
+                return self.code_unit();
+            }
+            _ => return Err(self.error("the escape is invalid")),
+        };
+        self.at += 1;
+        Ok(char)
+    }
+
+    /// Reads the digits after `\u`, and the second half of a surrogate pair.
+    fn code_unit(&mut self) -> Result<char> {
+        let Some(unit) = self.hex_digits(self.at) else {
+            return Err(self.error("`\\u` needs four hexadecimal digits"));
+        };
+        self.at += 4;
+        let is_high = matches!(unit, 0xD800..0xDC00);
+        if is_high
+            && self.json[self.at..].starts_with("\\u")
+            && let Some(low @ 0xDC00..0xE000) = self.hex_digits(self.at + 2)
+        {
+            self.at += 6;
+            let [high, low] = [unit, low].map(u32::from);
+            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        Ok(char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn hex_digits(&self, at: usize) -> Option<u16> {
+        let digits = self.json.get(at..at + 4)?;
+        // `from_str_radix` would accept a sign.
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| u16::from_str_radix(digits, 16).ok())?
+    }
+
+    fn starts_with(&self, word: &str) -> bool {
+        self.json.as_bytes()[self.at..].starts_with(word.as_bytes())
+    }
+
+    /// Returns the next byte after white space.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.byte();
+            // One comparison, since most JSON has no white space.
+            if byte.is_some_and(|byte| byte > b' ')
+                || !matches!(byte, Some(b' ' | b'\n' | b'\r' | b'\t'))
+            {
+                return byte;
+            }
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.json.as_bytes().get(self.at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(json: &str) -> Result<Value> {
+        let mut reader = Reader::new(json);
+        let value = reader.value()?;
+        reader.end().map(|()| value)
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(any::<String>(), inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_read_as_it_was_written(value in value()) {
+            prop_assert_eq!(read(&value.to_string()).expect("JSON"), value.clone());
+            let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+            prop_assert_eq!(read(&pretty).expect("JSON"), value);
+        }
+
+        /// Texts of the characters of JSON, which are often almost valid.
+        #[test]
+        fn the_syntax_is_that_of_serde_json(json in r#"([\[\]{},:"0-9.eE+\\ \n\t-]|"a|":|true|null|é|\\n){0,12}"#) {
+            match (read(&json), serde_json::from_str::<Value>(&json)) {
+                (Ok(read), Ok(value)) => prop_assert_eq!(read, value),
+                (Ok(_), Err(error)) => {
+                    prop_assert!(error.to_string().starts_with("number out of range"), "{error}");
+                }
+                (Err(error), Ok(_)) => prop_assert!(false, "{error}"),
+                (Err(_), Err(_)) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_are_read() {
+        let json = r#""\"\\\/\b\f\n\r\t\u00e9\u20AC\ud83d\uDE00""#;
+
+        assert_eq!(read(json).expect("a string"), "\"\\/\u{8}\u{C}\n\r\té€😀");
+        for wrong in [
+            r#""\u12""#,
+            r#""\u+123""#,
+            r#""\u12é4""#,
+            r#""\x""#,
+            "\"\\",
+            "\"\u{1}\"",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_json_of_a_value_is_returned_unchanged() {
+        for json in [
+            r#"{"a":["]",{"b":"\"}"}]}"#,
+            "[ 1 , 2 ]",
+            "\"a\\n\"",
+            "-1.5e3",
+            "null",
+        ] {
+            let text = format!(" {json} ,");
+            let mut reader = Reader::new(&text);
+
+            assert_eq!(reader.raw().expect(json), json);
+            assert_eq!(reader.at, json.len() + 1);
+        }
+        for unclosed in ["[", "{\"a\":[]", "[\"]", "[[1]"] {
+            assert!(Reader::new(unclosed).raw().is_err(), "{unclosed}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_was_found() {
+        for (json, message) in [
+            ("", "expected a value, found the end of the text"),
+            ("[1 2]", "expected `,` or `]`, found the number 2"),
+            ("[1,]", "[1]: expected a value, found ']'"),
+            ("{1:2}", "expected the name of a member, found the number 1"),
+            (r#"{"a" 1}"#, "expected `:`, found the number 1"),
+            ("[é]", "[0]: expected a value, found 'é'"),
+            ("truE", "expected a value, found 't'"),
+            ("-", "a digit is missing in a number"),
+            ("[] []", "expected the end of the text, found a list"),
+        ] {
+            assert_eq!(read(json).expect_err(json).to_string(), message);
+        }
+    }
+}
