@@ -10,7 +10,7 @@ use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContent
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::tokens::CountTokensRequest;
-use generativeai::protocol::{ReadJson, read_json};
+use generativeai::protocol::{ReadJson, read_request};
 use generativeai::{Backend, Result as BackendResult};
 use serde::Serialize;
 
@@ -387,7 +387,7 @@ impl Api {
 fn parse<T: ReadJson>(body: Vec<u8>) -> Result<T, ApiError> {
     let is_empty = body.trim_ascii().is_empty();
     let json = if is_empty { b"{}" } else { &body[..] };
-    read_json(json)
+    read_request(json)
         .map_err(|error| ApiError::invalid(format!("the request body is invalid: {error}")))
 }
 

@@ -76,5 +76,5 @@ pub use self::{
     tools::{FunctionDeclaration, Tool, ToolConfig},
 };
 pub(crate) use json::elements;
-pub use json::{ReadJson, read_json};
+pub use json::{ReadJson, read_json, read_request};
 pub use unknown::Unknown;

@@ -46,12 +46,31 @@ impl<T: Wire> ReadJson for T {}
 /// The JSON is invalid, or does not match the type. The message begins with the path of the value, such as
 /// `contents[0].role`, and ends with the line and the column.
 pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
-    read_with(json, |reader| T::read(reader))
+    read_with(json, Reader::new, |reader| T::read(reader))
+}
+
+/// Reads a request like the service: a member that is there twice is an error.
+///
+/// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it is
+/// a mistake of the program, which should learn about it.
+///
+/// ```
+/// use generativeai::protocol::{self, GenerateContentRequest};
+///
+/// let json = br#"{"cachedContent":"cachedContents/a","cached_content":"cachedContents/b"}"#;
+/// let error = protocol::read_request::<GenerateContentRequest>(json).unwrap_err();
+/// assert_eq!(error.to_string(), "duplicate member `cachedContent` at line 1 column 54");
+/// ```
+///
+/// # Errors
+/// Those of [`read_json`], also for `NaN` and `Infinity`.
+pub fn read_request<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
+    read_with(json, Reader::strict, |reader| T::read(reader))
 }
 
 /// Returns the JSON of each element of a list.
 pub(crate) fn elements(json: &[u8]) -> serde_json::Result<Vec<&[u8]>> {
-    read_with(json, |reader| {
+    read_with(json, Reader::new, |reader| {
         let mut elements = Vec::new();
         reader.items(|reader| {
             elements.push(reader.raw()?.as_bytes());
@@ -64,12 +83,13 @@ pub(crate) fn elements(json: &[u8]) -> serde_json::Result<Vec<&[u8]>> {
 /// Reads a text, which must contain nothing else.
 fn read_with<'a, T>(
     json: &'a [u8],
+    reader: impl FnOnce(&'a str) -> Reader<'a>,
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, ReadError>,
 ) -> serde_json::Result<T> {
     let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
     // Programs on Windows write a byte order mark. RFC 8259, section 8.1, allows readers to ignore it.
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let mut reader = Reader::new(text);
+    let mut reader = reader(text);
     let value = read(&mut reader).map_err(|error| error.located(text))?;
     reader.end().map_err(|error| error.located(text))?;
     Ok(value)

@@ -71,10 +71,11 @@ impl<T: Message> Fields for T {
 /// Reads the members of an object.
 ///
 /// Gateways send some members twice, or under both of their names. `null` replaces no other value. A member in
-/// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept.
+/// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept. A strict reader reports an
+/// error instead.
 fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>) -> Result<()> {
-    // Sets of members that have a value: any, and one under the name in `camelCase`.
-    let (mut present, mut canonical) = (0_u64, 0_u64);
+    // Sets of members: all, those with a value, and those with a value under the name in `camelCase`.
+    let (mut seen, mut present, mut canonical) = (0_u64, 0_u64, 0_u64);
     // The service writes members in the order in which they are declared.
     let mut likely = 0;
     let mut more = reader.begin_object()?;
@@ -87,6 +88,10 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
             Ok((at, is_canonical)) => {
                 likely = at + 1;
                 let member = 1 << at;
+                if reader.is_strict() && seen & member > 0 {
+                    return Err(reader.error(format!("duplicate member `{}`", names[at])));
+                }
+                seen |= member;
                 let is_null = reader.is_null();
                 let is_kept = if is_null { present } else { canonical } & member > 0;
                 let read = if is_kept && (is_null || !is_canonical) {

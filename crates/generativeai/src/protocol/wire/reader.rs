@@ -41,12 +41,31 @@ pub(crate) struct Reader<'a> {
     at: usize,
     /// Number of lists and objects around this position.
     depth: usize,
+    /// Whether a duplicate member and [`NOT_FINITE`] are errors.
+    is_strict: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(json: &'a str) -> Self {
-        let (at, depth) = (0, 0);
-        Self { json, at, depth }
+        Self {
+            json,
+            at: 0,
+            depth: 0,
+            is_strict: false,
+        }
+    }
+
+    /// Creates a reader for which a duplicate member and numbers such as `NaN` are errors.
+    pub(crate) fn strict(json: &'a str) -> Self {
+        let is_strict = true;
+        Self {
+            is_strict,
+            ..Self::new(json)
+        }
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     /// Returns the kind of the next value, without reading it.
@@ -89,7 +108,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn number(&mut self) -> Result<&'a str> {
         let first = self.peek();
         let start = self.at;
-        if !first.is_some_and(|byte| byte.is_ascii_digit())
+        if !self.is_strict
+            && !first.is_some_and(|byte| byte.is_ascii_digit())
             && let Some(word) = NOT_FINITE.iter().find(|word| self.starts_with(word))
         {
             self.at += word.len();
