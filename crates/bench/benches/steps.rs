@@ -36,11 +36,14 @@ fn parsing(bench: &mut Criterion) {
     let mut group = bench.benchmark_group("parsing");
     group.throughput(Throughput::Bytes(CHUNK.len() as u64));
     group.bench_function("a chunk", |b| b.iter(|| chunk(black_box(CHUNK))));
+    group.bench_function("a chunk with serde", |b| {
+        b.iter(|| serde_json::from_str::<GenerateContentResponse>(black_box(CHUNK)))
+    });
     group.finish();
 }
 
 fn chunk(json: &str) -> GenerateContentResponse {
-    serde_json::from_str(json).expect("a chunk")
+    generativeai::protocol::read_json(json.as_bytes()).expect("a chunk")
 }
 
 fn merging(bench: &mut Criterion) {

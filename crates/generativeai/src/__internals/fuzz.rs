@@ -5,6 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::chat::{ChatSession, Entry, Event, Journal};
@@ -12,6 +13,7 @@ use crate::model::GenerativeModel;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::schema::Schema;
+use crate::protocol::{self, ReadJson};
 use crate::remote::decode::{BodyEnd, Events, Malformed};
 use crate::remote::failure::{self, ErrorReader, Failure};
 use crate::remote::gemini::GEMINI;
@@ -141,23 +143,36 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// A message that can be read can be written and read again without a change, merged with itself and printed.
+/// JSON that serde_json reads can be read, and a message that was read can be written, read again without a change, merged
+/// with itself and printed.
 pub fn message(data: &[u8]) {
-    if let Ok(response) = serde_json::from_slice::<GenerateContentResponse>(data) {
-        let written = serde_json::to_vec(&response).expect("a response can be written");
-        let again: GenerateContentResponse =
-            serde_json::from_slice(&written).expect("written JSON can be read");
-        assert_eq!(again, response);
+    if serde_json::from_slice::<Value>(data).is_ok() {
+        protocol::read_json::<Value>(data).expect("valid JSON can be read");
+    }
+    if let Ok(response) = protocol::read_json::<GenerateContentResponse>(data) {
+        let written = rewritten(&response);
+        let from_value = serde_json::from_value::<GenerateContentResponse>(written);
+        from_value.expect("serde reads what was written");
         let mut joined = response.clone();
         joined.merge_chunk(&response);
         let _ = (response.text(), format!("{response:?}"));
     }
-    if let Ok(request) = serde_json::from_slice::<GenerateContentRequest>(data) {
-        let written = serde_json::to_vec(&request).expect("a request can be written");
-        let again: GenerateContentRequest =
-            serde_json::from_slice(&written).expect("written JSON can be read");
-        assert_eq!(again, request);
+    if let Ok(request) = protocol::read_request::<GenerateContentRequest>(data) {
+        rewritten(&request);
     }
+}
+
+/// Writes a message, reads it again and returns its JSON, which must not change.
+fn rewritten<T: ReadJson + Serialize>(message: &T) -> Value {
+    let written = serde_json::to_vec(message).expect("a message can be written");
+    let again: T = protocol::read_json(&written).expect("written JSON can be read");
+    // As JSON: a message that contains `NaN` does not equal itself.
+    let json = serde_json::to_value(again).expect("a message can be written");
+    assert_eq!(
+        json,
+        serde_json::to_value(message).expect("a message can be written")
+    );
+    json
 }
 
 /// A chat that can be loaded is saved without a change, and can be used.

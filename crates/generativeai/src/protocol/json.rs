@@ -31,7 +31,7 @@ impl<T: Wire> ReadJson for T {}
 /// error.
 ///
 /// serde's `Deserialize` of the messages has the same rules, but gets its values from a parser such as
-/// [`serde_json::from_slice`], which refuses or rounds some of them. It also takes about three times as long.
+/// [`serde_json::from_slice`], which refuses or rounds some of them.
 ///
 /// ```
 /// use generativeai::protocol::{self, content::FunctionCall};

@@ -20,6 +20,7 @@
 //! with the same name one is read, see [`read_json`](crate::protocol::read_json).
 
 mod debug;
+mod deserialize;
 mod error;
 mod member;
 mod message;
@@ -29,6 +30,7 @@ mod plain;
 mod reader;
 
 pub(crate) use debug::DebugMessage;
+pub(crate) use deserialize::deserialize;
 pub(crate) use error::ReadError;
 pub(crate) use member::{Member, Wire};
 pub(crate) use message::{
@@ -38,18 +40,3 @@ pub(crate) use message::{
 pub(crate) use open_enum::{OpenEnum, read_enum, write_enum};
 pub(crate) use plain::plain_length;
 pub(crate) use reader::{Reader, Result};
-
-use serde::Deserializer;
-use serde::de::{Deserialize, Error};
-use serde_json::Value;
-
-/// Reads a value of another data format, such as TOML, or a value within a type that derives `Deserialize`.
-///
-/// Writes the value as JSON and reads that. It takes about three times as long as reading the JSON directly, but the
-/// rules for reading stand in one place, and their code is compiled once.
-pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<T, D::Error> {
-    let json = Value::deserialize(deserializer)?.to_string();
-    T::read(&mut Reader::new(&json)).map_err(D::Error::custom)
-}
