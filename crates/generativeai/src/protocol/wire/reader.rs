@@ -98,6 +98,7 @@ impl<'a> Reader<'a> {
         Ok(is_null)
     }
 
+    /// Reads `true` or `false`.
     pub(crate) fn bool(&mut self) -> Result<bool> {
         let value = self.peek() == Some(b't');
         self.word(if value { "true" } else { "false" })?;
@@ -406,9 +407,8 @@ impl<'a> Reader<'a> {
 
     /// Reads an escape after its backslash.
     fn escaped(&mut self) -> Result<char> {
-        let byte = self.byte();
-        let char = match byte {
-            Some(b'"' | b'\\' | b'/') => char::from(byte.unwrap_or_default()),
+        let char = match self.byte() {
+            Some(byte @ (b'"' | b'\\' | b'/')) => byte.into(),
             Some(b'n') => '\n',
             Some(b't') => '\t',
             Some(b'r') => '\r',
@@ -430,8 +430,7 @@ impl<'a> Reader<'a> {
             return Err(self.error("`\\u` needs four hexadecimal digits"));
         };
         self.at += 4;
-        let is_high = matches!(unit, 0xD800..0xDC00);
-        if is_high
+        if matches!(unit, 0xD800..0xDC00)
             && self.json[self.at..].starts_with("\\u")
             && let Some(low @ 0xDC00..0xE000) = self.hex_digits(self.at + 2)
         {
@@ -458,14 +457,10 @@ impl<'a> Reader<'a> {
     #[inline]
     fn peek(&mut self) -> Option<u8> {
         loop {
-            let byte = self.byte();
-            // One comparison, since most JSON has no white space.
-            if byte.is_some_and(|byte| byte > b' ')
-                || !matches!(byte, Some(b' ' | b'\n' | b'\r' | b'\t'))
-            {
-                return byte;
+            match self.byte() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                byte => return byte,
             }
-            self.at += 1;
         }
     }
 
