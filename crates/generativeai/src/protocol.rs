@@ -75,6 +75,7 @@ pub use self::{
     schema::Schema,
     tools::{FunctionDeclaration, Tool, ToolConfig},
 };
+#[cfg(feature = "remote")]
 pub(crate) use json::elements;
 pub use json::{ReadJson, read_json, read_request};
 pub use unknown::Unknown;

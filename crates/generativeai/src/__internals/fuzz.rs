@@ -143,8 +143,8 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// JSON that serde_json reads can be read, and a message that was read can be written, read again without a change, merged
-/// with itself and printed.
+/// JSON that serde_json reads can be read, and the messages in it can be written, read again without a change, merged with
+/// themselves and printed.
 pub fn message(data: &[u8]) {
     if serde_json::from_slice::<Value>(data).is_ok() {
         protocol::read_json::<Value>(data).expect("valid JSON can be read");
@@ -152,7 +152,7 @@ pub fn message(data: &[u8]) {
     if let Ok(response) = protocol::read_json::<GenerateContentResponse>(data) {
         let written = rewritten(&response);
         let from_value = serde_json::from_value::<GenerateContentResponse>(written);
-        from_value.expect("serde reads what was written");
+        from_value.expect("serde reads written JSON");
         let mut joined = response.clone();
         joined.merge_chunk(&response);
         let _ = (response.text(), format!("{response:?}"));

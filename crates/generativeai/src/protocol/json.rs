@@ -5,8 +5,8 @@ use serde::de::Error;
 use crate::protocol::wire::{ReadError, Reader, Wire};
 
 /// Type that [`read_json`] reads: the messages and enums of the API, and [`Value`](serde_json::Value) for any other
-/// JSON. It cannot be implemented outside of this crate.
-#[expect(private_bounds, reason = "so that no other crate can implement it")]
+/// JSON. Only this crate implements it.
+#[expect(private_bounds, reason = "only this crate implements it")]
 pub trait ReadJson: Wire {}
 
 impl<T: Wire> ReadJson for T {}
@@ -49,7 +49,7 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
     read_with(json, Reader::new, |reader| T::read(reader))
 }
 
-/// Reads a request like the service: a member that is there twice is an error.
+/// Reads a request like the service: a duplicate member is an error.
 ///
 /// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it is
 /// a mistake of the program, which should learn about it.
@@ -69,6 +69,7 @@ pub fn read_request<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 }
 
 /// Returns the JSON of each element of a list.
+#[cfg(feature = "remote")]
 pub(crate) fn elements(json: &[u8]) -> serde_json::Result<Vec<&[u8]>> {
     read_with(json, Reader::new, |reader| {
         let mut elements = Vec::new();

@@ -16,7 +16,7 @@ use super::{Reader, Wire};
 /// is converted to a [`Value`], whose JSON is read: that takes about five times as long.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
-/// Reads a value of any data format. The rules for reading stand in one place, the reader of JSON.
+/// Reads a value of any data format. Only the reader of JSON has rules for reading.
 pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

@@ -1,4 +1,4 @@
-//! Error of the reader: what was found where.
+//! Error of the reader, with the path and the position of the value.
 
 use std::fmt;
 

@@ -70,7 +70,7 @@ impl<T: Message> Fields for T {
 
 /// Reads the members of an object.
 ///
-/// Gateways send some members twice, or under both of their names. `null` replaces no other value. A member in
+/// Gateways send some members twice, or under both of their names. `null` replaces nothing. A member in
 /// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept. A strict reader reports an
 /// error instead.
 fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>) -> Result<()> {

@@ -7,10 +7,9 @@
 use std::borrow::Cow;
 
 use serde::Serializer;
-use serde_json::{Number, Value};
 
 use super::Wire;
-use super::reader::{Kind, NOT_FINITE, Reader, Result};
+use super::reader::{Kind, Reader, Result};
 
 /// Implements [`Wire`] for an integer type, which is read from numbers and strings.
 macro_rules! integer {
@@ -62,35 +61,6 @@ impl Wire for f64 {
             serializer.serialize_f64(*self)
         }
     }
-}
-
-/// Converts a number of free data. One that is not finite, or an integer that neither 64 bits nor an `f64` represent
-/// exactly, becomes a string.
-pub(super) fn to_value(text: &str) -> Value {
-    if NOT_FINITE.contains(&text) {
-        return text.into();
-    }
-    let is_integer = !text.contains(['.', 'e', 'E']);
-    // serde_json reads `-0` as an `f64`, which keeps the sign.
-    if is_integer && text != "-0" {
-        if let Ok(number) = text.parse::<u64>() {
-            return number.into();
-        }
-        if let Ok(number) = text.parse::<i64>() {
-            return number.into();
-        }
-    }
-    let number = text.parse().ok().and_then(Number::from_f64);
-    // All digits of the `f64`: `{float:.0}` of 1e20 is 100000000000000000000.
-    let is_exact = |number: &Number| {
-        !is_integer
-            || number
-                .as_f64()
-                .is_some_and(|float| format!("{float:.0}") == text)
-    };
-    number
-        .filter(is_exact)
-        .map_or_else(|| text.into(), Value::Number)
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 //! The reader does not use serde's data model. It knows which type it reads at each place, so that no visitor stands
 //! between the text and the field, and its code is compiled once, not for each type.
 
+mod string;
+
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::error::ReadError;
-use super::number;
-use super::plain::plain_length;
 
 pub(crate) type Result<T> = std::result::Result<T, ReadError>;
 
@@ -19,7 +19,7 @@ pub(crate) type Result<T> = std::result::Result<T, ReadError>;
 const MAX_DEPTH: usize = 100;
 
 /// Numbers that are not valid JSON, as Python's `json` and other libraries write them.
-pub(super) const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// Kind of a value, which its first byte determines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     json: &'a str,
-    /// Offset in bytes of what is read next.
+    /// Offset in bytes of the next byte to read.
     at: usize,
     /// Number of lists and objects around this position.
     depth: usize,
@@ -134,46 +134,6 @@ impl<'a> Reader<'a> {
         Ok(&self.json[start..self.at])
     }
 
-    /// Reads a string. It is copied only if it contains an escape.
-    ///
-    /// Half of a surrogate pair is read as U+FFFD, the replacement character.
-    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>> {
-        self.symbol(b'"', "a string")?;
-        self.rest_of_string()
-    }
-
-    /// Reads a string after its opening quote.
-    #[inline]
-    fn rest_of_string(&mut self) -> Result<Cow<'a, str>> {
-        let plain = self.plain();
-        if self.byte() == Some(b'"') {
-            self.at += 1;
-            return Ok(plain.into());
-        }
-        self.escaped_string(plain)
-    }
-
-    /// Reads a string after its beginning, which contains no escape.
-    fn escaped_string(&mut self, plain: &str) -> Result<Cow<'a, str>> {
-        let mut text = String::with_capacity(plain.len() + 32);
-        text.push_str(plain);
-        loop {
-            match self.byte() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(text.into());
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    text.push(self.escaped()?);
-                }
-                Some(_) => return Err(self.error("a control character in a string is not escaped")),
-                None => return Err(self.error("the string has no end")),
-            }
-            text.push_str(self.plain());
-        }
-    }
-
     /// Reads a list. `each` reads an item.
     pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         let mut more = self.begin(b'[', b']', "a list")?;
@@ -253,7 +213,7 @@ impl<'a> Reader<'a> {
                 Value::Null
             }
             Kind::Bool => self.bool()?.into(),
-            Kind::Number => number::to_value(self.number()?),
+            Kind::Number => number_value(self.number()?),
             Kind::String => self.string()?.into(),
             Kind::List | Kind::Object if self.depth == MAX_DEPTH => self.raw()?.into(),
             Kind::List => {
@@ -397,58 +357,6 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the text up to the next quote, backslash or control character.
-    #[inline]
-    fn plain(&mut self) -> &'a str {
-        let start = self.at;
-        self.at += plain_length(&self.json.as_bytes()[start..]);
-        &self.json[start..self.at]
-    }
-
-    /// Reads an escape after its backslash.
-    fn escaped(&mut self) -> Result<char> {
-        let char = match self.byte() {
-            Some(byte @ (b'"' | b'\\' | b'/')) => byte.into(),
-            Some(b'n') => '\n',
-            Some(b't') => '\t',
-            Some(b'r') => '\r',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{C}',
-            Some(b'u') => {
-                self.at += 1;
-                return self.code_unit();
-            }
-            _ => return Err(self.error("the escape is invalid")),
-        };
-        self.at += 1;
-        Ok(char)
-    }
-
-    /// Reads the digits after `\u`, and the second half of a surrogate pair.
-    fn code_unit(&mut self) -> Result<char> {
-        let Some(unit) = self.hex_digits(self.at) else {
-            return Err(self.error("`\\u` needs four hexadecimal digits"));
-        };
-        self.at += 4;
-        if matches!(unit, 0xD800..0xDC00)
-            && self.json[self.at..].starts_with("\\u")
-            && let Some(low @ 0xDC00..0xE000) = self.hex_digits(self.at + 2)
-        {
-            self.at += 6;
-            let [high, low] = [unit, low].map(u32::from);
-            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-            return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-        }
-        Ok(char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER))
-    }
-
-    fn hex_digits(&self, at: usize) -> Option<u16> {
-        let digits = self.json.get(at..at + 4)?;
-        // `from_str_radix` would accept a sign.
-        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hex.then(|| u16::from_str_radix(digits, 16).ok())?
-    }
-
     fn starts_with(&self, word: &str) -> bool {
         self.json.as_bytes()[self.at..].starts_with(word.as_bytes())
     }
@@ -468,6 +376,35 @@ impl<'a> Reader<'a> {
     fn byte(&self) -> Option<u8> {
         self.json.as_bytes().get(self.at).copied()
     }
+}
+
+/// Converts a number of free data. One that is not finite, or an integer that neither 64 bits nor an `f64` represent
+/// exactly, becomes a string.
+fn number_value(text: &str) -> Value {
+    if NOT_FINITE.contains(&text) {
+        return text.into();
+    }
+    let is_integer = !text.contains(['.', 'e', 'E']);
+    // serde_json reads `-0` as an `f64`, which keeps the sign.
+    if is_integer && text != "-0" {
+        if let Ok(number) = text.parse::<u64>() {
+            return number.into();
+        }
+        if let Ok(number) = text.parse::<i64>() {
+            return number.into();
+        }
+    }
+    let number = text.parse().ok().and_then(Number::from_f64);
+    // All digits of the `f64`: `{float:.0}` of 1e20 is 100000000000000000000.
+    let is_exact = |number: &Number| {
+        !is_integer
+            || number
+                .as_f64()
+                .is_some_and(|float| format!("{float:.0}") == text)
+    };
+    number
+        .filter(is_exact)
+        .map_or_else(|| text.into(), Value::Number)
 }
 
 #[cfg(test)]

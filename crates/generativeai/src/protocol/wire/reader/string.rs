@@ -1,0 +1,100 @@
+//! Strings: text, escapes and surrogate pairs.
+
+use std::borrow::Cow;
+
+use super::{Reader, Result};
+use crate::protocol::wire::plain_length;
+
+impl<'a> Reader<'a> {
+    /// Reads a string. It is copied only if it contains an escape.
+    ///
+    /// Half of a surrogate pair is read as U+FFFD, the replacement character.
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>> {
+        self.symbol(b'"', "a string")?;
+        self.rest_of_string()
+    }
+
+    /// Reads a string after its opening quote.
+    #[inline]
+    pub(super) fn rest_of_string(&mut self) -> Result<Cow<'a, str>> {
+        let plain = self.plain();
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(plain.into());
+        }
+        self.escaped_string(plain)
+    }
+
+    /// Reads a string after its beginning, which contains no escape.
+    fn escaped_string(&mut self, plain: &str) -> Result<Cow<'a, str>> {
+        let mut text = String::with_capacity(plain.len() + 32);
+        text.push_str(plain);
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text.into());
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    text.push(self.escaped()?);
+                }
+                Some(_) => return Err(self.error("a control character in a string is not escaped")),
+                None => return Err(self.error("the string has no end")),
+            }
+            text.push_str(self.plain());
+        }
+    }
+
+    /// Reads the text up to the next quote, backslash or control character.
+    #[inline]
+    fn plain(&mut self) -> &'a str {
+        let start = self.at;
+        self.at += plain_length(&self.json.as_bytes()[start..]);
+        &self.json[start..self.at]
+    }
+
+    /// Reads an escape after its backslash.
+    fn escaped(&mut self) -> Result<char> {
+        let char = match self.byte() {
+            Some(byte @ (b'"' | b'\\' | b'/')) => byte.into(),
+            Some(b'n') => '\n',
+            Some(b't') => '\t',
+            Some(b'r') => '\r',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{C}',
+            Some(b'u') => {
+                self.at += 1;
+                return self.code_unit();
+            }
+            _ => return Err(self.error("the escape is invalid")),
+        };
+        self.at += 1;
+        Ok(char)
+    }
+
+    /// Reads the digits after `\u`, and the second half of a surrogate pair.
+    fn code_unit(&mut self) -> Result<char> {
+        let Some(unit) = self.hex_digits(self.at) else {
+            return Err(self.error("`\\u` needs four hexadecimal digits"));
+        };
+        self.at += 4;
+        if matches!(unit, 0xD800..0xDC00)
+            && self.json[self.at..].starts_with("\\u")
+            && let Some(low @ 0xDC00..0xE000) = self.hex_digits(self.at + 2)
+        {
+            self.at += 6;
+            let [high, low] = [unit, low].map(u32::from);
+            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        Ok(char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn hex_digits(&self, at: usize) -> Option<u16> {
+        let digits = self.json.get(at..at + 4)?;
+        // `from_str_radix` would accept a sign.
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| u16::from_str_radix(digits, 16).ok())?
+    }
+}
