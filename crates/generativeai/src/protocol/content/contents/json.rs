@@ -186,18 +186,16 @@ fn write_string(json: &mut Vec<u8>, text: &str) {
 fn write_escaped(json: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let letter = match byte {
-        b'"' | b'\\' => byte,
         b'\n' => b'n',
         b'\r' => b'r',
         b'\t' => b't',
         0x08 => b'b',
         0x0C => b'f',
         0..b' ' => {
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            json.extend_from_slice(b"\\u00");
-            return json.extend_from_slice(&digits);
+            let [high, low] = [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]);
+            return json.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
         }
-        _ => return json.push(byte),
+        _ => byte,
     };
     json.extend_from_slice(&[b'\\', letter]);
 }
