@@ -5,7 +5,6 @@ use generativeai::protocol::embeddings::{
     BatchEmbedContentsResponse, ContentEmbedding, EmbedContentRequest, EmbedContentResponse,
     EmbeddingUsageMetadata, TaskType,
 };
-use generativeai::protocol::read_json;
 use generativeai::remote::__http::Reply;
 use generativeai::{Error, ErrorKind, Result};
 use serde::Deserialize;
@@ -56,7 +55,7 @@ struct Usage {
 
 impl Reply for Embeddings {
     fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        read_json::<Value>(json).and_then(serde_json::from_value)
+        lenient::from_json(json)
     }
 
     fn has_error(&self) -> bool {

@@ -3,6 +3,7 @@
 //! The API of OpenAI has one form of error, `{"error": {"message", "type", "param", "code"}}`. Compatible servers and
 //! the proxies in front of them send others. `tests/fixtures/errors.json` lists the forms that are recognized.
 
+use generativeai::protocol::read_json;
 use generativeai::protocol::status::Status;
 use generativeai::remote::__http::from_status;
 use generativeai::{Error, ErrorKind};
@@ -63,7 +64,7 @@ pub(crate) fn refused(message: impl Into<String>) -> Error {
 /// `code` is the status code of a response that failed. Without it the body is a reply or an event, in which only some
 /// forms are errors: see [`find`].
 pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
-    let reported = find(serde_json::from_slice(json).ok()?, code.is_some())?;
+    let reported = find(read_json(json).ok()?, code.is_some())?;
     let label = label_of(&reported);
     let code = code.or_else(|| code_of(&reported)).unwrap_or_else(|| {
         let known = CODES.iter().find(|(part, _)| label.contains(part));

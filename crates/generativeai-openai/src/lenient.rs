@@ -1,11 +1,17 @@
-//! Deserializers of members whose type differs between servers.
+//! Lenient reading of replies: of their JSON, and of members whose type differs between servers.
 //!
 //! A member with an unexpected type is read as absent. Otherwise serde would reject the whole reply because of, say, a
 //! token count that is a string.
 
+use generativeai::protocol::read_json;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+/// Reads JSON like [`read_json`].
+pub(crate) fn from_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    read_json::<Value>(json).and_then(serde_json::from_value)
+}
 
 /// Reads a value. `None` if it has another type.
 pub(crate) fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(

@@ -1,7 +1,6 @@
 //! The list of models, from `/models`.
 
 use generativeai::protocol::models::{ListModelsResponse, Model};
-use generativeai::protocol::read_json;
 use generativeai::remote::__http::Reply;
 use generativeai::{Error, ErrorKind, Result};
 use serde::Deserialize;
@@ -48,7 +47,7 @@ struct Entry {
 
 impl Reply for Models {
     fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        read_json::<Value>(json).and_then(serde_json::from_value)
+        lenient::from_json(json)
     }
 
     fn has_error(&self) -> bool {

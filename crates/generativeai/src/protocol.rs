@@ -25,7 +25,7 @@
 //! Reading is lenient: members are read in `camelCase` and in `snake_case`, `null` is absent, numbers may
 //! be strings, and enum values may be numbers or names in any case. Writing has one form: `camelCase`,
 //! without absent members. Members and enum values that are newer than this version are kept and written again, so
-//! a stored conversation loses nothing. [`read_json`] also reads values that serde_json refuses, such as `1e400`.
+//! a stored conversation loses nothing. [`read_json`] also reads values that serde_json refuses, such as `NaN`.
 //!
 //! ```
 //! use generativeai::protocol::config::{GenerationConfig, ThinkingLevel};

@@ -3,7 +3,6 @@
 //! Every member is optional, and members whose type differs between servers use [`lenient`]. A member that is read
 //! nowhere has to be listed only if it would otherwise appear among the unknown members of the response.
 
-use generativeai::protocol::read_json;
 use generativeai::remote::__http::Reply;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -43,7 +42,7 @@ pub(crate) struct Completion {
 
 impl Reply for Completion {
     fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        read_json::<Value>(json).and_then(serde_json::from_value)
+        lenient::from_json(json)
     }
 
     fn has_error(&self) -> bool {

@@ -3,6 +3,7 @@
 //! The limits are those of the API, see <https://ai.google.dev/api/files>.
 
 use generativeai::protocol::files::{File, UploadedFile};
+use generativeai::protocol::read_request;
 use ring::rand::{SystemRandom, generate};
 
 use crate::error::ApiError;
@@ -22,7 +23,7 @@ const MAX_ID: usize = 40;
 pub(super) fn parse(body: &[u8], mime_type: Option<&str>) -> Result<File, ApiError> {
     let upload: UploadedFile = match body.trim_ascii() {
         b"" => UploadedFile::default(),
-        json => serde_json::from_slice(json).map_err(|error| {
+        json => read_request(json).map_err(|error| {
             ApiError::invalid(format!("the properties of the file are invalid: {error}"))
         })?,
     };

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::chat::{ChatSession, Entry, Event, Journal};
 use crate::model::GenerativeModel;
+use crate::protocol;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::schema::Schema;
-use crate::protocol::{self, ReadJson};
 use crate::remote::decode::{BodyEnd, Events, Malformed};
 use crate::remote::failure::{self, ErrorReader, Failure};
 use crate::remote::gemini::GEMINI;
@@ -150,28 +150,26 @@ pub fn message(data: &[u8]) {
         protocol::read_json::<Value>(data).expect("valid JSON can be read");
     }
     if let Ok(response) = protocol::read_json::<GenerateContentResponse>(data) {
-        let written = rewritten(&response);
-        let from_value = serde_json::from_value::<GenerateContentResponse>(written);
-        from_value.expect("serde reads written JSON");
+        let written = rewritten(&response, protocol::read_json);
+        let again: GenerateContentResponse =
+            serde_json::from_value(written.clone()).expect("serde reads written JSON");
+        assert_eq!(serde_json::to_value(again).expect("JSON"), written);
         let mut joined = response.clone();
         joined.merge_chunk(&response);
         let _ = (response.text(), format!("{response:?}"));
     }
     if let Ok(request) = protocol::read_request::<GenerateContentRequest>(data) {
-        rewritten(&request);
+        rewritten(&request, protocol::read_request);
     }
 }
 
 /// Writes a message, reads it again and returns its JSON, which must not change.
-fn rewritten<T: ReadJson + Serialize>(message: &T) -> Value {
+fn rewritten<T: Serialize>(message: &T, read: fn(&[u8]) -> serde_json::Result<T>) -> Value {
     let written = serde_json::to_vec(message).expect("a message can be written");
-    let again: T = protocol::read_json(&written).expect("written JSON can be read");
+    let again = read(&written).expect("written JSON can be read");
     // As JSON: a message that contains `NaN` does not equal itself.
-    let json = serde_json::to_value(again).expect("a message can be written");
-    assert_eq!(
-        json,
-        serde_json::to_value(message).expect("a message can be written")
-    );
+    let json = serde_json::to_value(again).expect("JSON");
+    assert_eq!(json, serde_json::to_value(message).expect("JSON"));
     json
 }
 

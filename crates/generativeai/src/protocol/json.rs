@@ -1,15 +1,15 @@
 //! Reading JSON as a message of the API.
 
 use serde::de::Error;
+use serde_json::Value;
 
-use crate::protocol::wire::{ReadError, Reader, Wire};
+use crate::protocol::wire::{self, Reader, Wire};
 
-/// Type that [`read_json`] reads: the messages and enums of the API, and [`Value`](serde_json::Value) for any other
-/// JSON. Only this crate implements it.
+/// Type that [`read_json`] reads: the messages and enums of the API, and [`Value`] for any other JSON. Only this crate implements it.
 #[expect(private_bounds, reason = "only this crate implements it")]
 pub trait ReadJson: Wire {}
 
-impl<T: Wire> ReadJson for T {}
+impl ReadJson for Value {}
 
 /// Reads a message from JSON, including values that [`serde_json::from_slice`] refuses or rounds.
 ///
@@ -24,14 +24,15 @@ impl<T: Wire> ReadJson for T {}
 /// | half of a surrogate pair in a string, such as `\ud83d` | U+FFFD, the replacement character |
 /// | a list or an object in free data that is nested more than 100 levels deep | a string that contains its JSON |
 /// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
-/// | a member of a message twice under one name | the last one, unless it is `null` |
+/// | a member twice under one name | the last one, unless it is `null` |
 ///
 /// So no digit of an integer is lost. The JSON in a string of the table is not checked, only that its brackets close.
 /// A field of a message that is an `f64` reads the numbers of the table as numbers, and an integer field reports an
 /// error.
 ///
-/// serde's `Deserialize` of the messages has the same rules, but gets its values from a parser such as
-/// [`serde_json::from_slice`], which refuses or rounds some of them.
+/// serde's `Deserialize` of the messages has the same rules. [`serde_json::from_slice`] checks the syntax first, so that
+/// `NaN` and `Infinity` are errors. [`serde_json::from_value`], tagged types and other data formats pass values on that
+/// may be rounded.
 ///
 /// ```
 /// use generativeai::protocol::{self, content::FunctionCall};
@@ -43,7 +44,7 @@ impl<T: Wire> ReadJson for T {}
 /// ```
 ///
 /// # Errors
-/// The JSON is invalid, or does not match the type. The message begins with the path of the value, such as
+/// The JSON is invalid, does not match the type, or has messages that are nested more than 100 levels deep. The message begins with the path of the value, such as
 /// `contents[0].role`, and ends with the line and the column.
 pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
     read_with(json, Reader::new, |reader| T::read(reader))
@@ -52,7 +53,7 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 /// Reads a request like the service: a duplicate member is an error.
 ///
 /// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it is
-/// a mistake of the program, which should learn about it.
+/// a mistake of the client, so it is reported.
 ///
 /// ```
 /// use generativeai::protocol::{self, GenerateContentRequest};
@@ -85,7 +86,7 @@ pub(crate) fn elements(json: &[u8]) -> serde_json::Result<Vec<&[u8]>> {
 fn read_with<'a, T>(
     json: &'a [u8],
     reader: impl FnOnce(&'a str) -> Reader<'a>,
-    read: impl FnOnce(&mut Reader<'a>) -> Result<T, ReadError>,
+    read: impl FnOnce(&mut Reader<'a>) -> wire::Result<T>,
 ) -> serde_json::Result<T> {
     let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
     // Programs on Windows write a byte order mark. RFC 8259, section 8.1, allows readers to ignore it.

@@ -85,11 +85,11 @@ macro_rules! message {
 
                 fn read_member(
                     &mut self,
-                    at: usize,
+                    index: usize,
                     reader: &mut wire::Reader<'_>,
-                ) -> Result<(), wire::ReadError> {
-                    match at {
-                        $(at if at == At::$field as usize => wire::Member::read(&mut self.$field, reader),)*
+                ) -> wire::Result<()> {
+                    match index {
+                        $(index if index == At::$field as usize => wire::Member::read(&mut self.$field, reader),)*
                         _ => unreachable!("an index is a position in `NAMES`"),
                     }
                 }
@@ -163,7 +163,7 @@ macro_rules! wire_message {
         impl $crate::protocol::wire::Wire for $name {
             fn read(
                 reader: &mut $crate::protocol::wire::Reader<'_>,
-            ) -> Result<Self, $crate::protocol::wire::ReadError> {
+            ) -> $crate::protocol::wire::Result<Self> {
                 let mut message = Self::default();
                 $crate::protocol::wire::read_message(&mut message, reader)?;
                 Ok(message)
@@ -172,14 +172,14 @@ macro_rules! wire_message {
             fn read_into<'place>(
                 put: impl FnOnce(Self) -> &'place mut Self,
                 reader: &mut $crate::protocol::wire::Reader<'_>,
-            ) -> Result<(), $crate::protocol::wire::ReadError> {
+            ) -> $crate::protocol::wire::Result<()> {
                 $crate::protocol::wire::read_message(put(Self::default()), reader)
             }
 
             fn push(
                 list: &mut Vec<Self>,
                 reader: &mut $crate::protocol::wire::Reader<'_>,
-            ) -> Result<(), $crate::protocol::wire::ReadError> {
+            ) -> $crate::protocol::wire::Result<()> {
                 $crate::protocol::wire::push_messages(list, reader)
             }
         }
@@ -196,6 +196,8 @@ macro_rules! wire_deserialize {
                 $crate::protocol::wire::deserialize(deserializer)
             }
         }
+
+        impl $crate::protocol::ReadJson for $name {}
     };
 }
 
@@ -350,7 +352,7 @@ macro_rules! open_enum {
         impl $crate::protocol::wire::Wire for $name {
             fn read(
                 reader: &mut $crate::protocol::wire::Reader<'_>,
-            ) -> Result<Self, $crate::protocol::wire::ReadError> {
+            ) -> $crate::protocol::wire::Result<Self> {
                 $crate::protocol::wire::read_enum(reader)
             }
         }

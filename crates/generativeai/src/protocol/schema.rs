@@ -241,6 +241,7 @@ impl Wire for Properties {
     fn read(reader: &mut Reader<'_>) -> wire::Result<Self> {
         let mut properties = Self::default();
         reader.members(|reader, name| {
+            reader.check_unique(properties.get(name).is_some(), name)?;
             properties.insert(name, Schema::read(reader)?);
             Ok(())
         })?;

@@ -31,7 +31,6 @@ mod reader;
 
 pub(crate) use debug::DebugMessage;
 pub(crate) use deserialize::deserialize;
-pub(crate) use error::ReadError;
 pub(crate) use member::{Member, Wire};
 pub(crate) use message::{
     CamelCase, Message, Overwrite, is_snake_case, push_messages, read_message, write_message,

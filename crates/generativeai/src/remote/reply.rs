@@ -1,5 +1,6 @@
 //! Reads the JSON of a response: a value, or the error that it contains.
 
+use serde::de::Error as _;
 use serde_json::Value;
 
 use super::failure::{self, ErrorReader, Failure};
@@ -90,20 +91,14 @@ pub(super) fn read<R: Reply>(
     mut each: impl FnMut(R),
 ) -> Result<(), Failure> {
     let mut has_error = false;
-    let mut read = |json| {
-        let mut reply = R::from_json(json)?;
+    let mut pass_on = |mut reply: R| {
         reply.unwrap_envelope();
         has_error |= reply.has_error();
         each(reply);
-        Ok(())
     };
     let read = match json.trim_ascii_start() {
-        // Gateways put chunks into arrays, and `null` into them as a keep-alive.
-        [b'[', ..] => elements(json).and_then(|elements| {
-            let mut elements = elements.into_iter().filter(|element| *element != b"null");
-            elements.try_for_each(read)
-        }),
-        _ => read(json),
+        [b'[', ..] => read_all(json).map(|replies| replies.into_iter().for_each(pass_on)),
+        _ => R::from_json(json).map(&mut pass_on),
     };
     match read {
         Ok(()) if !has_error => Ok(()),
@@ -111,6 +106,19 @@ pub(super) fn read<R: Reply>(
         Err(error) => Err(Failure::in_success(json, errors)
             .unwrap_or_else(|| failure::unreadable(json, error, errors).into())),
     }
+}
+
+/// Reads the elements of an array. Gateways put chunks into arrays, and `null` into them as a keep-alive.
+fn read_all<R: Reply>(json: &[u8]) -> serde_json::Result<Vec<R>> {
+    let elements = elements(json)?.into_iter().enumerate();
+    let read = |(index, element)| {
+        let read = R::from_json(element);
+        read.map_err(|error| serde_json::Error::custom(format_args!("[{index}]: {error}")))
+    };
+    elements
+        .filter(|(_, element)| *element != b"null")
+        .map(read)
+        .collect()
 }
 
 /// Reads a response that arrived in one piece.
@@ -122,4 +130,34 @@ pub(super) fn read_whole<R: Reply>(body: &[u8], errors: &ErrorReader) -> Result<
     let mut replies = Vec::new();
     read(body, errors, |reply| replies.push(reply))?;
     R::combine(replies).ok_or_else(|| failure::foreign(body, errors).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::super::gemini::GEMINI;
+    use super::*;
+
+    /// Row 2 of tests/field.md.
+    #[test]
+    fn of_an_array_with_a_bad_element_nothing_is_passed_on() {
+        let json = br#"[null, {"modelVersion":"m"}, {"modelVersion":1}]"#;
+        let errors = ErrorReader {
+            profile: &GEMINI,
+            secrets: Vec::new(),
+        };
+        let mut count = 0;
+
+        let read = super::read::<GenerateContentResponse>(json, &errors, |_| count += 1);
+
+        let error = read.expect_err("a number is not a version").error;
+        let cause = error.source().expect("a cause").to_string();
+        let position = "at line 1 column 17";
+        assert_eq!(count, 0);
+        assert_eq!(
+            cause,
+            format!("[2]: modelVersion: expected a string, found the number 1 {position}")
+        );
+    }
 }

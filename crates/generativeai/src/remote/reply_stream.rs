@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use memchr::memmem;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::attempts::Attempts;
 use super::deadline::Deadlines;
@@ -22,6 +22,7 @@ use super::transport::Response;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Part;
+use crate::protocol::read_json;
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 
@@ -395,7 +396,7 @@ fn values<D: Decoder>(event: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn is_json(text: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(text).is_ok()
+    read_json::<Value>(text).is_ok()
 }
 
 /// Reads the last event of a body if its blank line is missing, and ends the reply.

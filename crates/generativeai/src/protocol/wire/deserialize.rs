@@ -12,11 +12,11 @@ use super::{Reader, Wire};
 
 /// Name of the type and of its only member with which serde_json passes on the text of a value, as for its `RawValue`.
 ///
-/// Other formats ignore the name of a type, and so would a version of serde_json in which it is another one. Their value
-/// is converted to a [`Value`], whose JSON is read: that takes about five times as long.
+/// Other formats ignore the name, and so would a version of serde_json that renames it. Their values are converted to a
+/// [`Value`], whose JSON is read.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
-/// Reads a value of any data format. Only the reader of JSON has rules for reading.
+/// Reads a value of any data format. Other formats are converted to JSON, so that only one reader has rules.
 pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -121,7 +121,6 @@ mod tests {
         serde_json::from_value(json).expect("a content")
     }
 
-    /// Passes the text of serde_json on.
     #[test]
     fn the_text_of_json_is_read_directly() {
         struct IsText;
@@ -184,12 +183,22 @@ mod tests {
             serde_json::from_value::<Tagged>(json!(tagged)).expect("tagged"),
             tagged
         );
+        let text = json!(tagged).to_string();
+        assert_eq!(
+            serde_json::from_str::<Tagged>(&text).expect("tagged"),
+            tagged
+        );
         let flattened = Flattened {
             id: 1,
             content: content.clone(),
         };
         assert_eq!(
             serde_json::from_value::<Flattened>(json!(flattened)).expect("flattened"),
+            flattened
+        );
+        let text = json!(flattened).to_string();
+        assert_eq!(
+            serde_json::from_str::<Flattened>(&text).expect("flattened"),
             flattened
         );
         let untagged = serde_json::from_str::<Untagged>(&json).expect("untagged");

@@ -33,7 +33,7 @@ impl ReadError {
         } else {
             "."
         };
-        self.0.path = format!("{name}{dot}{path}");
+        self.0.path = format!("{}{dot}{path}", quote(name));
         self
     }
 
@@ -50,6 +50,17 @@ impl ReadError {
         let column = 1 + read.iter().rev().take_while(|&&byte| byte != b'\n').count();
         // serde_json takes the position from the end of the message, see `serde_json::Error::line`.
         serde_json::Error::custom(format_args!("{self} at line {line} column {column}"))
+    }
+}
+
+/// Returns a text that comes from the JSON, with its control characters escaped. A long one is only described.
+///
+/// It is not cut: a key in it is removed from the error, which would not find half of a key.
+pub(super) fn quote(text: &str) -> String {
+    const MAX_BYTES: usize = 100;
+    match text.len() {
+        ..=MAX_BYTES => text.escape_debug().to_string(),
+        length => format!("(a text of {length} bytes)"),
     }
 }
 

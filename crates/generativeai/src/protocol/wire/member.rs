@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::error::quote;
 use super::reader::{Kind, Reader, Result};
 
 /// Value of a member, or item of a list.
@@ -31,7 +32,7 @@ pub(crate) trait Wire: fmt::Debug + Serialize + Sized {
     }
 
     /// Writes the value. A type overrides this if serde writes another form than the API expects.
-    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.serialize(serializer)
     }
 
@@ -49,7 +50,7 @@ impl Wire for bool {
             Kind::String => {
                 let text = reader.string()?;
                 let value = text.parse();
-                value.map_err(|_| reader.error(format!("expected a boolean, found {text:?}")))
+                value.map_err(|_| reader.error(format!("`{}` is not a boolean", quote(&text))))
             }
             _ => Err(reader.expected("a boolean")),
         }
@@ -69,15 +70,20 @@ impl Wire for Map<String, Value> {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
         match reader.kind()? {
             Kind::List => {
-                reader.items(|reader| Err(reader.error("expected an object, found a list")))?;
-                Ok(Self::new())
+                let error = reader.expected("an object");
+                let mut is_empty = true;
+                reader.items(|reader| {
+                    is_empty = false;
+                    reader.value().map(drop)
+                })?;
+                is_empty.then(Self::new).ok_or(error)
             }
             Kind::String => {
                 let text = reader.string()?;
                 if text.trim().is_empty() {
                     return Ok(Self::new());
                 }
-                let mut inner = Reader::new(&text);
+                let mut inner = reader.nested(&text);
                 let map = inner.object().and_then(|map| inner.end().map(|()| map));
                 map.map_err(|error| reader.error(format!("in the text of an object, {error}")))
             }
@@ -90,6 +96,7 @@ impl Wire for BTreeMap<String, String> {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
         let mut map = Self::new();
         reader.members(|reader, name| {
+            reader.check_unique(map.contains_key(name), name)?;
             map.insert(name.to_owned(), String::read(reader)?);
             Ok(())
         })?;
@@ -122,7 +129,7 @@ impl<T: Wire> Wire for Box<T> {
         T::read_into(|value| &mut **put(Self::new(value)), reader)
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         T::write(self, serializer)
     }
 
@@ -136,7 +143,7 @@ pub(crate) trait Member: Sized {
     /// Reads the field in place. The new value replaces the old one.
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<()>;
     /// Writes the field. Called only if it is present.
-    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>;
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
     /// Returns whether the field is left out: `None`, or an empty list.
     fn is_absent(&self) -> bool;
 
@@ -153,7 +160,7 @@ impl<T: Wire> Member for Option<T> {
         T::read_into(|value| self.insert(value), reader)
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Some(value) => value.write(serializer),
             None => serializer.serialize_none(),
@@ -186,7 +193,7 @@ impl<T: Wire> Member for Vec<T> {
         }
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter().map(ItemValue))
     }
 
@@ -203,7 +210,7 @@ impl<T: Wire> Member for Vec<T> {
 struct ItemValue<'a, T>(&'a T);
 
 impl<T: Wire> Serialize for ItemValue<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.write(serializer)
     }
 }

@@ -17,10 +17,10 @@ pub(crate) trait Message: Default {
     const NAMES: &'static [&'static str];
 
     /// Reads the member with this index in [`NAMES`](Self::NAMES).
-    fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> Result<()>;
+    fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
 
     /// Writes the members that are present, except unknown ones.
-    fn write_members<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error>;
+    fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 
     /// Returns the unknown members.
     fn unknown(&mut self) -> &mut Unknown;
@@ -54,13 +54,13 @@ pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'
 
 /// [`Message`] as a trait object: the loop over the members is compiled once for all types.
 trait Fields {
-    fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> Result<()>;
+    fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
     fn unknown(&mut self) -> &mut Unknown;
 }
 
 impl<T: Message> Fields for T {
-    fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> Result<()> {
-        T::read_member(self, at, reader)
+    fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()> {
+        T::read_member(self, index, reader)
     }
 
     fn unknown(&mut self) -> &mut Unknown {
@@ -81,16 +81,14 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
     let mut more = reader.begin_object()?;
     while more {
         let found = match reader.known_name(names, likely)? {
-            Some(at) => Ok((at, true)),
+            Some(index) => Ok((index, true)),
             None => find(names, reader.name()?),
         };
         match found {
-            Ok((at, is_canonical)) => {
-                likely = at + 1;
-                let member = 1 << at;
-                if reader.is_strict() && seen & member > 0 {
-                    return Err(reader.error(format!("duplicate member `{}`", names[at])));
-                }
+            Ok((index, is_canonical)) => {
+                likely = index + 1;
+                let member = 1 << index;
+                reader.check_unique(seen & member > 0, names[index])?;
                 seen |= member;
                 let is_null = reader.is_null();
                 let is_kept = if is_null { present } else { canonical } & member > 0;
@@ -99,14 +97,19 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
                 } else {
                     present |= if is_null { 0 } else { member };
                     canonical |= if is_null || !is_canonical { 0 } else { member };
-                    fields.read_member(at, reader)
+                    fields.read_member(index, reader)
                 };
-                read.map_err(|error| error.in_member(names[at]))?;
+                read.map_err(|error| error.in_member(names[index]))?;
             }
             Err(name) => {
                 let value = reader.value();
                 let value = value.map_err(|error| error.in_member(&name))?;
-                fields.unknown().insert(name, value);
+                let unknown = fields.unknown();
+                let is_duplicate = unknown.get(&name).is_some();
+                reader.check_unique(is_duplicate, &name)?;
+                if !(is_duplicate && value.is_null()) {
+                    unknown.insert(name, value);
+                }
             }
         }
         more = reader.next_member()?;
@@ -115,13 +118,10 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
 }
 
 /// Returns the index of a name in `names`, and whether it is written in `camelCase`. An unknown name is returned.
-fn find<'a>(
-    names: &[&str],
-    name: Cow<'a, str>,
-) -> std::result::Result<(usize, bool), Cow<'a, str>> {
+fn find<'a>(names: &[&str], name: Cow<'a, str>) -> Result<(usize, bool), Cow<'a, str>> {
     let is_name = |known: &&str| *known == name || is_snake_case(&name, known);
     match names.iter().position(is_name) {
-        Some(at) => Ok((at, names[at] == name)),
+        Some(index) => Ok((index, names[index] == name)),
         None => Err(name),
     }
 }
@@ -193,7 +193,7 @@ pub(crate) fn write_message<T: Message, S: Serializer>(
     message: &T,
     unknown: &Unknown,
     serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
+) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     message.write_members(&mut map)?;
     for (name, value) in unknown.iter() {
@@ -207,7 +207,7 @@ pub(crate) fn write_value<T: Member, M: SerializeMap>(
     map: &mut M,
     name: &'static str,
     member: &T,
-) -> std::result::Result<(), M::Error> {
+) -> Result<(), M::Error> {
     if member.is_absent() {
         return Ok(());
     }
@@ -218,7 +218,7 @@ pub(crate) fn write_value<T: Member, M: SerializeMap>(
 struct MemberValue<'a, M>(&'a M);
 
 impl<M: Member> Serialize for MemberValue<'_, M> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.write(serializer)
     }
 }

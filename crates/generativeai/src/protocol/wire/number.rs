@@ -9,31 +9,39 @@ use std::borrow::Cow;
 use serde::Serializer;
 
 use super::Wire;
+use super::error::quote;
 use super::reader::{Kind, Reader, Result};
 
-/// Implements [`Wire`] for an integer type, which is read from numbers and strings.
-macro_rules! integer {
-    ($type:ty, $expected:literal) => {
-        impl Wire for $type {
-            fn read(reader: &mut Reader<'_>) -> Result<Self> {
-                let text = text(reader, $expected)?;
-                let number = text.parse().ok().or_else(|| {
-                    // `1e2` and `100.0` are integers as well.
-                    let number: f64 = text.parse().ok()?;
-                    // `MAX as f64` of an `i64` is rounded up to 2^63, which does not fit. So the upper bound is the
-                    // negated minimum, which an `f64` represents exactly, and is excluded.
-                    let (least, above) = (<$type>::MIN as f64, -(<$type>::MIN as f64));
-                    let fits = number.fract() == 0.0 && (least..above).contains(&number);
-                    fits.then_some(number as $type)
-                });
-                number.ok_or_else(|| reader.error(format!("`{text}` is not {}", $expected)))
-            }
-        }
-    };
+impl Wire for i64 {
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        integer(reader, "a 64-bit integer")
+    }
 }
 
-integer!(i32, "a 32-bit integer");
-integer!(i64, "a 64-bit integer");
+impl Wire for i32 {
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        integer(reader, "a 32-bit integer")
+    }
+}
+
+fn integer<T: TryFrom<i64>>(reader: &mut Reader<'_>, expected: &str) -> Result<T> {
+    let text = text(reader, expected)?;
+    let number = parse_integer(&text).and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| reader.error(format!("`{}` is not {expected}", quote(&text))))
+}
+
+/// Parses an integer, also in a form such as `1e2` or `100.0`. `None` if it has another fraction, or more than 64 bits.
+pub(super) fn parse_integer(text: &str) -> Option<i64> {
+    if !text.contains(['.', 'e', 'E']) {
+        return text.parse().ok();
+    }
+    let number: f64 = text.parse().ok()?;
+    // `i64::MAX as f64` is rounded up to 2^63, which does not fit. So the upper bound is the negated minimum, which an
+    // `f64` represents exactly, and is excluded.
+    let (least, above) = (i64::MIN as f64, -(i64::MIN as f64));
+    let fits = number.fract() == 0.0 && (least..above).contains(&number);
+    fits.then_some(number as i64)
+}
 
 /// Returns the text of a number, or of a string that should contain one.
 fn text<'a>(reader: &mut Reader<'a>, expected: &str) -> Result<Cow<'a, str>> {
@@ -48,10 +56,10 @@ impl Wire for f64 {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
         let text = text(reader, "a number")?;
         let number = text.parse();
-        number.map_err(|_| reader.error(format!("`{text}` is not a number")))
+        number.map_err(|_| reader.error(format!("`{}` is not a number", quote(&text))))
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // JSON does not have these numbers, and serde_json would write `null`, which is read as absent.
         if self.is_nan() {
             serializer.serialize_str("NaN")
@@ -69,6 +77,7 @@ mod tests {
 
     use crate::protocol::config::GenerationConfig;
     use crate::protocol::files::File;
+    use crate::protocol::read_json;
 
     fn top_k(value: Value) -> Result<Option<i32>, String> {
         let config = serde_json::from_value::<GenerationConfig>(json!({"topK": value}));
@@ -98,8 +107,10 @@ mod tests {
             let error = top_k(form.clone()).expect_err("no number");
             assert!(error.contains("is not a 32-bit integer"), "{form}: {error}");
         }
-        let size = r#"{"sizeBytes":9223372036854775808.0}"#;
-        assert!(serde_json::from_str::<File>(size).is_err());
+        for size in ["9223372036854775808.0", "-9223372036854775809", "-1e19"] {
+            let file = format!(r#"{{"sizeBytes":{size}}}"#);
+            assert!(read_json::<File>(file.as_bytes()).is_err(), "{size}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serializer;
 
-use super::Wire;
+use super::error::quote;
+use super::number::parse_integer;
 use super::reader::{Kind, Reader, Result};
 
 /// An enum with a variant for unknown values. The macro `open_enum!` implements it.
@@ -70,24 +71,29 @@ fn essence(name: &str, prefix: &str) -> String {
 
 /// Reads an enum value from its name or its number. Some services write all numbers with a fraction of zero.
 pub(crate) fn read_enum<E: OpenEnum>(reader: &mut Reader<'_>) -> Result<E> {
-    let is_number = reader.kind()? == Kind::Number;
-    if !is_number || E::NUMBERED.is_empty() {
-        return Ok(E::open(reader.string()?));
+    let has_numbers = !E::NUMBERED.is_empty();
+    match reader.kind()? {
+        Kind::String => Ok(E::open(reader.string()?)),
+        Kind::Number if has_numbers => {
+            let text = reader.number()?;
+            let Some(number) = parse_integer(text) else {
+                let message = format!("`{}` is not the number of a value", quote(text));
+                return Err(reader.error(message));
+            };
+            let known = usize::try_from(number).ok();
+            let known = known.and_then(|number| E::NUMBERED.get(number)).cloned();
+            Ok(known.unwrap_or_else(|| E::unknown(number.to_string())))
+        }
+        _ if has_numbers => Err(reader.expected("the name or the number of a value")),
+        _ => Err(reader.expected("a string")),
     }
-    let number = i64::read(reader)?;
-    let known = usize::try_from(number)
-        .ok()
-        .and_then(|at| E::NUMBERED.get(at));
-    Ok(known
-        .cloned()
-        .unwrap_or_else(|| E::unknown(number.to_string())))
 }
 
 /// Writes the name of an enum value. An unknown number is written as a number.
 pub(crate) fn write_enum<E: OpenEnum, S: Serializer>(
     value: &E,
     serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
+) -> Result<S::Ok, S::Error> {
     let text = value.text();
     match text.parse::<i64>() {
         Ok(number) if is_number::<E>(number, text) => serializer.serialize_i64(number),
@@ -212,7 +218,7 @@ mod tests {
         assert_eq!(read("-0").expect("a reason"), FinishReason::Unspecified);
         assert_eq!(read("2e0").expect("a reason"), FinishReason::MaxTokens);
         // The last one is 2 to the power of 63, one more than an `i64` holds.
-        for wrong in ["1.5", "9223372036854775808.0"] {
+        for wrong in ["1.5", "9223372036854775808.0", "true", "[]"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,7 +1,7 @@
 //! Reader of JSON text, value by value: strict about the syntax, lenient about the values.
 //!
-//! The reader does not use serde's data model. It knows which type it reads at each place, so that no visitor stands
-//! between the text and the field, and its code is compiled once, not for each type.
+//! The reader does not use serde's data model. Each caller asks for the type that it needs. So no visitor is generated
+//! for each type, and this code is compiled once.
 
 mod string;
 
@@ -9,13 +9,13 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
-use super::error::ReadError;
+use super::error::{ReadError, quote};
 
-pub(crate) type Result<T> = std::result::Result<T, ReadError>;
+pub(crate) type Result<T, E = ReadError> = std::result::Result<T, E>;
 
-/// Maximum depth of lists and objects. A deeper value is free data, and is read as a string that contains its JSON.
+/// Maximum depth of lists and objects. A deeper value in free data is read as a string that contains its JSON.
 ///
-/// serde_json reads 127 levels. The difference is for the objects around a message that is stored.
+/// serde_json reads 127 levels. The rest is left for the objects around a message in a store.
 const MAX_DEPTH: usize = 100;
 
 /// Numbers that are not valid JSON, as Python's `json` and other libraries write them.
@@ -41,7 +41,7 @@ pub(crate) struct Reader<'a> {
     at: usize,
     /// Number of lists and objects around this position.
     depth: usize,
-    /// Whether a duplicate member and [`NOT_FINITE`] are errors.
+    /// Whether duplicate members and [`NOT_FINITE`] are errors.
     is_strict: bool,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Creates a reader for which a duplicate member and numbers such as `NaN` are errors.
+    /// Creates a reader for which duplicate members and numbers such as `NaN` are errors.
     pub(crate) fn strict(json: &'a str) -> Self {
         let is_strict = true;
         Self {
@@ -64,8 +64,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn is_strict(&self) -> bool {
-        self.is_strict
+    /// Creates a reader for the JSON in a string that this reader has read.
+    pub(super) fn nested<'b>(&self, json: &'b str) -> Reader<'b> {
+        Reader {
+            json,
+            at: 0,
+            ..*self
+        }
+    }
+
+    /// Reports a duplicate member, if the reader is strict.
+    #[inline]
+    pub(crate) fn check_unique(&self, is_duplicate: bool, name: &str) -> Result<()> {
+        match is_duplicate && self.is_strict {
+            true => Err(self.error(format!("duplicate member `{}`", quote(name)))),
+            false => Ok(()),
+        }
     }
 
     /// Returns the kind of the next value, without reading it.
@@ -115,6 +129,9 @@ impl<'a> Reader<'a> {
         {
             self.at += word.len();
             return Ok(word);
+        }
+        if !matches!(first, Some(b'-' | b'0'..=b'9')) {
+            return Err(self.expected("a value"));
         }
         self.at += usize::from(first == Some(b'-'));
         match self.byte() {
@@ -184,16 +201,16 @@ impl<'a> Reader<'a> {
         let [b'"', text @ ..] = &self.json.as_bytes()[self.at..] else {
             return Ok(None);
         };
-        let is_next = |at: &usize| {
-            let name = names[*at].as_bytes();
+        let is_next = |index: &usize| {
+            let name = names[*index].as_bytes();
             text.get(name.len()) == Some(&b'"') && text.starts_with(name)
         };
-        let Some(at) = (likely..names.len()).chain(0..likely).find(is_next) else {
+        let Some(index) = (likely..names.len()).chain(0..likely).find(is_next) else {
             return Ok(None);
         };
-        self.at += names[at].len() + 2;
+        self.at += names[index].len() + 2;
         self.symbol(b':', "`:`")?;
-        Ok(Some(at))
+        Ok(Some(index))
     }
 
     /// Reads the comma after a member, or the end of the object. Returns whether there is another member.
@@ -204,8 +221,7 @@ impl<'a> Reader<'a> {
 
     /// Reads any value.
     ///
-    /// A number that a [`Value`] cannot hold exactly becomes a string, and so does a value that is nested too deep. Of
-    /// the members with the same name, the last one is read.
+    /// A number that a [`Value`] cannot hold exactly becomes a string, and so does a value that is nested too deep.
     pub(crate) fn value(&mut self) -> Result<Value> {
         Ok(match self.kind()? {
             Kind::Null => {
@@ -228,17 +244,22 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads an object with any members.
+    /// Reads an object with any members. Of members with the same name, the last one is kept, unless it is `null`.
     pub(crate) fn object(&mut self) -> Result<Map<String, Value>> {
         let mut map = Map::new();
         self.members(|reader, name| {
-            map.insert(name.to_owned(), reader.value()?);
+            let value = reader.value()?;
+            let is_duplicate = map.contains_key(name);
+            reader.check_unique(is_duplicate, name)?;
+            if !(is_duplicate && value.is_null()) {
+                map.insert(name.to_owned(), value);
+            }
             Ok(())
         })?;
         Ok(map)
     }
 
-    /// Returns the JSON of the next value. The values and brackets within a list or an object are not checked.
+    /// Returns the JSON of the next value. What a list or an object contains is not checked, only that it closes.
     pub(crate) fn raw(&mut self) -> Result<&'a str> {
         let kind = self.kind()?;
         let start = self.at;
@@ -250,7 +271,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.byte() {
                 Some(b'"') => {
-                    self.string()?;
+                    self.skip_string()?;
                     continue;
                 }
                 Some(b'{' | b'[') => open += 1,
@@ -285,7 +306,7 @@ impl<'a> Reader<'a> {
             Some('{') => "an object".to_owned(),
             Some('[') => "a list".to_owned(),
             Some('-' | '0'..='9') => match self.number() {
-                Ok(number) => format!("the number {number}"),
+                Ok(number) => format!("the number {}", quote(number)),
                 Err(_) => "an invalid number".to_owned(),
             },
             Some(char) => {
@@ -294,7 +315,8 @@ impl<'a> Reader<'a> {
                 word.map_or_else(|| format!("{char:?}"), |word| (*word).to_owned())
             }
         };
-        ReadError::new(format!("expected {expected}, found {found}"), at)
+        self.at = at;
+        self.error(format!("expected {expected}, found {found}"))
     }
 
     /// Returns an error at this position.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::assembler::{Assembler, Malformed};
 use super::scanner::JsonScanner;
+use crate::protocol::read_json;
 
 /// Maximum number of bytes that an error message quotes of a line that is not a field.
 const STRAY_LIMIT: usize = 200;
@@ -120,7 +121,7 @@ impl SseDecoder {
         if !is_error {
             return Some(data);
         }
-        let error = match serde_json::from_slice::<Value>(&data) {
+        let error = match read_json::<Value>(&data) {
             Ok(value) if value.get("error").is_none() => value,
             // A truncated object is passed on: the reader reports the truncation.
             Err(_) if !is_object(&data) => String::from_utf8_lossy(&data).into(),

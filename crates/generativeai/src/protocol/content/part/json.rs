@@ -34,10 +34,10 @@ macro_rules! part {
                 },)*
             ];
 
-            fn read_member(&mut self, at: usize, reader: &mut Reader<'_>) -> wire::Result<()> {
-                match at {
-                    $(at if at == At::$kind as usize => read_data(self, reader, $name, Data::$kind),)*
-                    $(at if at == At::$field as usize => self.$field.read(reader),)*
+            fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> wire::Result<()> {
+                match index {
+                    $(index if index == At::$kind as usize => read_data(self, reader, $name, Data::$kind),)*
+                    $(index if index == At::$field as usize => self.$field.read(reader),)*
                     _ => unreachable!("an index is a position in `NAMES`"),
                 }
             }
@@ -124,8 +124,13 @@ fn read_data<T: Wire>(
     };
     if replaces {
         // A `null` member is absent, so it must not change the part.
-        if !reader.null()? {
-            part.data = Some(data(T::read(reader)?));
+        if reader.null()? {
+            return Ok(());
+        }
+        let read = data(T::read(reader)?);
+        let is_empty_text = matches!(&read, Data::Text(text) if text.is_empty());
+        if part.data.is_none() || !is_empty_text {
+            part.data = Some(read);
         }
     } else {
         let value = reader.value()?;
@@ -142,6 +147,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::protocol::read_json;
 
     fn part(value: Value) -> Part {
         serde_json::from_value(value).expect("a part")
@@ -190,6 +196,7 @@ mod tests {
             r#"{"text":"","functionCall":{"name":"look"}}"#,
             r#"{"functionCall":{"name":"look"},"text":""}"#,
             r#"{"text":"","functionCall":{"name":"look"},"inlineData":null}"#,
+            r#"{"functionCall":{"name":"look"},"text":"","text":""}"#,
         ] {
             let read: Part = serde_json::from_str(both).expect("a part");
             assert_eq!(
@@ -202,6 +209,18 @@ mod tests {
             json!(part(json!({"text": "", "inlineData": null}))),
             json!({"text": ""})
         );
+    }
+
+    #[test]
+    fn the_last_text_is_kept_unless_it_is_empty() {
+        let read = |json: &str| json!(read_json::<Part>(json.as_bytes()).expect("a part"));
+
+        assert_eq!(
+            read(r#"{"text":"a","text":"b","text":""}"#),
+            json!({"text": "b"})
+        );
+        let media = read(r#"{"text":"a","inlineData":{"data":""},"text":""}"#);
+        assert_eq!(media, json!({"text": "a", "inlineData": {"data": ""}}));
     }
 
     #[test]

@@ -46,6 +46,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Skips a string, whose opening quote is next. Its escapes are not checked.
+    pub(super) fn skip_string(&mut self) -> Result<()> {
+        self.symbol(b'"', "a string")?;
+        loop {
+            self.plain();
+            match self.byte() {
+                Some(b'"') => break,
+                // The backslash and the byte after it, which may be a quote.
+                Some(b'\\') if self.at + 1 < self.json.len() => self.at += 2,
+                Some(b'\\') | None => return Err(self.error("the string has no end")),
+                Some(_) => self.at += 1,
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
     /// Reads the text up to the next quote, backslash or control character.
     #[inline]
     fn plain(&mut self) -> &'a str {

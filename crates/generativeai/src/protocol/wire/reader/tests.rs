@@ -96,6 +96,7 @@ fn an_error_says_what_was_found() {
         (r#"{"a" 1}"#, "expected `:`, found the number 1"),
         ("[é]", "[0]: expected a value, found 'é'"),
         ("truE", "expected a value, found 't'"),
+        ("None", "expected a value, found 'N'"),
         ("-", "a digit is missing in a number"),
         ("[] []", "expected the end of the text, found a list"),
     ] {
