@@ -149,6 +149,14 @@ pub fn message(data: &[u8]) {
     if serde_json::from_slice::<Value>(data).is_ok() {
         protocol::read_json::<Value>(data).expect("valid JSON can be read");
     }
+    // A value that is nested too deep becomes a string. Written messages can be nested deeper: one item becomes a list.
+    let depth = data
+        .iter()
+        .filter(|byte| matches!(byte, b'[' | b'{'))
+        .count();
+    if depth > 40 {
+        return;
+    }
     if let Ok(response) = protocol::read_json::<GenerateContentResponse>(data) {
         let written = rewritten(&response, protocol::read_json);
         let again: GenerateContentResponse =

@@ -18,17 +18,17 @@ impl ReadJson for Value {}
 ///
 /// | in the JSON | read as |
 /// | --- | --- |
-/// | a number beyond the range of an `f64`, such as `1e400` | a string |
-/// | an integer of more than 64 bits that an `f64` does not hold exactly | a string |
-/// | `NaN`, `Infinity` and `-Infinity`, as Python and JavaScript libraries write them | a string, which is how proto JSON writes them |
+/// | a number in free data beyond the range of an `f64`, such as `1e400` | a string |
+/// | an integer in free data of more than 64 bits that an `f64` does not hold exactly | a string |
+/// | `NaN`, `Infinity` and `-Infinity` in free data, as Python and JavaScript libraries write them | a string, which is how proto JSON writes them |
 /// | half of a surrogate pair in a string, such as `\ud83d` | U+FFFD, the replacement character |
 /// | a list or an object in free data that is nested more than 100 levels deep | a string that contains its JSON |
 /// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
-/// | a member twice under one name | the last one, unless it is `null` |
+/// | a member twice under one name | the last one, unless it is `null` or, in a part, an empty text |
 ///
-/// So no digit of an integer is lost. The JSON in a string of the table is not checked, only that its brackets close.
-/// A field of a message that is an `f64` reads the numbers of the table as numbers, and an integer field reports an
-/// error.
+/// Free data are the arguments of a call, schemas and members that this version does not know. In them, no digit of an
+/// integer is lost. A field of a message that is an `f64` reads the numbers of the table as numbers, and another field
+/// reports an error. Of a value that is nested too deep, only the strings are checked, and that its brackets close.
 ///
 /// serde's `Deserialize` of the messages has the same rules. [`serde_json::from_slice`] checks the syntax first, so that
 /// `NaN` and `Infinity` are errors. [`serde_json::from_value`], tagged types and other data formats pass values on that

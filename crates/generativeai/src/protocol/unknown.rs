@@ -60,9 +60,12 @@ impl Unknown {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
-        self.0
-            .get_or_insert_default()
-            .insert(name.into(), value.into())
+        self.members_mut().insert(name.into(), value.into())
+    }
+
+    /// Returns the members, to which a reader adds those that it does not know.
+    pub(in crate::protocol) fn members_mut(&mut self) -> &mut Map<String, Value> {
+        self.0.get_or_insert_default()
     }
 
     /// Adds the members of `more`, which replace those with the same names: how to merge them is not known.

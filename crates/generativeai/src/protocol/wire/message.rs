@@ -102,14 +102,10 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
                 read.map_err(|error| error.in_member(names[index]))?;
             }
             Err(name) => {
-                let value = reader.value();
-                let value = value.map_err(|error| error.in_member(&name))?;
-                let unknown = fields.unknown();
-                let is_duplicate = unknown.get(&name).is_some();
-                reader.check_unique(is_duplicate, &name)?;
-                if !(is_duplicate && value.is_null()) {
-                    unknown.insert(name, value);
-                }
+                let read = reader.value();
+                let unknown = fields.unknown().members_mut();
+                let added = read.and_then(|value| reader.add(unknown, &name, value));
+                added.map_err(|error| error.in_member(&name))?;
             }
         }
         more = reader.next_member()?;

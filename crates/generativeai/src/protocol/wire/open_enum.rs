@@ -77,8 +77,15 @@ pub(crate) fn read_enum<E: OpenEnum>(reader: &mut Reader<'_>) -> Result<E> {
         Kind::Number if has_numbers => {
             let text = reader.number()?;
             let Some(number) = parse_integer(text) else {
+                let has_digits_only = text
+                    .trim_start_matches('-')
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit());
                 let message = format!("`{}` is not the number of a value", quote(text));
-                return Err(reader.error(message));
+                // An integer of more than 64 bits is unknown.
+                return has_digits_only
+                    .then(|| E::unknown(text.to_owned()))
+                    .ok_or_else(|| reader.error(message));
             };
             let known = usize::try_from(number).ok();
             let known = known.and_then(|number| E::NUMBERED.get(number)).cloned();
@@ -116,6 +123,7 @@ mod tests {
 
     use crate::protocol::config::{MediaResolution, ThinkingLevel};
     use crate::protocol::content::Role;
+    use crate::protocol::read_json;
     use crate::protocol::response::{BlockReason, FinishReason, TrafficType};
     use crate::protocol::safety::HarmCategory;
     use crate::protocol::schema::Type;
@@ -217,7 +225,9 @@ mod tests {
         assert_eq!(read("1.0").expect("a reason"), FinishReason::Stop);
         assert_eq!(read("-0").expect("a reason"), FinishReason::Unspecified);
         assert_eq!(read("2e0").expect("a reason"), FinishReason::MaxTokens);
-        // The last one is 2 to the power of 63, one more than an `i64` holds.
+        let large = read_json::<FinishReason>(b"18446744073709551616").expect("a reason");
+        assert_eq!(large.as_str(), "18446744073709551616");
+        // 2 to the power of 63 is one more than an `i64` holds.
         for wrong in ["1.5", "9223372036854775808.0", "true", "[]"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

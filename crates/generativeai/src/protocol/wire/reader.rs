@@ -244,19 +244,26 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads an object with any members. Of members with the same name, the last one is kept, unless it is `null`.
+    /// Reads an object with any members.
     pub(crate) fn object(&mut self) -> Result<Map<String, Value>> {
         let mut map = Map::new();
         self.members(|reader, name| {
             let value = reader.value()?;
-            let is_duplicate = map.contains_key(name);
-            reader.check_unique(is_duplicate, name)?;
-            if !(is_duplicate && value.is_null()) {
-                map.insert(name.to_owned(), value);
-            }
-            Ok(())
+            reader.add(&mut map, name, value)
         })?;
         Ok(map)
+    }
+
+    /// Adds a member. It replaces a member with the same name, unless it is `null`.
+    pub(super) fn add(&self, map: &mut Map<String, Value>, name: &str, value: Value) -> Result<()> {
+        let is_null = value.is_null();
+        if let Some(previous) = map.insert(name.to_owned(), value) {
+            self.check_unique(true, name)?;
+            if is_null {
+                map.insert(name.to_owned(), previous);
+            }
+        }
+        Ok(())
     }
 
     /// Returns the JSON of the next value. What a list or an object contains is not checked, only that it closes.

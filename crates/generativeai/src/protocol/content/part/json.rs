@@ -110,8 +110,8 @@ wire_message!(Part);
 /// Reads a member with data.
 ///
 /// The API allows one kind of data in a part. A second one is stored as an unknown member, so that it is not lost.
-/// Some programs write an empty text next to other data: that text is dropped, whether it comes first or last. Data of
-/// the same kind replaces the data before: [`read_json`](crate::protocol::read_json) explains which of two members wins.
+/// Some programs write an empty text next to other data: that text is dropped, whether it comes first or last. Other
+/// data of the same kind replaces the data before it.
 fn read_data<T: Wire>(
     part: &mut Part,
     reader: &mut Reader<'_>,
