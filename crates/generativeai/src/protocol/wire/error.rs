@@ -60,7 +60,7 @@ pub(super) fn quote(text: &str) -> String {
     const MAX_BYTES: usize = 100;
     match text.len() {
         0 => "\"\"".to_owned(),
-        ..=MAX_BYTES => text.escape_debug().to_string(),
+        1..=MAX_BYTES => text.escape_debug().to_string(),
         length => format!("(a text of {length} bytes)"),
     }
 }
