@@ -63,6 +63,7 @@ pub mod time;
 pub mod tokens;
 pub mod tools;
 mod unknown;
+mod whole_number;
 mod wire;
 
 #[doc(no_inline)]
@@ -79,3 +80,4 @@ pub use self::{
 pub(crate) use json::elements;
 pub use json::{ReadJson, read_json, read_request};
 pub use unknown::Unknown;
+pub(crate) use whole_number::{make_whole, whole_number};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::schema::{Properties, Schema, Type};
+use crate::protocol::whole_number;
 
 /// Maximum depth of nested subschemas.
 const MAX_DEPTH: usize = 64;
@@ -163,16 +164,9 @@ fn refused(message: String) -> Error {
     Error::new(ErrorKind::Request, message)
 }
 
-/// 2 to the power of 53. Below it, `f64` represents every whole number.
-const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
-
 /// Writes a whole number without a fraction, since the bounds of integers must be integers.
 fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() < MAX_WHOLE {
-        json!(value as i64)
-    } else {
-        json!(value)
-    }
+    whole_number(value).map_or_else(|| json!(value), Value::from)
 }
 
 /// Translates properties: those in `order` first, then the others.

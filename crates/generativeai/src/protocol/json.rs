@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use crate::protocol::wire::{self, Reader, Wire};
 
-/// Type that [`read_json`] reads: the messages and enums of the API, and [`Value`] for any other JSON. Only this crate implements it.
+/// Type that [`read_json`] reads: the messages and enums of the API, and [`Value`] for any other JSON.
+///
+/// Only this crate implements it.
 #[expect(private_bounds, reason = "only this crate implements it")]
 pub trait ReadJson: Wire {}
 
@@ -44,8 +46,8 @@ impl ReadJson for Value {}
 /// ```
 ///
 /// # Errors
-/// The JSON is invalid, does not match the type, or has messages that are nested more than 100 levels deep. The message begins with the path of the value, such as
-/// `contents[0].role`, and ends with the line and the column.
+/// The JSON is invalid, does not match the type, or has messages that are nested more than 100 levels deep. The text of
+/// the error begins with the path of the value, such as `contents[0].role`, and ends with the line and the column.
 pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
     read_with(json, Reader::new, |reader| T::read(reader))
 }

@@ -64,14 +64,14 @@ macro_rules! message {
             pub unknown: $crate::protocol::Unknown,
         }
 
-        // A separate scope: several messages in a module would define `At` and the import twice.
+        // A separate scope: several messages in a module would define `Index` and the import twice.
         const _: () = {
             use $crate::protocol::wire;
 
             /// Indices of the fields in `NAMES`.
             // `macro_rules!` cannot number its repetitions, but the discriminants of an enum count.
             #[allow(dead_code, non_camel_case_types, reason = "the variants have the names of the fields")]
-            enum At {
+            enum Index {
                 $($field,)*
             }
 
@@ -89,7 +89,7 @@ macro_rules! message {
                     reader: &mut wire::Reader<'_>,
                 ) -> wire::Result<()> {
                     match index {
-                        $(index if index == At::$field as usize => wire::Member::read(&mut self.$field, reader),)*
+                        $(index if index == Index::$field as usize => wire::Member::read(&mut self.$field, reader),)*
                         _ => unreachable!("an index is a position in `NAMES`"),
                     }
                 }
@@ -98,7 +98,7 @@ macro_rules! message {
                     &self,
                     map: &mut M,
                 ) -> Result<(), M::Error> {
-                    $(wire::write_value(map, Self::NAMES[At::$field as usize], &self.$field)?;)*
+                    $(wire::write_value(map, Self::NAMES[Index::$field as usize], &self.$field)?;)*
                     Ok(())
                 }
 

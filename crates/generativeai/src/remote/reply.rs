@@ -127,7 +127,8 @@ pub(super) fn read_whole<R: Reply>(body: &[u8], errors: &ErrorReader) -> Result<
     if matches!(body, b"" | b"null") {
         return Err(Error::new(ErrorKind::Empty, "the response is empty").into());
     }
-    let mut replies = Vec::new();
+    // Nearly every response has one element.
+    let mut replies = Vec::with_capacity(1);
     read(body, errors, |reply| replies.push(reply))?;
     R::combine(replies).ok_or_else(|| failure::foreign(body, errors).into())
 }

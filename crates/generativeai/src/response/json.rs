@@ -7,15 +7,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Deserializer, Value};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::make_whole;
 use crate::protocol::response::FinishReason;
 use crate::protocol::response::GenerateContentResponse;
 
 /// Maximum number of characters of a reply in an error.
 const EXCERPT: usize = 80;
-
-/// 2⁵³, below which an `f64` represents every integer. A larger number that was written as a fraction may be inexact,
-/// and is not converted.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl GenerateContentResponse {
     /// Deserializes the [text](Self::text) of the reply as JSON.
@@ -109,30 +106,6 @@ fn read_whole_numbers<T: DeserializeOwned>(json: &str, misread: Misread) -> Resu
         Ok(serde_path_to_error::deserialize(value)?)
     } else {
         Err(misread)
-    }
-}
-
-/// Replaces whole numbers that are written as fractions by integers, and returns whether there were any.
-fn make_whole(value: &mut Value) -> bool {
-    match value {
-        // `fold`, since `any` would stop at the first number, and all of them have to be replaced.
-        Value::Array(list) => list
-            .iter_mut()
-            .fold(false, |any, one| make_whole(one) | any),
-        Value::Object(map) => {
-            let values = map.values_mut();
-            values.fold(false, |any, one| make_whole(one) | any)
-        }
-        Value::Number(number) if number.is_f64() => {
-            let whole = number
-                .as_f64()
-                .filter(|float| float.fract() == 0.0 && float.abs() < MAX_EXACT);
-            if let Some(whole) = whole {
-                *value = Value::from(whole as i64);
-            }
-            whole.is_some()
-        }
-        _ => false,
     }
 }
 

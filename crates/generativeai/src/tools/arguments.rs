@@ -5,12 +5,10 @@
 //! its call.
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::response::BoxError;
-
-/// Largest magnitude up to which `f64` represents every integer (2⁵³).
-const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+use crate::protocol::make_whole;
 
 /// Deserializes arguments.
 ///
@@ -26,7 +24,7 @@ pub(crate) fn read<A: DeserializeOwned>(arguments: Map<String, Value>) -> Result
         Ok(read) => return Ok(read),
         Err(error) => error,
     };
-    drop_zero_fractions(&mut arguments);
+    make_whole(&mut arguments);
     // If both attempts fail, the first error is reported: it is about the arguments that the model wrote.
     serde_path_to_error::deserialize(&arguments).map_err(|_| {
         let path = error.path().to_string();
@@ -112,26 +110,6 @@ fn has_type(value: &Value, name: &Value) -> bool {
         "number" => value.is_number(),
         "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         _ => true,
-    }
-}
-
-/// Replaces each float without a fractional part by the integer of the same value.
-fn drop_zero_fractions(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            // An integer stays: an `f64` would round one beyond 2⁵³.
-            if number.is_f64()
-                && let Some(whole) = number.as_f64().filter(|float| float.fract() == 0.0)
-                && whole.abs() <= MAX_EXACT_INTEGER
-            {
-                #[expect(clippy::cast_possible_truncation, reason = "an integer within ±2⁵³")]
-                let whole = whole as i64;
-                *number = Number::from(whole);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_zero_fractions),
-        Value::Object(members) => members.values_mut().for_each(drop_zero_fractions),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 

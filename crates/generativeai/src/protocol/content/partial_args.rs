@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::json_path;
 use crate::protocol::content::{FunctionCall, PartialArg};
+use crate::protocol::whole_number;
 use crate::protocol::wire::Wire;
 
 /// Maximum number of pieces that wait for others. Each piece that fits tries them again, so that very many of them
@@ -103,14 +104,13 @@ impl PartialArg {
 /// Converts a number to JSON, and a whole number to an integer: serde refuses `2.0` for an integer parameter. A number
 /// that is not finite becomes a string such as `Infinity`, which is how proto JSON writes it.
 fn number(number: f64) -> Value {
-    /// Up to this number, 2 to the power of 53, every integer has its own `f64`.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT {
-        Value::from(number as i64)
-    } else {
-        let written = number.write(Serializer);
-        written.expect("an `f64` is written as a number or a string")
-    }
+    whole_number(number).map_or_else(
+        || {
+            let written = number.write(Serializer);
+            written.expect("an `f64` is written as a number or a string")
+        },
+        Value::from,
+    )
 }
 
 #[cfg(test)]

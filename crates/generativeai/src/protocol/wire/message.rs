@@ -52,7 +52,7 @@ pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'
     }
 }
 
-/// [`Message`] as a trait object: the loop over the members is compiled once for all types.
+/// The part of [`Message`] that a trait object can have, so that the loop over the members is compiled once.
 trait Fields {
     fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
     fn unknown(&mut self) -> &mut Unknown;
@@ -70,9 +70,8 @@ impl<T: Message> Fields for T {
 
 /// Reads the members of an object.
 ///
-/// Gateways send some members twice, or under both of their names. `null` replaces nothing. A member in
-/// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept. A strict reader reports an
-/// error instead.
+/// Gateways send some members twice, or under both of their names. `null` replaces nothing, and a member in `snake_case`
+/// does not replace the one in `camelCase`. Otherwise the last value is kept. A strict reader reports an error instead.
 fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>) -> Result<()> {
     // Sets of members: all, those with a value, and those with a value under the name in `camelCase`.
     let (mut seen, mut present, mut canonical) = (0_u64, 0_u64, 0_u64);
@@ -91,8 +90,11 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
                 reader.check_unique(seen & member > 0, names[index])?;
                 seen |= member;
                 let is_null = reader.is_null();
-                let is_kept = if is_null { present } else { canonical } & member > 0;
-                let read = if is_kept && (is_null || !is_canonical) {
+                let is_superfluous = match is_null {
+                    true => present & member > 0,
+                    false => canonical & member > 0 && !is_canonical,
+                };
+                let read = if is_superfluous {
                     reader.value().map(drop)
                 } else {
                     present |= if is_null { 0 } else { member };

@@ -19,7 +19,7 @@ macro_rules! part {
         /// Indices of the members in `NAMES`.
         // As in `message!`: `macro_rules!` cannot number its repetitions, but the discriminants of an enum count.
         #[expect(non_camel_case_types, reason = "some variants have the names of fields")]
-        enum At {
+        enum Index {
             $($kind,)*
             $($field,)*
         }
@@ -36,8 +36,8 @@ macro_rules! part {
 
             fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> wire::Result<()> {
                 match index {
-                    $(index if index == At::$kind as usize => read_data(self, reader, $name, Data::$kind),)*
-                    $(index if index == At::$field as usize => self.$field.read(reader),)*
+                    $(index if index == Index::$kind as usize => read_data(self, reader, $name, Data::$kind),)*
+                    $(index if index == Index::$field as usize => self.$field.read(reader),)*
                     _ => unreachable!("an index is a position in `NAMES`"),
                 }
             }
@@ -47,7 +47,7 @@ macro_rules! part {
                     $(Some(Data::$kind(data)) => map.serialize_entry($name, data)?,)*
                     None => {}
                 }
-                $(wire::write_value(map, Self::NAMES[At::$field as usize], &self.$field)?;)*
+                $(wire::write_value(map, Self::NAMES[Index::$field as usize], &self.$field)?;)*
                 Ok(())
             }
 
