@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
-use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -26,7 +24,7 @@ use serde_json::{Map, Value};
 pub struct Unknown(Option<Box<Map<String, Value>>>);
 
 impl Unknown {
-    /// Returns whether there are no members.
+    /// Returns whether the message has only known members.
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|members| members.is_empty())
     }
@@ -100,34 +98,13 @@ impl fmt::Debug for Unknown {
 
 impl Serialize for Unknown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.len()))?;
-        for (name, value) in self.iter() {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+        serializer.collect_map(self.iter())
     }
 }
 
 impl<'de> Deserialize<'de> for Unknown {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UnknownVisitor)
-    }
-}
-
-struct UnknownVisitor;
-
-impl<'de> Visitor<'de> for UnknownVisitor {
-    type Value = Unknown;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("members of a message")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unknown, A::Error> {
-        let mut unknown = Unknown::default();
-        while let Some((name, value)) = members.next_entry::<String, Value>()? {
-            unknown.insert(name, value);
-        }
-        Ok(unknown)
+        let members = Map::deserialize(deserializer)?;
+        Ok(Self((!members.is_empty()).then(|| Box::new(members))))
     }
 }
