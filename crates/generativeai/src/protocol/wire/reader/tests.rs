@@ -87,6 +87,18 @@ fn the_json_of_a_value_is_returned_unchanged() {
 }
 
 #[test]
+fn a_number_has_the_form_of_json() {
+    for number in ["0", "-0", "10", "-1.50", "1e5", "1E+05", "0.1e-1"] {
+        assert_eq!(Reader::new(number).number().expect(number), number);
+    }
+    for wrong in [
+        "01", "-01", "1.", ".5", "+1", "1e", "1e+", "--1", "0x1", "1_000", "-Inf",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn an_error_says_what_was_found() {
     for (json, message) in [
         ("", "expected a value, found the end of the text"),
