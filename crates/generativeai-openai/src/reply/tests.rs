@@ -23,6 +23,24 @@ fn chunks(row: &Value) -> Chunks {
     Chunks::new(&serde_json::from_value(request).expect("a request"))
 }
 
+/// Row 6 of tests/field.md.
+#[test]
+fn json_that_serde_refuses_or_rounds_is_read() {
+    for (json, new) in [
+        (
+            r#"{"id":"a","new":123456789012345678901}"#,
+            json!("123456789012345678901"),
+        ),
+        (r#"{"id":"a","new":NaN}"#, json!("NaN")),
+        (r#"{"id":"a","id":null,"new":1}"#, json!(1)),
+    ] {
+        let read = Completion::from_json(json.as_bytes()).expect(json);
+
+        assert_eq!(read.id.as_deref(), Some("a"), "{json}");
+        assert_eq!(read.others["new"], new, "{json}");
+    }
+}
+
 #[test]
 fn a_completion_becomes_a_response() {
     for row in rows(include_str!("../../tests/fixtures/completions.json")) {
