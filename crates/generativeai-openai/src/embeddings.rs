@@ -22,7 +22,7 @@ use crate::models::id_of;
 const MAX_VALUE: f64 = 1e9;
 
 /// Response of `/embeddings`.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Embeddings {
     #[serde(default)]
     data: Option<Vec<Entry>>,
@@ -54,8 +54,9 @@ struct Usage {
 }
 
 impl Reply for Embeddings {
-    fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        lenient::from_json(json)
+    fn read(&mut self, json: &[u8]) -> serde_json::Result<()> {
+        *self = lenient::from_json(json)?;
+        Ok(())
     }
 
     fn has_error(&self) -> bool {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::lenient;
 
 /// Response of `/models`. Ollama and others send `null` for an empty list.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Models {
     #[serde(default)]
     data: Option<Vec<Entry>>,
@@ -46,8 +46,9 @@ struct Entry {
 }
 
 impl Reply for Models {
-    fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        lenient::from_json(json)
+    fn read(&mut self, json: &[u8]) -> serde_json::Result<()> {
+        *self = lenient::from_json(json)?;
+        Ok(())
     }
 
     fn has_error(&self) -> bool {

@@ -16,7 +16,7 @@ mod setters;
 mod settings;
 mod structured;
 
-pub(crate) use continuation::{Hops, Mode, Piece};
+pub(crate) use continuation::{Hops, Mode};
 pub use count::CountTokens;
 pub use generate::{GenerateContent, GenerateStream};
 pub use generative_model::GenerativeModel;

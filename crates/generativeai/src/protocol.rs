@@ -76,8 +76,8 @@ pub use self::{
     schema::Schema,
     tools::{FunctionDeclaration, Tool, ToolConfig},
 };
-#[cfg(feature = "remote")]
-pub(crate) use json::elements;
 pub use json::{ReadJson, read_json, read_request};
+#[cfg(feature = "remote")]
+pub(crate) use json::{elements, read_into};
 pub use unknown::Unknown;
 pub(crate) use whole_number::{make_whole, whole_number};

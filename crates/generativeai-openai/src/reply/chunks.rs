@@ -3,6 +3,8 @@
 //! Text and thoughts are returned with the chunk in which they arrive. Function calls are returned at the end of the
 //! reply. Unknown members without content are returned with the next chunk.
 
+use std::mem;
+
 use generativeai::protocol::content::{Content, FunctionCall, Part};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
@@ -49,8 +51,8 @@ impl Decoder for Chunks {
         lines.all(|line| line.trim_ascii() == b"[DONE]")
     }
 
-    fn chunk(&mut self, event: Completion) -> Option<GenerateContentResponse> {
-        let mut response = self.convert(event, Mode::Stream);
+    fn decode(&mut self, event: &mut Completion, chunk: &mut GenerateContentResponse) -> bool {
+        let mut response = self.convert(mem::take(event), Mode::Stream);
         if let Some(mut held) = self.held.take() {
             held.merge_chunk(&response);
             response = held;
@@ -65,13 +67,14 @@ impl Decoder for Chunks {
         let has_news =
             response.usage_metadata.is_some() || !response.candidates.iter().all(is_empty);
         if has_news {
-            return Some(response);
+            *chunk = response;
+            return true;
         }
         let has_unknown = |candidate: &Candidate| !candidate.unknown.is_empty();
         if !response.unknown.is_empty() || response.candidates.iter().any(has_unknown) {
             self.held = Some(response);
         }
-        None
+        false
     }
 
     fn end(&mut self, end: StreamEnd) -> Option<GenerateContentResponse> {

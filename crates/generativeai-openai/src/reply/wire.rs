@@ -41,8 +41,9 @@ pub(crate) struct Completion {
 }
 
 impl Reply for Completion {
-    fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        lenient::from_json(json)
+    fn read(&mut self, json: &[u8]) -> serde_json::Result<()> {
+        *self = lenient::from_json(json)?;
+        Ok(())
     }
 
     fn has_error(&self) -> bool {

@@ -1,13 +1,14 @@
 //! Messages and their replies: awaited as a whole, or streamed in chunks.
 
 use std::fmt;
-use std::future::IntoFuture;
+use std::future::{IntoFuture, poll_fn};
 use std::marker::PhantomData;
 use std::ops::DerefMut;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 
 use super::opening::Opening;
 use super::session::ChatSession;
@@ -379,9 +380,13 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// # Errors
     /// The error that ended the turn, as the last item. It has the received part of the reply.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<GenerateContentResponse>>> {
         match &mut self.turn {
-            Ok(turn) => turn.next().await,
-            Err((_, error)) => error.take().map(Err),
+            Ok(turn) => turn.poll_next(cx),
+            Err((_, error)) => Poll::Ready(error.take().map(Err)),
         }
     }
 
@@ -474,17 +479,12 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// # Ok(()) }
     /// ```
     pub fn into_stream(
-        self,
+        mut self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>>
     where
         C: Send + 'chat,
     {
-        let chunks = stream::unfold(self, |mut this| async move {
-            let item = this.next().await?;
-            Some((item, this))
-        });
-        // `unfold` panics if it is polled after its end. `fuse` returns `None` instead.
-        Box::pin(chunks.fuse())
+        Box::pin(stream::poll_fn(move |cx| self.poll_next(cx)))
     }
 }
 

@@ -3,8 +3,9 @@
 //! Each chunk and each function response is in the state of the conversation as soon as it was received. So a turn can
 //! be dropped at any await, and needs no `Drop` code: the conversation then has an unfinished turn.
 //!
-//! The requests, functions and writes that a turn waits for are in its [`Step`]. So the future of [`Turn::next`] can be
-//! dropped as well, as a `select!` does. The next call waits for the same request, functions or write.
+//! The requests, functions and writes that a turn waits for are in its [`Step`], and not in a future of the turn. So the
+//! future of a caller can be dropped as well, as a `select!` does. The next one waits for the same request, functions or
+//! write.
 //!
 //! ```text
 //! Store ─► Fit ─► Request ─► Receive ─┬─► Close ─► Over
@@ -20,8 +21,10 @@
 //! follows `Receive`. After calls that need no approval, `Run` follows.
 
 use std::mem;
-use std::ops::DerefMut;
+use std::ops::{ControlFlow, DerefMut};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use super::budget::Fit;
 use super::check;
@@ -36,7 +39,7 @@ use super::round::{Round, allow_text, forbid_calls, is_mistaken_call, unanswered
 use super::session::ChatSession;
 use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Hops, Mode, Piece, RequestTemplate};
+use crate::model::{Hops, Mode, RequestTemplate};
 use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
@@ -141,77 +144,93 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }
     }
 
-    /// Returns the next chunk of the turn, over all of its requests, or `None` once the turn is complete.
+    /// Polls the next chunk of the turn, over all of its requests. `None` once the turn is complete.
     ///
     /// In [`Mode::Unary`] there are no chunks: the first item is `None` or an error.
-    pub(super) async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
+    // A chunk is returned as it was received, and not moved: see `Hops::poll_next`.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<GenerateContentResponse>>> {
         loop {
-            match &mut self.step {
-                Step::Store(write) => {
-                    let written = write.result().await;
-                    // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
-                    if let Some(conflict) = self.end_write(written) {
-                        return Some(Err(conflict));
-                    }
-                    self.fit();
+            let Step::Receive(reply) = &mut self.step else {
+                // What a step waits for is in the step, so each poll can create the future anew.
+                match ready!(pin!(self.advance()).poll(cx)) {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(error) => return Poll::Ready(error.map(Err)),
                 }
-                Step::Fit(fit) => match fit.await {
-                    Ok(fit) => self.fitted(fit),
-                    Err(error) => self.close(error),
-                },
-                Step::Request => self.request(),
-                Step::Receive(reply) => {
-                    let piece = reply.next().await;
-                    self.hops = reply.requests();
-                    match piece {
-                        Some(Ok(Piece::Chunk(chunk))) if self.mode == Mode::Unary => {
-                            self.chat.state.receive(chunk);
-                        }
-                        Some(Ok(Piece::Chunk(chunk))) => {
-                            self.chat.state.receive_chunk(&chunk);
-                            // A blocked turn returns no further chunks. The error is returned at the end of the stream.
-                            if !self.is_blocked() {
-                                return Some(Ok(chunk));
-                            }
-                        }
-                        Some(Ok(Piece::Hop)) => self.store_hop(),
-                        Some(Err(error)) => self.close(error),
-                        None => self.finish_reply(),
+            };
+            let item = reply.poll_next(cx);
+            self.hops = reply.requests();
+            match item {
+                Poll::Pending => return item,
+                Poll::Ready(Some(Ok(chunk))) if self.mode == Mode::Unary => {
+                    self.chat.state.receive(chunk);
+                }
+                Poll::Ready(Some(Ok(ref chunk))) => {
+                    self.chat.state.receive_chunk(chunk);
+                    // A blocked turn returns no further chunks. The error is returned at the end of the stream.
+                    if !self.is_blocked() {
+                        return item;
                     }
                 }
-                Step::StoreHop(write, _) => {
-                    let written = write.result().await;
-                    // Once the message was sent, a failed write does not end its turn. `unsaved` reports the failure,
-                    // and the next write repeats the events.
-                    self.chat.end_write(written).ok();
-                    if let Step::StoreHop(_, reply) = mem::replace(&mut self.step, Step::Over) {
-                        self.step = Step::Receive(reply);
-                    }
-                }
-                Step::StoreDecisions(..) | Step::Decide(_) | Step::StoreStart(_) => {
-                    if let Some(error) = self.approve().await {
-                        return Some(Err(error));
-                    }
-                }
-                Step::Run(..) => self.run_functions().await,
-                Step::StoreRound(write) => {
-                    let written = write.result().await;
-                    // The rest of the turn could not be stored, and further functions must not run.
-                    if let Some(conflict) = self.end_write(written) {
-                        return Some(Err(conflict));
-                    }
-                    self.step = Step::Request;
-                }
-                Step::Close(write, error) => {
-                    let written = write.result().await;
-                    self.chat.end_write(written).ok();
-                    let error = error.take();
-                    self.step = Step::Over;
-                    return error.map(Err);
-                }
-                Step::Over => return None,
+                Poll::Ready(Some(Err(error))) => self.close(error),
+                Poll::Ready(None) if reply.is_over() => self.finish_reply(),
+                Poll::Ready(None) => self.store_hop(),
             }
         }
+    }
+
+    /// Performs the step of the turn, unless it is [`Step::Receive`]. `Break` is the end of the turn, and its error.
+    async fn advance(&mut self) -> ControlFlow<Option<Error>> {
+        match &mut self.step {
+            Step::Store(write) => {
+                let written = write.result().await;
+                // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
+                if let Some(conflict) = self.end_write(written) {
+                    return ControlFlow::Break(Some(conflict));
+                }
+                self.fit();
+            }
+            Step::Fit(fit) => match fit.await {
+                Ok(fit) => self.fitted(fit),
+                Err(error) => self.close(error),
+            },
+            Step::Request => self.request(),
+            Step::Receive(_) => {}
+            Step::StoreHop(write, _) => {
+                let written = write.result().await;
+                // Once the message was sent, a failed write does not end its turn. `unsaved` reports the failure, and
+                // the next write repeats the events.
+                self.chat.end_write(written).ok();
+                if let Step::StoreHop(_, reply) = mem::replace(&mut self.step, Step::Over) {
+                    self.step = Step::Receive(reply);
+                }
+            }
+            Step::StoreDecisions(..) | Step::Decide(_) | Step::StoreStart(_) => {
+                if let Some(error) = self.approve().await {
+                    return ControlFlow::Break(Some(error));
+                }
+            }
+            Step::Run(..) => self.run_functions().await,
+            Step::StoreRound(write) => {
+                let written = write.result().await;
+                // The rest of the turn could not be stored, and further functions must not run.
+                if let Some(conflict) = self.end_write(written) {
+                    return ControlFlow::Break(Some(conflict));
+                }
+                self.step = Step::Request;
+            }
+            Step::Close(write, error) => {
+                let written = write.result().await;
+                self.chat.end_write(written).ok();
+                let error = error.take();
+                self.step = Step::Over;
+                return ControlFlow::Break(error);
+            }
+            Step::Over => return ControlFlow::Break(None),
+        }
+        ControlFlow::Continue(())
     }
 
     /// Returns the response so far.

@@ -21,9 +21,10 @@
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 
 use self::grounding::Grounding;
 use self::replay::Replay;
@@ -52,9 +53,6 @@ pub(crate) enum Mode {
 }
 
 /// Reply in one or more hops.
-///
-/// It contains the request and the chunks that it waits for. So the future of [`next`](Self::next) can be dropped, and
-/// the method called again.
 pub(crate) struct Hops {
     backend: Arc<dyn Backend>,
     /// Request of the reply. Each hop sends a clone of it with the last token.
@@ -93,14 +91,6 @@ struct Hop {
     is_blocked: bool,
     finish_reason: Option<FinishReason>,
     usage: Option<Box<UsageMetadata>>,
-}
-
-/// Piece of a reply in hops.
-pub(crate) enum Piece {
-    /// A chunk. Its token counts and its grounding cover all hops so far.
-    Chunk(GenerateContentResponse),
-    /// The end of a hop that another one follows.
-    Hop,
 }
 
 impl Hops {
@@ -145,29 +135,41 @@ impl Hops {
         self.requests
     }
 
-    /// Waits for the next piece. Returns `None` once the reply is over. An error is the last item.
-    pub(crate) async fn next(&mut self) -> Option<Result<Piece>> {
+    /// Returns whether the reply is over. Otherwise another hop follows the one that ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Polls the next chunk. `None` is the end of a hop. An error is the last item.
+    ///
+    /// The token counts and the grounding of a chunk cover all hops so far.
+    // The item is changed where the stream of the backend returned it, and not moved.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<GenerateContentResponse>>> {
         while !self.is_over {
             let chunks = match &mut self.chunks {
                 Some(chunks) => chunks,
                 None => match self.request() {
                     Ok(chunks) => self.chunks.insert(chunks),
-                    Err(error) => return self.end(Some(error)),
+                    Err(error) => return Poll::Ready(self.end(Some(error)).map(Err)),
                 },
             };
-            let ended = match chunks.next().await {
-                Some(Ok(mut chunk)) => match self.receive(&mut chunk) {
-                    Ok(()) => return Some(Ok(Piece::Chunk(chunk))),
-                    Err(error) => return self.end(Some(error)),
+            let mut item = chunks.as_mut().poll_next(cx);
+            let error = match &mut item {
+                Poll::Pending => return item,
+                Poll::Ready(Some(Ok(chunk))) => match self.receive(chunk) {
+                    Ok(()) => return item,
+                    Err(error) => return Poll::Ready(self.end(Some(error)).map(Err)),
                 },
-                Some(Err(error)) => self.end_hop(Some(error)),
-                None => self.end_hop(None),
+                Poll::Ready(ended) => ended.take().and_then(Result::err),
             };
-            if let ControlFlow::Break(piece) = ended {
-                return piece;
+            if let ControlFlow::Break(error) = self.end_hop(error) {
+                return Poll::Ready(error.map(Err));
             }
         }
-        None
+        Poll::Ready(None)
     }
 
     /// Makes the request of the next hop: the request of the reply, with the token.
@@ -263,8 +265,8 @@ impl Hops {
 
     /// Ends a hop, and decides what follows: the end of the reply, another hop, or a resumption after the last token.
     ///
-    /// `Break` contains the next piece. After `Continue` the reply is resumed.
-    fn end_hop(&mut self, error: Option<Error>) -> ControlFlow<Option<Result<Piece>>> {
+    /// `Break` contains the error, if the reply ends with one. After `Continue` the reply is resumed.
+    fn end_hop(&mut self, error: Option<Error>) -> ControlFlow<Option<Error>> {
         self.chunks = None;
         let hop = &mut self.hop;
         match (&mut self.usage, hop.usage.take()) {
@@ -294,7 +296,7 @@ impl Hops {
         }
         if hop.finish_reason.is_some() {
             self.grounding.end_hop();
-            return ControlFlow::Break(Some(Ok(Piece::Hop)));
+            return ControlFlow::Break(None);
         }
         // A response with an error code is not resumed: the backend has retried it, as its retry rules permit.
         let is_rejected = error
@@ -316,11 +318,11 @@ impl Hops {
 
     /// Ends the reply. The request is dropped at once: it shares the history with a chat that is about to change it,
     /// and the change would copy a shared history.
-    fn end(&mut self, error: Option<Error>) -> Option<Result<Piece>> {
+    fn end(&mut self, error: Option<Error>) -> Option<Error> {
         self.is_over = true;
         self.chunks = None;
         self.request = GenerateContentRequest::default();
-        error.map(Err)
+        error
     }
 }
 

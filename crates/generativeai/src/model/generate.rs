@@ -1,14 +1,15 @@
 //! Single requests to a model, without a conversation.
 
 use std::fmt;
-use std::future::{IntoFuture, ready};
+use std::future::{IntoFuture, poll_fn, ready};
 use std::mem;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 
-use super::continuation::{Hops, Mode, Piece};
+use super::continuation::{Hops, Mode};
 use super::generative_model::GenerativeModel;
 use super::setters::message_setters;
 use super::settings::{RequestTemplate, Settings};
@@ -143,15 +144,15 @@ impl IntoFuture for GenerateContent<'_> {
 /// Waits for all hops of a unary reply, and returns them as one response.
 async fn whole(mut reply: Hops) -> Result<GenerateContentResponse> {
     let mut response: Option<GenerateContentResponse> = None;
-    while let Some(piece) = reply.next().await {
-        match piece {
-            Ok(Piece::Chunk(hop)) => match &mut response {
+    while !reply.is_over() {
+        match poll_fn(|cx| reply.poll_next(cx)).await {
+            Some(Ok(hop)) => match &mut response {
                 Some(response) => response.merge_chunk(&hop),
                 // Merging orders candidates by their index. The first reply has to be ordered here.
                 None => response.insert(hop).order_candidates(),
             },
-            Ok(Piece::Hop) => {}
-            Err(error) => {
+            None => {}
+            Some(Err(error)) => {
                 return Err(match response {
                     Some(response) if error.response().is_none() => error.with_response(response),
                     _ => error,
@@ -199,29 +200,35 @@ impl GenerateStream {
     /// # Errors
     /// The error that ended the stream, as the last item. It contains the received part of the response.
     pub async fn next(&mut self) -> Option<Result<GenerateContentResponse>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<GenerateContentResponse>>> {
         let outcome = loop {
             let reply = match &mut self.reply {
                 Ok(reply) => reply,
                 Err(error) => break error.take().map_or(Ok(()), Err),
             };
-            break match reply.next().await {
-                Some(Ok(Piece::Chunk(chunk))) => {
-                    self.response.merge_chunk(&chunk);
+            let item = reply.poll_next(cx);
+            break match item {
+                Poll::Pending => return item,
+                Poll::Ready(Some(Ok(ref chunk))) => {
+                    self.response.merge_chunk(chunk);
                     // A blocked prompt ends the stream at once. Its feedback is in the response of the error.
                     if !self.response.is_blocked() {
-                        return Some(Ok(chunk));
+                        return item;
                     }
                     Err(self.response.blocked())
                 }
-                Some(Ok(Piece::Hop)) => continue,
-                Some(Err(error)) => Err(error),
-                None => self.response.whole_stream(),
+                Poll::Ready(Some(Err(error))) => Err(error),
+                Poll::Ready(None) if !reply.is_over() => continue,
+                Poll::Ready(None) => self.response.whole_stream(),
             };
         };
         // Also drops the request. A further call returns `None`.
         self.reply = Err(None);
-        let error = outcome.err()?;
-        Some(Err(error.with_response(self.response.clone())))
+        let error = outcome.err();
+        Poll::Ready(error.map(|error| Err(error.with_response(self.response.clone()))))
     }
 
     /// Reads the rest of the stream and returns the complete response, with all chunks merged.
@@ -246,14 +253,9 @@ impl GenerateStream {
     ///
     /// [stream]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
     pub fn into_stream(
-        self,
+        mut self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send>> {
-        let chunks = stream::unfold(self, |mut this| async move {
-            let item = this.next().await?;
-            Some((item, this))
-        });
-        // `unfold` panics if it is polled after its end. `fuse` returns `None` instead.
-        Box::pin(chunks.fuse())
+        Box::pin(stream::poll_fn(move |cx| self.poll_next(cx)))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde_json::Value;
 
-use crate::protocol::wire::{self, Reader, Wire};
+use crate::protocol::wire::{self, Message, Reader, Wire};
 
 /// Type that [`read_json`] reads: the messages and enums of the API, and [`Value`] for any other JSON.
 ///
@@ -69,6 +69,14 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 /// Those of [`read_json`], also for `NaN` and `Infinity`.
 pub fn read_request<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
     read_with(json, Reader::strict, |reader| T::read(reader))
+}
+
+/// Reads a message like [`read_json`], into the place of an empty one.
+#[cfg(feature = "remote")]
+pub(crate) fn read_into<T: Message>(json: &[u8], message: &mut T) -> serde_json::Result<()> {
+    read_with(json, Reader::new, |reader| {
+        wire::read_message(message, reader)
+    })
 }
 
 /// Returns the JSON of each element of a list.

@@ -83,6 +83,17 @@ macro_rules! message {
                     NAME.as_str()
                 }),*];
 
+                fn write_members<M: ::serde::ser::SerializeMap>(
+                    &self,
+                    map: &mut M,
+                ) -> Result<(), M::Error> {
+                    $(wire::write_value(map, Self::NAMES[Index::$field as usize], &self.$field)?;)*
+                    Ok(())
+                }
+            }
+
+            impl wire::Fields for $name {
+                #[allow(unused_variables, reason = "a message may have no fields")]
                 fn read_member(
                     &mut self,
                     index: usize,
@@ -92,14 +103,6 @@ macro_rules! message {
                         $(index if index == Index::$field as usize => wire::Member::read(&mut self.$field, reader),)*
                         _ => unreachable!("an index is a position in `NAMES`"),
                     }
-                }
-
-                fn write_members<M: ::serde::ser::SerializeMap>(
-                    &self,
-                    map: &mut M,
-                ) -> Result<(), M::Error> {
-                    $(wire::write_value(map, Self::NAMES[Index::$field as usize], &self.$field)?;)*
-                    Ok(())
                 }
 
                 fn unknown(&mut self) -> &mut $crate::protocol::Unknown {

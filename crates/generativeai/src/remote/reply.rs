@@ -1,5 +1,7 @@
 //! Reads the JSON of a response: a value, or the error that it contains.
 
+use std::mem;
+
 use serde::de::Error as _;
 use serde_json::Value;
 
@@ -11,15 +13,15 @@ use crate::protocol::files::{DeleteFileResponse, File, ListFilesResponse, Upload
 use crate::protocol::models::{ListModelsResponse, Model};
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensResponse;
-use crate::protocol::{elements, read_json};
+use crate::protocol::{elements, read_into};
 
 /// Response of a method of the API, or an event of one.
-pub trait Reply: Sized + Send + 'static {
-    /// Reads the JSON of a response.
+pub trait Reply: Default + Send + 'static {
+    /// Reads the JSON of a response into this one, which is empty.
     ///
     /// # Errors
     /// The JSON is invalid, or does not match the type.
-    fn from_json(json: &[u8]) -> serde_json::Result<Self>;
+    fn read(&mut self, json: &[u8]) -> serde_json::Result<()>;
 
     /// Returns whether the JSON has a member `error`. Only then is it parsed a second time, as an error.
     fn has_error(&self) -> bool;
@@ -40,8 +42,8 @@ pub trait Reply: Sized + Send + 'static {
 macro_rules! replies {
     ($($reply:ty),*) => {
         $(impl Reply for $reply {
-            fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-                read_json(json)
+            fn read(&mut self, json: &[u8]) -> serde_json::Result<()> {
+                read_into(json, self)
             }
 
             fn has_error(&self) -> bool {
@@ -88,17 +90,19 @@ replies!(
 pub(super) fn read<R: Reply>(
     json: &[u8],
     errors: &ErrorReader,
-    mut each: impl FnMut(R),
+    mut each: impl FnMut(&mut R),
 ) -> Result<(), Failure> {
     let mut has_error = false;
-    let mut pass_on = |mut reply: R| {
+    let mut pass_on = |reply: &mut R| {
         reply.unwrap_envelope();
         has_error |= reply.has_error();
         each(reply);
     };
-    let read = match json.trim_ascii_start() {
-        [b'[', ..] => read_all(json).map(|replies| replies.into_iter().for_each(pass_on)),
-        _ => R::from_json(json).map(&mut pass_on),
+    let read = if json.trim_ascii_start().starts_with(b"[") {
+        read_all(json).map(|mut replies| replies.iter_mut().for_each(pass_on))
+    } else {
+        let mut reply = R::default();
+        reply.read(json).map(|()| pass_on(&mut reply))
     };
     match read {
         Ok(()) if !has_error => Ok(()),
@@ -112,8 +116,10 @@ pub(super) fn read<R: Reply>(
 fn read_all<R: Reply>(json: &[u8]) -> serde_json::Result<Vec<R>> {
     let elements = elements(json)?.into_iter().enumerate();
     let read = |(index, element)| {
-        let read = R::from_json(element);
-        read.map_err(|error| serde_json::Error::custom(format_args!("[{index}]: {error}")))
+        let mut reply = R::default();
+        let read = reply.read(element);
+        read.map_err(|error| serde_json::Error::custom(format_args!("[{index}]: {error}")))?;
+        Ok(reply)
     };
     elements
         .filter(|(_, element)| *element != b"null")
@@ -129,7 +135,7 @@ pub(super) fn read_whole<R: Reply>(body: &[u8], errors: &ErrorReader) -> Result<
     }
     // Nearly every response has one element.
     let mut replies = Vec::with_capacity(1);
-    read(body, errors, |reply| replies.push(reply))?;
+    read(body, errors, |reply| replies.push(mem::take(reply)))?;
     R::combine(replies).ok_or_else(|| failure::foreign(body, errors).into())
 }
 

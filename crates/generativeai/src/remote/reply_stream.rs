@@ -44,8 +44,8 @@ pub trait Decoder: Clone + Send + Unpin + 'static {
         false
     }
 
-    /// Converts an event. `None` if it contains nothing for the caller.
-    fn chunk(&mut self, event: Self::Event) -> Option<GenerateContentResponse>;
+    /// Converts an event into `chunk`, which is replaced. Returns whether the event contains anything for the caller.
+    fn decode(&mut self, event: &mut Self::Event, chunk: &mut GenerateContentResponse) -> bool;
 
     /// Ends the reply. Returns what the decoder held back until then.
     fn end(&mut self, end: StreamEnd) -> Option<GenerateContentResponse> {
@@ -72,8 +72,13 @@ impl Decoder for OneChunkEach {
 
     const CANDIDATES: &'static str = "\"candidates\"";
 
-    fn chunk(&mut self, event: GenerateContentResponse) -> Option<GenerateContentResponse> {
-        Some(event)
+    fn decode(
+        &mut self,
+        event: &mut GenerateContentResponse,
+        chunk: &mut GenerateContentResponse,
+    ) -> bool {
+        mem::swap(event, chunk);
+        true
     }
 }
 
@@ -90,8 +95,8 @@ enum State<D> {
     Ended,
 }
 
-/// Reader, and the chunk or error for which it has waited.
-type Waited<D> = (Box<Reader<D>>, Option<Result<GenerateContentResponse>>);
+/// Reader after a wait: whether it has a chunk, or the error that ended the reply.
+type Waited<D> = (Box<Reader<D>>, Result<bool>);
 
 /// Request that has not been sent.
 struct New<D> {
@@ -114,6 +119,16 @@ impl<D: Decoder> Chunks<D> {
             request,
             options,
         })))
+    }
+
+    /// Takes the chunk that a reader has read, and continues with the reader.
+    fn take_chunk(
+        &mut self,
+        mut reader: Box<Reader<D>>,
+    ) -> Poll<Option<Result<GenerateContentResponse>>> {
+        let chunk = mem::take(&mut reader.chunk);
+        self.0 = State::Reading(reader);
+        Poll::Ready(Some(Ok(chunk)))
     }
 }
 
@@ -142,22 +157,18 @@ impl<D: Decoder> Stream for Chunks<D> {
                     }
                 }
                 State::Reading(mut reader) => match reader.received() {
-                    Ok(Some(chunk)) => {
-                        self.0 = State::Reading(reader);
-                        return Poll::Ready(Some(Ok(chunk)));
-                    }
+                    Ok(true) => return self.take_chunk(reader),
                     received => self.0 = State::Waiting(Box::pin(reader.wait(received.err()))),
                 },
-                State::Waiting(mut next) => {
-                    let Poll::Ready((reader, chunk)) = next.as_mut().poll(cx) else {
+                State::Waiting(mut next) => match next.as_mut().poll(cx) {
+                    Poll::Pending => {
                         self.0 = State::Waiting(next);
                         return Poll::Pending;
-                    };
-                    if chunk.is_some() {
-                        self.0 = State::Reading(reader);
                     }
-                    return Poll::Ready(chunk);
-                }
+                    Poll::Ready((_, Err(error))) => return Poll::Ready(Some(Err(error))),
+                    Poll::Ready((_, Ok(false))) => return Poll::Ready(None),
+                    Poll::Ready((reader, Ok(true))) => return self.take_chunk(reader),
+                },
                 State::Ended => return Poll::Ready(None),
             }
         }
@@ -168,6 +179,8 @@ impl<D: Decoder> Stream for Chunks<D> {
 struct Reader<D> {
     attempts: Attempts,
     decoder: D,
+    /// Chunk that was read, until it is returned. Chunks are read in place, since each move of one takes time.
+    chunk: GenerateContentResponse,
     /// Response of the current attempt, with its decoders.
     response: Option<(Response, Events, D)>,
     /// Whether a chunk has been returned. From then on nothing is retried.
@@ -181,6 +194,7 @@ impl<D: Decoder> Reader<D> {
         Self {
             attempts,
             decoder,
+            chunk: GenerateContentResponse::default(),
             response: None,
             has_returned: false,
             progress: Progress::default(),
@@ -188,7 +202,7 @@ impl<D: Decoder> Reader<D> {
         }
     }
 
-    /// Waits for the next chunk; `None` at the end. An error is the last item.
+    /// Waits for the next chunk, and returns whether there is one. The reply ends with an error, or without a chunk.
     async fn wait(mut self: Box<Self>, mut failure: Option<Failure>) -> Waited<D> {
         while !self.has_ended {
             let read = match failure.take() {
@@ -196,20 +210,20 @@ impl<D: Decoder> Reader<D> {
                 Some(failure) => Err(failure),
             };
             match read {
-                Ok(Some(chunk)) => {
+                Ok(true) => {
                     if !self.has_returned {
                         self.has_returned = true;
                         self.attempts.succeeded();
                     }
-                    return (self, Some(Ok(chunk)));
+                    return (self, Ok(true));
                 }
-                Ok(None) => self.has_ended = true,
+                Ok(false) => self.has_ended = true,
                 Err(mut failure) => {
                     self.response = None;
                     failure.is_retryable &= !self.has_returned;
                     if let Err(error) = self.attempts.recover(failure).await {
                         self.has_ended = true;
-                        return (self, Some(Err(error)));
+                        return (self, Err(error));
                     }
                 }
             }
@@ -219,24 +233,24 @@ impl<D: Decoder> Reader<D> {
             let _ = tokio::time::timeout(END_TIMEOUT, drain(response)).await;
         }
         self.end();
-        (self, None)
+        (self, Ok(false))
     }
 
-    /// Returns the next chunk, if its event has arrived.
-    fn received(&mut self) -> Result<Option<GenerateContentResponse>, Failure> {
+    /// Reads the next chunk, if its event has arrived. Returns whether it has.
+    fn received(&mut self) -> Result<bool, Failure> {
         let Some((_, events, decoder)) = self.response.as_mut().filter(|_| !self.has_ended) else {
-            return Ok(None);
+            return Ok(false);
         };
         let errors = &self.attempts.service.errors;
         loop {
             let event = match events.next() {
                 Ok(Some(event)) => event,
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(false),
                 Err(error) if !self.progress.is_whole() => return Err(malformed(error)),
                 // Some gateways append other text to a stream. It does not invalidate a complete reply.
                 Err(_) => {
                     self.end();
-                    return Ok(None);
+                    return Ok(false);
                 }
             };
             // A keep-alive does not reset the idle timeout, which limits the wait for the next part of the reply.
@@ -246,14 +260,18 @@ impl<D: Decoder> Reader<D> {
             if D::is_end(&event) {
                 // `wait` then reads the rest of the body.
                 self.has_ended = true;
-                return Ok(decoder.end(StreamEnd::Marked));
+                return Ok(merge(
+                    false,
+                    &mut self.chunk,
+                    decoder.end(StreamEnd::Marked),
+                ));
             }
-            match read_event(&event, decoder, errors) {
-                Ok(chunk) => {
+            match read_event(&event, decoder, errors, &mut self.chunk) {
+                Ok(has_chunk) => {
                     self.attempts.deadlines.event_received();
-                    if let Some(chunk) = chunk {
-                        self.progress.note(&chunk);
-                        return Ok(Some(chunk));
+                    if has_chunk {
+                        self.progress.note(&self.chunk);
+                        return Ok(true);
                     }
                 }
                 Err(failure) if self.progress.ignores_failure::<D>(&failure, &event) => {}
@@ -269,8 +287,8 @@ impl<D: Decoder> Reader<D> {
         self.attempts.end_attempt();
     }
 
-    /// Reads up to the next event; `None` at the end of the body.
-    async fn read(&mut self) -> Result<Option<GenerateContentResponse>, Failure> {
+    /// Reads up to the next chunk. Returns whether there is one before the end of the body.
+    async fn read(&mut self) -> Result<bool, Failure> {
         let mut is_first = self.response.is_none();
         if is_first {
             let response = self.attempts.send().await?;
@@ -288,9 +306,9 @@ impl<D: Decoder> Reader<D> {
                         _ => Bytes::new(),
                     };
                     let errors = &self.attempts.service.errors;
-                    let last = match last_chunk(rest, decoder, errors) {
+                    let last = match last_chunk(rest, decoder, errors, &mut self.chunk) {
                         Err(failure) if self.progress.ignores_failure::<D>(&failure, &event) => {
-                            Ok(None)
+                            Ok(false)
                         }
                         last => last,
                     };
@@ -300,13 +318,13 @@ impl<D: Decoder> Reader<D> {
                     return last;
                 }
             }
-            let received = self.received()?;
-            if received.is_some() || self.has_ended {
-                return Ok(received);
+            let has_chunk = self.received()?;
+            if has_chunk || self.has_ended {
+                return Ok(has_chunk);
             }
             is_first = false;
         }
-        Ok(None)
+        Ok(false)
     }
 }
 
@@ -355,31 +373,44 @@ fn is_keep_alive(event: &[u8]) -> bool {
     matches!(event.trim_ascii(), b"" | b"null" | b"\"\"")
 }
 
-/// Reads an event. `None` for one that contains nothing for the caller.
+/// Reads an event into `chunk`, which is replaced. Returns whether the event contains anything for the caller.
 fn read_event<D: Decoder>(
     event: &[u8],
     decoder: &mut D,
     errors: &ErrorReader,
-) -> Result<Option<GenerateContentResponse>, Failure> {
-    let mut merged = None;
+    chunk: &mut GenerateContentResponse,
+) -> Result<bool, Failure> {
+    let mut has_chunk = false;
     for value in values::<D>(event) {
         if D::is_end(value) {
-            merge(&mut merged, decoder.end(StreamEnd::Marked));
+            has_chunk = merge(has_chunk, chunk, decoder.end(StreamEnd::Marked));
             continue;
         }
         reply::read::<D::Event>(value, errors, |event| {
-            merge(&mut merged, decoder.chunk(event));
+            if has_chunk {
+                let mut next = GenerateContentResponse::default();
+                let next = decoder.decode(event, &mut next).then_some(next);
+                merge(true, chunk, next);
+            } else {
+                has_chunk = decoder.decode(event, chunk);
+            }
         })?;
     }
-    Ok(merged)
+    Ok(has_chunk)
 }
 
-fn merge(merged: &mut Option<GenerateContentResponse>, chunk: Option<GenerateContentResponse>) {
-    match (merged, chunk) {
-        (Some(merged), Some(chunk)) => merged.merge_chunk(&chunk),
-        (Some(_), None) => {}
-        (merged, chunk) => *merged = chunk,
+/// Merges the next chunk into one that was read, if it was. Returns whether there is a chunk now.
+fn merge(
+    has_chunk: bool,
+    chunk: &mut GenerateContentResponse,
+    next: Option<GenerateContentResponse>,
+) -> bool {
+    match next {
+        Some(next) if has_chunk => chunk.merge_chunk(&next),
+        Some(next) => *chunk = next,
+        None => return has_chunk,
     }
+    true
 }
 
 /// Returns the JSON values of an event. An event is one value, unless a proxy removed the blank lines between events:
@@ -399,22 +430,26 @@ fn is_json(text: &[u8]) -> bool {
     read_json::<Value>(text).is_ok()
 }
 
-/// Reads the last event of a body if its blank line is missing, and ends the reply.
+/// Reads the last event of a body into a chunk if its blank line is missing, and ends the reply. Returns whether there
+/// is a chunk.
 fn last_chunk<D: Decoder>(
     end: BodyEnd,
     decoder: &mut D,
     errors: &ErrorReader,
-) -> Result<Option<GenerateContentResponse>, Failure> {
-    let mut last = match end {
-        BodyEnd::Clean => None,
-        BodyEnd::Open(event) if D::is_end(&event) => return Ok(decoder.end(StreamEnd::Marked)),
+    chunk: &mut GenerateContentResponse,
+) -> Result<bool, Failure> {
+    let has_chunk = match end {
+        BodyEnd::Clean => false,
+        BodyEnd::Open(event) if D::is_end(&event) => {
+            return Ok(merge(false, chunk, decoder.end(StreamEnd::Marked)));
+        }
         BodyEnd::Open(event) => {
             if !values::<D>(&event).all(|value| D::is_end(value) || is_json(value)) {
                 return Err(truncated().into());
             }
             match is_keep_alive(&event) {
-                true => None,
-                false => read_event(&event, decoder, errors)?,
+                true => false,
+                false => read_event(&event, decoder, errors, chunk)?,
             }
         }
         BodyEnd::UnclosedArray => return Err(truncated().into()),
@@ -422,8 +457,7 @@ fn last_chunk<D: Decoder>(
             return Err(failure::foreign(&beginning, errors).into());
         }
     };
-    merge(&mut last, decoder.end(StreamEnd::Unmarked));
-    Ok(last)
+    Ok(merge(has_chunk, chunk, decoder.end(StreamEnd::Unmarked)))
 }
 
 fn truncated() -> Error {

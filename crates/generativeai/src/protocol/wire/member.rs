@@ -180,16 +180,14 @@ impl<T: Wire> Member for Vec<T> {
     /// A value that is not a list is read as its only item, as the service does.
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
         self.clear();
-        match reader.kind()? {
-            Kind::Null => reader.null().map(drop),
-            Kind::List => reader.items(|reader| {
-                if self.is_empty() {
-                    // Most lists of a chunk have one item, and the first push would make room for four.
-                    self.reserve_exact(1);
-                }
-                T::push(self, reader)
-            }),
-            _ => T::push(self, reader),
+        if reader.null()? {
+            return Ok(());
+        }
+        // Most lists of a chunk have one item, and the first push would make room for four.
+        self.reserve_exact(1);
+        match reader.is_next(b'[') {
+            true => reader.items(|reader| T::push(self, reader)),
+            false => T::push(self, reader),
         }
     }
 

@@ -6,21 +6,24 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::Member;
-use super::reader::{Kind, Reader, Result};
+use super::reader::{Reader, Result};
 use crate::protocol::Unknown;
 
 /// A message of the API. The macro `message!` implements it, and explains how a message is read in place.
-pub(crate) trait Message: Default {
+pub(crate) trait Message: Fields + Default {
     /// Name of the type.
     const TYPE: &'static str;
     /// Names of the members in `camelCase`.
     const NAMES: &'static [&'static str];
 
-    /// Reads the member with this index in [`NAMES`](Self::NAMES).
-    fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
-
     /// Writes the members that are present, except unknown ones.
     fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+}
+
+/// The part of [`Message`] that a trait object can have, so that the loop over the members is compiled once.
+pub(crate) trait Fields {
+    /// Reads the member with this index in [`NAMES`](Message::NAMES).
+    fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
 
     /// Returns the unknown members.
     fn unknown(&mut self) -> &mut Unknown;
@@ -35,7 +38,7 @@ pub(crate) trait Overwrite {
 /// Reads a message into the place of an empty one. After an error, the members read so far remain there.
 pub(crate) fn read_message<T: Message>(message: &mut T, reader: &mut Reader<'_>) -> Result<()> {
     const { assert!(T::NAMES.len() <= 64, "a set of members has a bit for each") };
-    if reader.kind()? != Kind::Object {
+    if !reader.is_next(b'{') {
         return Err(reader.expected(&format!("an object of type `{}`", T::TYPE)));
     }
     read_members(message, T::NAMES, reader)
@@ -45,26 +48,12 @@ pub(crate) fn read_message<T: Message>(message: &mut T, reader: &mut Reader<'_>)
 ///
 /// Like the service, flattens a list within the list. `null` is skipped.
 pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'_>) -> Result<()> {
-    match reader.kind()? {
-        Kind::Null => reader.null().map(drop),
-        Kind::List => reader.items(|reader| push_messages(list, reader)),
-        _ => read_message(list.push_mut(T::default()), reader),
+    if reader.is_next(b'[') {
+        return reader.items(|reader| push_messages(list, reader));
     }
-}
-
-/// The part of [`Message`] that a trait object can have, so that the loop over the members is compiled once.
-trait Fields {
-    fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
-    fn unknown(&mut self) -> &mut Unknown;
-}
-
-impl<T: Message> Fields for T {
-    fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()> {
-        T::read_member(self, index, reader)
-    }
-
-    fn unknown(&mut self) -> &mut Unknown {
-        T::unknown(self)
+    match reader.null()? {
+        true => Ok(()),
+        false => read_message(list.push_mut(T::default()), reader),
     }
 }
 
@@ -79,7 +68,7 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
     let mut likely = 0;
     let mut more = reader.begin_object()?;
     while more {
-        let found = match reader.known_name(names, likely)? {
+        let found = match reader.known_name(names, likely) {
             Some(index) => Ok((index, true)),
             None => find(names, reader.name()?),
         };
@@ -89,7 +78,7 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
                 let member = 1 << index;
                 reader.check_unique(seen & member > 0, names[index])?;
                 seen |= member;
-                let is_null = reader.is_null();
+                let is_null = reader.is_next(b'n');
                 let is_superfluous = match is_null {
                     true => present & member > 0,
                     false => canonical & member > 0 && !is_canonical,

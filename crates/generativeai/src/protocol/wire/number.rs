@@ -25,6 +25,11 @@ impl Wire for i32 {
 }
 
 fn integer<T: TryFrom<i64>>(reader: &mut Reader<'_>, expected: &str) -> Result<T> {
+    // Nearly every integer is a short one.
+    let short = reader.short_integer().map(i64::from);
+    if let Some(Ok(number)) = short.map(T::try_from) {
+        return Ok(number);
+    }
     let text = text(reader, expected)?;
     let number = parse_integer(&text).and_then(|number| T::try_from(number).ok());
     number.ok_or_else(|| reader.error(format!("`{}` is not {expected}", quote(&text))))

@@ -96,16 +96,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns whether `null` is next.
+    /// Returns whether a value with this first byte is next.
     #[inline]
-    pub(super) fn is_null(&mut self) -> bool {
-        self.peek() == Some(b'n')
+    pub(super) fn is_next(&mut self, byte: u8) -> bool {
+        self.peek() == Some(byte)
     }
 
     /// Reads `null`, if it is next. Returns whether it is.
     #[inline]
     pub(crate) fn null(&mut self) -> Result<bool> {
-        let is_null = self.is_null();
+        let is_null = self.is_next(b'n');
         if is_null {
             self.word("null")?;
         }
@@ -151,6 +151,25 @@ impl<'a> Reader<'a> {
         Ok(&self.json[start..self.at])
     }
 
+    /// Reads an integer of up to nine digits, if it is next and nothing but another value follows it.
+    pub(super) fn short_integer(&mut self) -> Option<u32> {
+        self.peek();
+        let rest = &self.json.as_bytes()[self.at..];
+        let mut number = 0;
+        for (length, byte) in rest.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' if length < 9 => number = number * 10 + u32::from(byte - b'0'),
+                // No digit may follow a zero at the start.
+                b',' | b'}' | b']' if length == 1 || length > 1 && rest[0] != b'0' => {
+                    self.at += length;
+                    return Some(number);
+                }
+                _ => break,
+            }
+        }
+        None
+    }
+
     /// Reads a list. `each` reads an item.
     pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         let mut more = self.begin(b'[', b']', "a list")?;
@@ -191,26 +210,28 @@ impl<'a> Reader<'a> {
         Ok(name)
     }
 
-    /// Reads the name of a member and the colon, if it is one of `names`. Returns its index.
+    /// Reads the name of a member and the colon, if it is one of `names` and no white space is between them. Returns its
+    /// index.
     ///
     /// Compares the text with the names, which is faster than to read a string and to look it up. The search begins at
     /// `likely`.
     #[inline]
-    pub(super) fn known_name(&mut self, names: &[&str], likely: usize) -> Result<Option<usize>> {
+    pub(super) fn known_name(&mut self, names: &[&str], likely: usize) -> Option<usize> {
         self.peek();
         let [b'"', text @ ..] = &self.json.as_bytes()[self.at..] else {
-            return Ok(None);
+            return None;
         };
         let is_next = |index: &usize| {
             let name = names[*index].as_bytes();
-            text.get(name.len()) == Some(&b'"') && text.starts_with(name)
+            match text.split_at_checked(name.len()) {
+                Some((text, [b'"', b':', ..])) => is_same(text, name),
+                _ => false,
+            }
         };
-        let Some(index) = (likely..names.len()).chain(0..likely).find(is_next) else {
-            return Ok(None);
-        };
-        self.at += names[index].len() + 2;
-        self.symbol(b':', "`:`")?;
-        Ok(Some(index))
+        let index = (likely..names.len()).find(is_next);
+        let index = index.or_else(|| (0..likely).find(is_next))?;
+        self.at += names[index].len() + 3;
+        Some(index)
     }
 
     /// Reads the comma after a member, or the end of the object. Returns whether there is another member.
@@ -405,6 +426,18 @@ impl<'a> Reader<'a> {
     fn byte(&self) -> Option<u8> {
         self.json.as_bytes().get(self.at).copied()
     }
+}
+
+/// Compares two texts of the same length. Names are short, and a call of `memcmp` takes longer than the comparison.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let (words, rest) = one.as_chunks::<8>();
+    let (other_words, other_rest) = other.as_chunks::<8>();
+    words
+        .iter()
+        .zip(other_words)
+        .all(|(one, other)| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other))
+        && rest.iter().zip(other_rest).all(|(one, other)| one == other)
 }
 
 /// Converts a number of free data. One that is not finite, or an integer that neither 64 bits nor an `f64` represent

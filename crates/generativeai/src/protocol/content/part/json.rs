@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Data, Part};
 use crate::protocol::Unknown;
-use crate::protocol::wire::{self, Member, Message, Reader, Wire};
+use crate::protocol::wire::{self, Fields, Member, Message, Reader, Wire};
 use serde::ser::SerializeMap;
 
 /// Implements [`Message`] and `Debug` for [`Part`].
@@ -34,14 +34,6 @@ macro_rules! part {
                 },)*
             ];
 
-            fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> wire::Result<()> {
-                match index {
-                    $(index if index == Index::$kind as usize => read_data(self, reader, $name, Data::$kind),)*
-                    $(index if index == Index::$field as usize => self.$field.read(reader),)*
-                    _ => unreachable!("an index is a position in `NAMES`"),
-                }
-            }
-
             fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
                 match &self.data {
                     $(Some(Data::$kind(data)) => map.serialize_entry($name, data)?,)*
@@ -49,6 +41,17 @@ macro_rules! part {
                 }
                 $(wire::write_value(map, Self::NAMES[Index::$field as usize], &self.$field)?;)*
                 Ok(())
+            }
+
+        }
+
+        impl Fields for Part {
+            fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> wire::Result<()> {
+                match index {
+                    $(index if index == Index::$kind as usize => read_data(self, reader, $name, Data::$kind),)*
+                    $(index if index == Index::$field as usize => self.$field.read(reader),)*
+                    _ => unreachable!("an index is a position in `NAMES`"),
+                }
             }
 
             fn unknown(&mut self) -> &mut Unknown {
