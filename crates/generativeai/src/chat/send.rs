@@ -299,7 +299,7 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'chat>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.reply(Mode::Unary).finish().await })
+        Box::pin(async move { self.reply(Mode::Unary).complete().await })
     }
 }
 

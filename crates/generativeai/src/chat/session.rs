@@ -264,7 +264,8 @@ impl ChatSession {
     /// parts.
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
-        check::one_candidate(&self.model.prepare(None)?)?;
+        let template = self.model.prepare(None)?;
+        check::one_candidate(&template)?;
         check::known_contents(self.history())
     }
 }

@@ -52,7 +52,7 @@ mod running;
 /// Turn that is running. `C` is a reference to the conversation, or something that owns it.
 pub(super) struct Turn<C> {
     chat: C,
-    template: RequestTemplate,
+    template: Box<RequestTemplate>,
     /// Settings for function calls. They are fixed for the turn.
     automatic: Option<AutomaticFunctionCalling>,
     mode: Mode,
@@ -99,7 +99,7 @@ impl ChatSession {
         &mut self,
         beginning: Beginning,
         transient: Transient,
-    ) -> Result<(RequestTemplate, Step)> {
+    ) -> Result<(Box<RequestTemplate>, Step)> {
         let Beginning {
             mut sent,
             rounds,
@@ -284,10 +284,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let reply = Hops::new(&self.template, request, self.mode);
         // Before a request the turn has a reply only if an earlier attempt received its beginning: a round that ends
         // clears the reply.
-        self.step = Step::Receive(Box::new(match &self.turn().received {
+        self.step = Step::Receive(match &self.turn().received {
             Some(beginning) => reply.after(beginning),
             None => reply,
-        }));
+        });
     }
 
     /// Returns whether the prompt or the reply so far is blocked.

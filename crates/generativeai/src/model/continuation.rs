@@ -99,10 +99,10 @@ impl Hops {
         template: &RequestTemplate,
         request: GenerateContentRequest,
         mode: Mode,
-    ) -> Self {
+    ) -> Box<Self> {
         // A request that the caller made may itself continue an earlier reply.
         let token = request.continuation_token.clone();
-        Self {
+        Box::new(Self {
             backend: Arc::clone(&template.backend),
             request,
             options: template.options.clone(),
@@ -119,11 +119,11 @@ impl Hops {
             resumptions: 0,
             error: None,
             is_over: false,
-        }
+        })
     }
 
     /// Continues a reply whose beginning was received before, up to the token that it contains.
-    pub(crate) fn after(mut self, beginning: &GenerateContentResponse) -> Self {
+    pub(crate) fn after(mut self: Box<Self>, beginning: &GenerateContentResponse) -> Box<Self> {
         self.token = beginning.resume_token().map(str::to_owned);
         self.usage.clone_from(&beginning.usage_metadata);
         self.grounding = Grounding::of(beginning);

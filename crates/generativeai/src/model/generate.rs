@@ -102,18 +102,18 @@ impl GenerateContent<'_> {
     /// awaiting.
     pub fn stream(self) -> GenerateStream {
         GenerateStream {
-            reply: self.begin(Mode::Stream).map(Box::new).map_err(Some),
+            reply: self.begin(Mode::Stream).map_err(Some),
             response: GenerateContentResponse::default(),
         }
     }
 
-    fn begin(self, mode: Mode) -> Result<Hops> {
+    fn begin(self, mode: Mode) -> Result<Box<Hops>> {
         let mut template = self.prepare()?;
         let request = mem::take(&mut template.request);
         Ok(Hops::new(&template, request, mode))
     }
 
-    fn prepare(self) -> Result<RequestTemplate> {
+    fn prepare(self) -> Result<Box<RequestTemplate>> {
         let mut contents = Vec::from(self.contents);
         contents.iter_mut().for_each(Content::remove_empty_parts);
         contents.retain(|content| !content.parts.is_empty());
@@ -142,7 +142,7 @@ impl IntoFuture for GenerateContent<'_> {
 }
 
 /// Waits for all hops of a unary reply, and returns them as one response.
-async fn whole(mut reply: Hops) -> Result<GenerateContentResponse> {
+async fn whole(mut reply: Box<Hops>) -> Result<GenerateContentResponse> {
     let mut response: Option<GenerateContentResponse> = None;
     while !reply.is_over() {
         match poll_fn(|cx| reply.poll_next(cx)).await {

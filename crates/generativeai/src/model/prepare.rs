@@ -13,7 +13,7 @@ impl GenerativeModel {
     ///
     /// # Errors
     /// The API would reject the settings, two functions have the same name, or there is no backend.
-    pub(crate) fn prepare(&self, message: Option<&Settings>) -> Result<RequestTemplate> {
+    pub(crate) fn prepare(&self, message: Option<&Settings>) -> Result<Box<RequestTemplate>> {
         let settings = match message {
             Some(message) => message.over(&self.settings),
             None => self.settings.clone(),
@@ -34,7 +34,7 @@ impl GenerativeModel {
         request.safety_settings =
             merge_categories(&settings.safety_settings.unwrap_or_default(), &[]);
         request.generation_config = settings.generation_config;
-        Ok(RequestTemplate {
+        Ok(Box::new(RequestTemplate {
             backend: self.resolve_backend()?,
             request,
             tools,
@@ -42,7 +42,7 @@ impl GenerativeModel {
             accepted: settings.accepted.unwrap_or_default(),
             check: settings.check,
             continues: settings.continues.unwrap_or(true),
-        })
+        }))
     }
 
     /// Checks for combinations that the API rejects, but with a message that does not help.

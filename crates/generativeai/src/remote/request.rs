@@ -13,7 +13,7 @@ pub(super) struct Outgoing {
     method: Method,
     uri: Uri,
     /// Headers in addition to those of every request.
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<SharedBody>,
 }
 
@@ -22,7 +22,7 @@ impl Outgoing {
         Self {
             method,
             uri,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             body,
         }
     }
@@ -50,7 +50,7 @@ impl Outgoing {
 
     /// Adds a header.
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -62,7 +62,8 @@ impl Outgoing {
         *request.uri_mut() = self.uri.clone();
         // Reserves room for the headers that hyper adds: a map that grows is rebuilt.
         let mut all = HeaderMap::with_capacity(headers.len() + self.headers.len() + ADDED_HEADERS);
-        for (name, value) in headers.iter().chain(&self.headers) {
+        let own = self.headers.iter().map(|(name, value)| (name, value));
+        for (name, value) in headers.iter().chain(own) {
             all.insert(name, value.clone());
         }
         *request.headers_mut() = all;

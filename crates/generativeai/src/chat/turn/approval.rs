@@ -28,7 +28,7 @@ impl ChatSession {
         &mut self,
         start: Start,
         transient: Transient,
-    ) -> Result<(RequestTemplate, Step)> {
+    ) -> Result<(Box<RequestTemplate>, Step)> {
         let template = self.model.prepare(transient.settings.as_deref())?;
         let automatic = self.automatic.clone();
         let policy = automatic.filter(|automatic| automatic.policy.is_some());
