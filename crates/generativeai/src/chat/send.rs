@@ -269,6 +269,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
         };
         ReplyStream {
             turn: turn.map_err(|(chat, error)| (chat, Some(error))),
+            error: None,
             lifetime: PhantomData,
         }
     }
@@ -347,6 +348,8 @@ impl<C: DerefMut<Target = ChatSession>> fmt::Debug for SendMessage<'_, C> {
 pub struct ReplyStream<'chat, C = &'chat mut ChatSession> {
     /// Running turn. If the message cannot be sent: its conversation, and its error until that was returned.
     turn: Result<Turn<C>, (C, Option<Error>)>,
+    /// Error that the stream has returned, which [`finish`](Self::finish) returns again.
+    error: Option<Error>,
     /// Lifetime of the boxed stream, which `C` has to outlive.
     lifetime: PhantomData<&'chat ()>,
 }
@@ -384,16 +387,20 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<GenerateContentResponse>>> {
-        match &mut self.turn {
+        let item = match &mut self.turn {
             Ok(turn) => turn.poll_next(cx),
             Err((_, error)) => Poll::Ready(error.take().map(Err)),
+        };
+        if let Poll::Ready(Some(Err(error))) = &item {
+            self.error = Some(error.clone());
         }
+        item
     }
 
     /// Reads the rest of the stream and returns the complete reply, with all chunks merged.
     ///
     /// # Errors
-    /// The error of the stream.
+    /// The error of the stream, also if [`next`](Self::next) has returned it already.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -416,7 +423,10 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        self.response().cloned().ok_or_else(no_response)
+        match &self.error {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.response().cloned().unwrap_or_default()),
+        }
     }
 
     /// Returns the reply so far, with the received chunks merged.
@@ -492,9 +502,4 @@ impl<C> fmt::Debug for ReplyStream<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplyStream").finish_non_exhaustive()
     }
-}
-
-/// Returns the error of a stream that is read after its error.
-fn no_response() -> Error {
-    Error::new(ErrorKind::Empty, "the turn ended without a response")
 }

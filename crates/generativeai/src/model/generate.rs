@@ -103,6 +103,7 @@ impl GenerateContent<'_> {
     pub fn stream(self) -> GenerateStream {
         GenerateStream {
             reply: self.begin(Mode::Stream).map_err(Some),
+            error: None,
             response: GenerateContentResponse::default(),
         }
     }
@@ -189,6 +190,8 @@ async fn whole(mut reply: Box<Hops>) -> Result<GenerateContentResponse> {
 pub struct GenerateStream {
     /// The reply, or the error that ended it, until it has been returned.
     reply: Result<Box<Hops>, Option<Error>>,
+    /// Error that the stream has returned, which [`finish`](Self::finish) returns again.
+    error: Option<Error>,
     response: GenerateContentResponse,
 }
 
@@ -228,18 +231,22 @@ impl GenerateStream {
         // Also drops the request. A further call returns `None`.
         self.reply = Err(None);
         let error = outcome.err();
-        Poll::Ready(error.map(|error| Err(error.with_response(self.response.clone()))))
+        let error = error.map(|error| error.with_response(self.response.clone()));
+        if error.is_some() {
+            self.error.clone_from(&error);
+        }
+        Poll::Ready(error.map(Err))
     }
 
     /// Reads the rest of the stream and returns the complete response, with all chunks merged.
     ///
     /// # Errors
-    /// The error of the stream.
+    /// The error of the stream, also if [`next`](Self::next) has returned it already.
     pub async fn finish(mut self) -> Result<GenerateContentResponse> {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        Ok(self.response)
+        self.error.map_or(Ok(self.response), Err)
     }
 
     /// Returns the response so far, with the received chunks merged.

@@ -55,7 +55,7 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 /// Reads a request like the service: a duplicate member is an error.
 ///
 /// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it is
-/// a mistake of the client, so it is reported.
+/// a mistake of the client, so it is reported. So is a string in place of a part.
 ///
 /// ```
 /// use generativeai::protocol::{self, GenerateContentRequest};

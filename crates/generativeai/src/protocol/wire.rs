@@ -14,6 +14,7 @@
 //! | an enum | `"STOP"`, `"stop"`, `"FINISH_REASON_STOP"`, `1`, `"BRAND_NEW"` | `"STOP"`, `"BRAND_NEW"` |
 //! | a message | an object | an object |
 //! | `Vec` of any of them | a list, or one item; for messages also nested lists | a list |
+//! | `Vec<Part>` | also strings, as text parts, except in a request to the server | a list of objects |
 //! | `Option<Value>` | any JSON; `null` is a value | the same JSON |
 //!
 //! A number out of range and a value of another type are errors, since ignoring them would lose data. Of two members

@@ -29,7 +29,8 @@ use crate::stream::{BoxFuture, ChunkStream};
 /// Clones are cheap and share everything: the connection pool, the API key, the retry budget. Create one
 /// `Remote` per service and program and clone it.
 ///
-/// - **Runtime.** It needs a tokio runtime with time and I/O enabled, as `#[tokio::main]` makes it. Several runtimes
+/// - **Runtime.** It needs a tokio runtime with time and I/O enabled, as `#[tokio::main]` makes it. Without one a
+///   request fails, and in one that lacks either it panics, as tokio does. Several runtimes
 ///   may share it. Each has its own connections, because a connection makes progress only while the runtime in which it
 ///   was opened runs.
 /// - **Connections.** HTTP/1.1 and HTTP/2 over TLS, pooled. Idle connections are closed after 90 s. The proxy

@@ -177,7 +177,18 @@ impl Cassette {
             let mut unplayed = unplayed.iter();
             unplayed.find(|exchange| fits(exchange.method))
         };
-        let message = if let Some(next) = next(&|recorded| recorded == method) {
+        let recorded_differently = |exchange: &&&Exchange| {
+            exchange.method != method
+                && exchange.method.is_interchangeable_with(method)
+                && exchange.request == *request
+        };
+        let message = if let Some(same) = unplayed.iter().find(recorded_differently) {
+            format!(
+                "exchange {} of the cassette `{path}` has this request, but is {} and not {method}: send the request \
+                 as it was recorded, or play the cassette with `loose()`",
+                same.number, same.method
+            )
+        } else if let Some(next) = next(&|recorded| recorded == method) {
             format!(
                 "the request is not in the cassette `{path}`; exchange {}, the next {method}, differs: {}",
                 next.number,

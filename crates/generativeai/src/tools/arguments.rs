@@ -20,13 +20,12 @@ use crate::protocol::make_whole;
 /// The message names the argument that does not fit and why, so that the model can correct the call.
 pub(crate) fn read<A: DeserializeOwned>(arguments: Map<String, Value>) -> Result<A, BoxError> {
     let mut arguments = Value::Object(arguments);
-    let error = match serde_path_to_error::deserialize(&arguments) {
-        Ok(read) => return Ok(read),
-        Err(error) => error,
-    };
-    make_whole(&mut arguments);
-    // If both attempts fail, the first error is reported: it is about the arguments that the model wrote.
-    serde_path_to_error::deserialize(&arguments).map_err(|_| {
+    let mut read = serde_path_to_error::deserialize(&arguments);
+    if read.is_err() && make_whole(&mut arguments) {
+        // The first error may be about an integer with a fraction of zero, which is not wrong.
+        read = serde_path_to_error::deserialize(&arguments);
+    }
+    read.map_err(|error| {
         let path = error.path().to_string();
         let problem = error.inner();
         match path.as_str() {
@@ -129,6 +128,16 @@ mod tests {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Mountain {
         metres: u32,
+    }
+
+    #[test]
+    fn an_error_is_about_the_argument_that_is_wrong_and_not_about_a_fraction_of_zero() {
+        let arguments = json!({"days": 2.0, "mountain": {"metres": "high"}});
+        let error = reading(arguments).expect_err("no metres");
+        assert!(
+            error.starts_with("invalid argument `mountain.metres`"),
+            "{error}"
+        );
     }
 
     fn reading(arguments: Value) -> Result<Ascent, String> {

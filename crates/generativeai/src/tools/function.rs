@@ -179,6 +179,13 @@ impl Function {
         self.declaration.name.as_deref().unwrap_or_default()
     }
 
+    /// Returns whether the schema of the parameters allows an object, as the arguments of each call are.
+    pub(crate) fn takes_object(&self) -> bool {
+        let schema = self.declaration.parameters_json_schema.as_ref();
+        let name = schema.and_then(|schema| schema["type"].as_str());
+        name.is_none_or(|name| name == "object")
+    }
+
     /// Returns the declaration that the model reads: name, description and parameters.
     ///
     /// A model chooses functions by their descriptions alone, so a test may well check them:

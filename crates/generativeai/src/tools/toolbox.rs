@@ -159,16 +159,21 @@ impl Toolbox {
     /// Returns the tools of a request.
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] if two functions have the same name.
+    /// [`ErrorKind::Request`]: two functions have the same name, or the parameter of one is not an object.
     pub(crate) fn declarations(&self) -> Result<Vec<Tool>> {
         let mut names = HashSet::new();
-        match self.names().find(|name| !names.insert(*name)) {
-            None => Ok(self.tools()),
-            Some(name) => {
-                let message = format!("duplicate function name `{name}`: rename one of the two");
-                Err(Error::new(ErrorKind::Request, message))
-            }
-        }
+        let message = if let Some(name) = self.names().find(|name| !names.insert(*name)) {
+            format!("duplicate function name `{name}`: rename one of the two")
+        } else if let Some(function) = self.0.functions.iter().find(|it| !it.takes_object()) {
+            format!(
+                "the function `{}` can never be called: the arguments of a call are an object, so its parameter has to \
+                 be a struct with a field for each argument",
+                function.name()
+            )
+        } else {
+            return Ok(self.tools());
+        };
+        Err(Error::new(ErrorKind::Request, message))
     }
 
     /// Returns whether any function runs in this process.

@@ -252,8 +252,10 @@ async fn a_request_that_was_recorded_with_another_method_is_an_error_that_names_
         .unwrap_err();
     let message = error.to_string();
     assert!(
-        message.contains("no `generateContent` exchange left")
-            && message.contains("exchange 0 is `streamGenerateContent`")
+        message.contains("exchange 0 of")
+            && message.contains(
+                "has this request, but is `streamGenerateContent` and not `generateContent`"
+            )
             && message.contains("loose()"),
         "{message}"
     );

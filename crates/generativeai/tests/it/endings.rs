@@ -1,8 +1,9 @@
 //! Which replies complete a turn: finish reasons, blocks, and replies without content.
 
+use generativeai::protocol::content::Role;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
-use generativeai::{ErrorKind, Reason};
+use generativeai::{ErrorKind, GenerativeModel, Reason};
 use serde_json::json;
 
 use crate::support::chats::{chat, chunk, last_chunk, read, response, texts};
@@ -20,6 +21,43 @@ async fn a_stream_without_a_finish_reason_is_truncated() {
         Reason::Truncated
     ));
     assert!(chat.history().is_empty());
+}
+
+#[tokio::test]
+async fn the_error_of_a_stream_is_returned_again_when_the_rest_is_read() {
+    for pieces in [&["half"][..], &[]] {
+        let script = Scripted::default().then_fail(pieces).then_fail(pieces);
+        let model = GenerativeModel::new("m").backend(script);
+
+        let mut chat = model.start_chat();
+        let mut reply = chat.send_message("go").stream();
+        while reply.next().await.is_some() {}
+        let error = reply.finish().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        assert_eq!(error.response().is_some(), !pieces.is_empty());
+
+        let mut reply = model.generate_content("go").stream();
+        while reply.next().await.is_some() {}
+        let error = reply.finish().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+    }
+}
+
+/// Gateways write such roles, and the API would reject the next request.
+#[tokio::test]
+async fn a_reply_enters_the_history_with_the_role_of_the_model() {
+    for role in ["assistant", "user", "function", ""] {
+        let reply = json!({"candidates": [{
+            "content": {"role": role, "parts": [{"text": "A"}]},
+            "finishReason": "STOP",
+        }]});
+        let mut chat = chat(Scripted::default().then_stream([response(reply)]));
+
+        chat.send_message("a").await.unwrap();
+
+        assert_eq!(chat.history()[1].role, Some(Role::Model), "{role}");
+        chat.check().unwrap();
+    }
 }
 
 #[tokio::test]

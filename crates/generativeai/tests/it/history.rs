@@ -1,8 +1,8 @@
 //! Histories that come from elsewhere: other programs, other languages, other forms of the same JSON.
 
-use generativeai::protocol::content::{Content, FunctionResponse};
+use generativeai::protocol::content::{Content, FunctionResponse, Part};
 use generativeai::testing::Scripted;
-use generativeai::{ChatSession, GenerativeModel};
+use generativeai::{ChatSession, GenerativeModel, protocol};
 use serde_json::{Value, json};
 
 /// Returns a turn with a call of a function, as the Python SDK writes it.
@@ -22,6 +22,25 @@ fn in_snake_case() -> Vec<Content> {
 fn chat(script: &Scripted) -> ChatSession {
     let model = GenerativeModel::new("m").backend(script.clone());
     model.start_chat()
+}
+
+#[test]
+fn the_short_form_of_a_history_in_python_is_read() {
+    let json = r#"[{"role":"user","parts":"Hello"},{"role":"model","parts":["Hi!",{"text":"How are you?"}]}]"#;
+
+    let history: Vec<Content> = serde_json::from_str(json).unwrap();
+
+    assert_eq!(history[0], Content::user("Hello"));
+    let parts = [Part::text("Hi!"), Part::text("How are you?")];
+    assert_eq!(history[1], Content::model(parts));
+    let content = br#"{"role":"user","parts":["Hello"]}"#;
+    let error = protocol::read_request::<Content>(content).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("parts[0]: expected an object"),
+        "{error}"
+    );
 }
 
 /// Finding 3 of tests/newcomer.md.

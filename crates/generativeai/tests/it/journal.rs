@@ -5,6 +5,8 @@ use generativeai::testing::Scripted;
 use generativeai::{
     ChatSession, Compaction, Error, ErrorKind, Event, Function, GenerativeModel, Reason,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::support::memory::{Memory, assert_same};
@@ -22,12 +24,14 @@ fn texts(chat: &ChatSession) -> Vec<&str> {
         .collect()
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Number {
+    value: i64,
+}
+
 fn double() -> Function {
-    Function::new(
-        "double",
-        "Doubles.",
-        |number: i64| async move { number * 2 },
-    )
+    let double = |number: Number| async move { number.value * 2 };
+    Function::new("double", "Doubles.", double)
 }
 
 #[tokio::test]

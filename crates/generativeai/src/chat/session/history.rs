@@ -128,7 +128,7 @@ impl ChatSession {
     /// let turn = chat.unfinished().expect("the turn failed");
     /// match &turn.reason {
     ///     Reason::Failed(error) if error.is_retryable() => drop(chat.retry().await?),
-    ///     // Nothing else to wait for: keep the partial reply, or forget the turn.
+    ///     // Nothing else to wait for: keep the part that a stream received, or forget the turn.
     ///     _ => if !chat.keep_partial() { chat.rewind(); },
     /// }
     /// assert!(chat.unfinished().is_none());
@@ -265,7 +265,8 @@ impl ChatSession {
     ///
     /// The received part of the reply becomes the reply of the turn, and [`is_interrupted`](Self::is_interrupted) is
     /// true for its index. Function calls without a response get one that reports the interruption, since the API
-    /// rejects a request with an unanswered call. If nothing was received, the turn stays unfinished.
+    /// rejects a request with an unanswered call. If nothing was received, as by an awaited message, the turn stays
+    /// unfinished.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};

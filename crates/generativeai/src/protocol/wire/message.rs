@@ -15,6 +15,8 @@ pub(crate) trait Message: Fields + Default {
     const TYPE: &'static str;
     /// Names of the members in `camelCase`.
     const NAMES: &'static [&'static str];
+    /// Creates the message that a string in a list stands for. `None` if a string is an error, as for most types.
+    const FROM_TEXT: Option<fn(String) -> Self> = None;
 
     /// Writes the members that are present, except unknown ones.
     fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
@@ -51,10 +53,17 @@ pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'
     if reader.is_next(b'[') {
         return reader.items(|reader| push_messages(list, reader));
     }
-    match reader.null()? {
-        true => Ok(()),
-        false => read_message(list.push_mut(T::default()), reader),
+    if reader.null()? {
+        return Ok(());
     }
+    if let Some(from_text) = T::FROM_TEXT
+        && reader.is_next(b'"')
+        && !reader.is_strict()
+    {
+        list.push(from_text(reader.string()?.into_owned()));
+        return Ok(());
+    }
+    read_message(list.push_mut(T::default()), reader)
 }
 
 /// Reads the members of an object.

@@ -41,7 +41,7 @@ pub(crate) struct Reader<'a> {
     at: usize,
     /// Number of lists and objects around this position.
     depth: usize,
-    /// Whether duplicate members and [`NOT_FINITE`] are errors.
+    /// Whether duplicate members, [`NOT_FINITE`], and strings in place of parts are errors.
     is_strict: bool,
 }
 
@@ -62,6 +62,11 @@ impl<'a> Reader<'a> {
             is_strict,
             ..Self::new(json)
         }
+    }
+
+    /// Returns whether the reader reports what the service would refuse.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     /// Creates a reader for the JSON in a string that this reader has read.

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::media::mime_type_of;
 use crate::protocol::files::File;
 use crate::remote::Remote;
+use crate::remote::failure::excerpt;
 use crate::stream::BoxFuture;
 
 /// Maximum length of a display name, in characters.
@@ -127,10 +128,15 @@ impl UploadFile {
 
     /// Returns the media type that was set, or else the one that belongs to the extension of the file.
     pub(super) fn media_type(&self) -> Result<&str> {
-        self.file.mime_type.as_deref().ok_or_else(|| {
-            let message = "its media type is unknown: set it with `mime_type`";
-            Error::new(ErrorKind::Request, message)
-        })
+        let message = match self.file.mime_type.as_deref() {
+            Some(mime_type) if mime_type.contains('/') => return Ok(mime_type),
+            Some(other) => format!(
+                "`{}` is not a media type such as `image/png`",
+                excerpt(other.as_bytes())
+            ),
+            None => "its media type is unknown: set it with `mime_type`".to_owned(),
+        };
+        Err(Error::new(ErrorKind::Request, message))
     }
 
     /// Returns the options of the requests. Options that are not set come from the client.

@@ -197,7 +197,7 @@ async fn a_policy_that_panics_or_hangs_denies() {
 
 #[tokio::test]
 async fn changed_arguments_of_a_policy_that_do_not_fit_deny_the_call() {
-    let typed = Function::new("double", "Doubles.", |number: i64| number * 2);
+    let typed = Function::new("double", "Doubles.", |number: Number| number.value * 2);
     let mut declaration = FunctionDeclaration::new("double", "Doubles.");
     declaration.parameters_json_schema =
         Some(json!({"properties": {"value": {"type": "integer"}}, "required": ["value"]}));

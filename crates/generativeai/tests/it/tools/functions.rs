@@ -1,7 +1,8 @@
 //! Making functions of closures.
 
 use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse};
-use generativeai::{Function, Json, Toolbox};
+use generativeai::testing::Scripted;
+use generativeai::{ErrorKind, Function, GenerativeModel, Json, Toolbox};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -89,6 +90,37 @@ async fn every_form_of_handler_becomes_a_function() {
         call(failing, json!({"a": 1e10})).await,
         json!({"error": "too large"})
     );
+}
+
+/// The arguments of a call are an object, so such a function would only ever return an error to the model.
+#[tokio::test]
+async fn a_function_whose_argument_is_no_object_is_refused() {
+    let refused = [
+        Function::new("f", "F.", |numbers: Vec<f64>| numbers.len()),
+        Function::new("f", "F.", |number: f64| number),
+        Function::new("f", "F.", |text: String| text),
+    ];
+    for function in refused {
+        let chat = GenerativeModel::new("m").tools(function).start_chat();
+        let error = chat.check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request);
+        let message = error.to_string();
+        assert!(
+            message.starts_with("the function `f` can never be called"),
+            "{message}"
+        );
+    }
+    let accepted = [
+        Function::new("f", "F.", |args: Map<String, Value>| args.len()),
+        Function::new("f", "F.", |args: Value| args),
+        Function::new("f", "F.", |args: Option<Args>| args.is_some()),
+    ];
+    for function in accepted {
+        let model = GenerativeModel::new("m")
+            .backend(Scripted::default())
+            .tools(function);
+        model.start_chat().check().unwrap();
+    }
 }
 
 #[tokio::test]

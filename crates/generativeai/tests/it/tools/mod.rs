@@ -7,6 +7,8 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{AutomaticFunctionCalling, ChatSession, Function, GenerativeModel, Toolbox};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::mode::{MODES, Mode};
@@ -37,6 +39,12 @@ fn automatic(
         .tools(tools)
         .backend(script.clone());
     model.start_chat().automatic_function_calling(automatic)
+}
+
+/// Arguments of a function with an integer as its only argument.
+#[derive(Deserialize, JsonSchema)]
+struct Number {
+    value: i64,
 }
 
 /// Returns a function that stores its arguments and returns the number of the call.

@@ -171,7 +171,7 @@ async fn a_decision_that_does_not_fit_changes_nothing() {
     let ids = ids_of(&world.chat);
     let before = (json!(&world.chat), world.journal.names());
     let arguments = |json: Value| json.as_object().cloned().unwrap();
-    let typed = Function::new("write", "Writes.", |of: u8| of);
+    let typed = Function::new("write", "Writes.", |number: Number| number.value);
 
     let cases = [
         (

@@ -26,6 +26,8 @@ macro_rules! part {
 
         impl Message for Part {
             const TYPE: &'static str = "Part";
+            // The short form of a history in Python's SDK: `{"role": "user", "parts": ["Hello"]}`.
+            const FROM_TEXT: Option<fn(String) -> Self> = Some(|text| Self::text(text));
             const NAMES: &'static [&'static str] = &[
                 $($name,)*
                 $({

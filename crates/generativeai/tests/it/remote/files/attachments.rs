@@ -98,6 +98,26 @@ async fn a_path_that_cannot_be_attached_is_an_error_that_names_it() {
     }
 }
 
+/// Bytes and media type are easily swapped, since both are strings.
+#[tokio::test]
+async fn a_text_that_is_not_a_media_type_is_refused() {
+    let remote = client(&StandIn::new([]));
+
+    let attached = remote.attach_bytes("text/plain", "hello").await;
+    let uploaded = remote.upload_bytes("text/plain", "hello").await;
+
+    for error in [
+        attached.expect_err("no part"),
+        uploaded.expect_err("no file"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Request);
+        assert!(
+            error.to_string().contains("`hello` is not a media type"),
+            "{error}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_changes_between_its_hash_and_its_upload_is_not_stored() {
     let folder = Folder::new("changing");
