@@ -162,7 +162,7 @@ fn padded(text: &str, args: &[Value], before: fn(usize, usize) -> usize) -> Resu
 
 /// Returns how many of the characters that center a text are in front of it. As in Python, if their number is odd, the
 /// last one is in front if the width is odd, and behind otherwise.
-fn before_centered(room: usize, width: usize) -> usize {
+pub(super) fn before_centered(room: usize, width: usize) -> usize {
     room / 2 + (room & width & 1)
 }
 
