@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use generativeai::protocol::content::FunctionCall;
 use generativeai::{
     AutomaticFunctionCalling, CallRequest, ChatSession, Decision, Function, FunctionEvent, Reason,
     Toolbox, WaitingCall,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::render::{Printer, visible};
 use crate::settings;
@@ -85,14 +86,8 @@ impl Approvals {
                 std::future::ready(policy.decide(request.call.name(), &request.function))
             })
             .observer(move |event| {
-                if let FunctionEvent::Decided(call, decision) = event
-                    && let Some(decision) = described(decision)
-                {
-                    let mut line = Map::new();
-                    line.insert("name".to_owned(), json!(call.name));
-                    line.insert("args".to_owned(), json!(call.args));
-                    line.extend(decision);
-                    locked(&observer.shared.decisions).push(line.into());
+                if let FunctionEvent::Decided(call, decision) = event {
+                    locked(&observer.shared.decisions).extend(described(call, decision));
                 }
             })
     }
@@ -264,15 +259,19 @@ fn cut(text: &str, length: usize) -> String {
     }
 }
 
-/// Returns a decision as members of an object; `None` if nothing is decided yet.
-fn described(decision: &Decision) -> Option<Map<String, Value>> {
-    let members = match decision {
-        Decision::Run => json!({ "decision": "run" }),
-        Decision::RunWith(arguments) => json!({ "decision": "run", "changed_args": arguments }),
-        Decision::Deny(reason) => json!({ "decision": "deny", "reason": reason }),
+/// Returns the decision about a call as JSON; `None` if nothing is decided yet.
+fn described(call: &FunctionCall, decision: &Decision) -> Option<Value> {
+    let FunctionCall { name, args, .. } = call;
+    Some(match decision {
+        Decision::Run => json!({ "name": name, "args": args, "decision": "run" }),
+        Decision::RunWith(changed) => {
+            json!({ "name": name, "args": args, "decision": "run", "changed_args": changed })
+        }
+        Decision::Deny(reason) => {
+            json!({ "name": name, "args": args, "decision": "deny", "reason": reason })
+        }
         _ => return None,
-    };
-    members.as_object().cloned()
+    })
 }
 
 /// Locks a value. Poisoning is ignored: no code panics while it holds such a lock.

@@ -13,6 +13,7 @@ use crate::catalog::{
     Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling, similar,
 };
 use crate::engine_options::EngineOptions;
+use crate::environment;
 use crate::exit::UsageError;
 use crate::openai::ServedModel;
 use crate::render::Printer;
@@ -46,9 +47,8 @@ impl ModelChoice {
         if let Some(name) = name {
             return Ok(Self::named(name)?);
         }
-        let set =
-            |name| !is_offline() && std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        Ok(match VARIABLES.into_iter().find(|&name| set(name)) {
+        let selects = |name: &&str| !is_offline() && environment::is_set(name);
+        Ok(match VARIABLES.into_iter().find(selects) {
             Some(variable) => {
                 printer.hint(format_args!(
                     "Using {GEMINI}, since {variable} is set. To work offline: --model {LOCAL}"
@@ -193,10 +193,9 @@ pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
 /// Creates a client of the Gemini API from the environment. Errors name `what` the client is for, such as a model.
 /// Without a key, the error also suggests `alternatives`.
 pub(crate) fn remote(what: &str, alternatives: &str) -> anyhow::Result<Remote> {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match Remote::from_env() {
         // The client's own error suggests a call of its builder, which helps a programmer but not a user.
-        Err(_) if !VARIABLES.into_iter().any(is_set) => {
+        Err(_) if !VARIABLES.into_iter().any(environment::is_set) => {
             bail!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{alternatives}")
         }
         created => created.with_context(|| format!("cannot use {what} of the Gemini API")),

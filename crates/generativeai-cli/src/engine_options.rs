@@ -1,7 +1,5 @@
 //! Options of a model that runs on this computer.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use generativeai_local::{Builder, Local};
 
@@ -50,7 +48,7 @@ impl EngineOptions {
     }
 
     /// Returns the options as arguments for the child process of `genai serve`.
-    pub(crate) fn arguments(&self) -> Vec<OsString> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let mut arguments = Vec::new();
         let values = [
             ("--threads", self.threads.map(u32::from)),
@@ -67,7 +65,7 @@ impl EngineOptions {
         ];
         let set = switches.into_iter().filter(|(_, is_set)| *is_set);
         arguments.extend(set.map(|(name, _)| name.to_owned()));
-        arguments.into_iter().map(OsString::from).collect()
+        arguments
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn write(
             None => create_numbered(extension, text),
         };
     }
-    let path = PathBuf::from(&*expand_home(name));
+    let path = expand_home(name);
     if own == Some(&path) {
         return replace(&path, text);
     }

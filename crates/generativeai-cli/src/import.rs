@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::exit::UsageError;
 use list::EXPECTED;
@@ -226,9 +226,8 @@ impl Imported {
     fn response(&self, to: Option<String>, parts: &[Part]) -> Result<Part, String> {
         let call = self.call_of(to.as_deref())?;
         let texts: Vec<_> = parts.iter().filter_map(Part::as_text).collect();
-        let mut result = Map::new();
-        result.insert("result".to_owned(), texts.join("\n").into());
-        Ok(FunctionResponse::to(call, Value::Object(result)).into())
+        let result = json!({ "result": texts.join("\n") });
+        Ok(FunctionResponse::to(call, result).into())
     }
 
     /// Returns the last call with this id or name, or the last call of all if neither is given.

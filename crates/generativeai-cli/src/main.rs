@@ -11,6 +11,7 @@ mod completions;
 mod continuation_key;
 mod conversation;
 mod engine_options;
+mod environment;
 mod exit;
 mod export;
 mod hint;

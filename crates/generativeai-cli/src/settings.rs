@@ -14,6 +14,7 @@ use anyhow::Context;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
 
+use crate::environment;
 use crate::exit::UsageError;
 pub(crate) use file::Setting;
 pub(crate) use options::{COMMANDS, is_setting, key};
@@ -96,7 +97,10 @@ pub(crate) fn settings(program: &Command) -> anyhow::Result<Vec<Setting>> {
     };
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(file::read(&path, &text, program)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_explicit() => {
+        // A file that `GENAI_CONFIG` names must exist.
+        Err(error)
+            if error.kind() == std::io::ErrorKind::NotFound && !environment::is_set(VARIABLE) =>
+        {
             Ok(Vec::new())
         }
         Err(error) => {
@@ -160,11 +164,6 @@ pub(crate) fn allow(tool: &str) -> anyhow::Result<PathBuf> {
     let written = allow::add(&file, tool);
     written.with_context(|| format!("cannot change the settings {}", path.display()))?;
     Ok(path)
-}
-
-/// Returns whether `GENAI_CONFIG` names the file. Then it is an error if the file does not exist.
-fn is_explicit() -> bool {
-    std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty())
 }
 
 /// Returns the environment variable of a setting, unless its definition already has one.

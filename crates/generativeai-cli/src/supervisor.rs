@@ -99,22 +99,18 @@ impl Supervisor {
             printer.note(format_args!(
                 "(the engine crashed ({status}): its running requests failed; restarting it)"
             ));
-            loop {
+            self.engine = loop {
                 let wait = backoff.after(started.elapsed());
                 self.state
                     .send_replace(State::Down(Instant::now() + wait + self.start_time));
                 tokio::time::sleep(wait).await;
                 started = Instant::now();
                 match self.launch.start().await {
-                    Ok(engine) => self.engine = engine,
-                    Err(error) => {
-                        printer.error(&error);
-                        continue;
-                    }
+                    Ok(engine) => break engine,
+                    Err(error) => printer.error(&error),
                 }
-                self.start_time = started.elapsed();
-                break;
-            }
+            };
+            self.start_time = started.elapsed();
             let remote = self.engine.remote.clone();
             self.state.send_replace(State::Up(remote, self.start_time));
         }

@@ -7,7 +7,7 @@ mod lark;
 
 use std::sync::{Arc, OnceLock};
 
-use generativeai::{Error, Result};
+use generativeai::Result;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
@@ -96,20 +96,16 @@ fn compile(
     let matcher = self::matcher(factory, &shape.to_lark());
     match matcher.get_error() {
         None => Ok(matcher),
-        Some(reason) => Err(too_complex(&reason)),
+        Some(reason) => Err(invalid_argument(format!(
+            "the schemas of the request cannot be enforced: {}",
+            first_line(&reason)
+        ))),
     }
 }
 
 /// Compiles one grammar. A failure is the error of the returned matcher.
 fn matcher(factory: &ParserFactory, grammar: &str) -> Matcher {
     Matcher::new(factory.create_parser(TopLevelGrammar::from_lark(grammar.to_owned())))
-}
-
-fn too_complex(reason: &str) -> Error {
-    let reason = first_line(reason);
-    invalid_argument(format!(
-        "the schemas of the request cannot be enforced: {reason}"
-    ))
 }
 
 fn factory(tokens: &TokEnv) -> Result<ParserFactory> {

@@ -8,7 +8,6 @@ mod builder;
 mod check;
 mod holdback;
 mod logprobs;
-mod merge;
 mod segments;
 mod stream;
 

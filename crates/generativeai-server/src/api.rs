@@ -258,7 +258,7 @@ impl Api {
         } = prepared;
         let options = deadline.options();
         let stream = self.backend.stream_generate_content(request, options);
-        Chunks::new(stream, deadline, defaults).hop(hop)
+        Chunks::new(stream, deadline, defaults, hop)
     }
 
     /// Parses the request of a call, freeing its text.

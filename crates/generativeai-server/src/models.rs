@@ -272,7 +272,8 @@ fn name_of(model: &Model) -> Option<String> {
         .map(|name| without_prefix(name).to_owned())
 }
 
-fn without_prefix(name: &str) -> &str {
+/// Returns the name of a model without `models/`.
+pub(crate) fn without_prefix(name: &str) -> &str {
     name.strip_prefix("models/").unwrap_or(name)
 }
 

@@ -13,7 +13,7 @@ use crate::faults::Faults;
 use crate::files::FileStorage;
 use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
 use crate::hops::{HopSettings, Hops};
-use crate::models::ModelNames;
+use crate::models::{ModelNames, without_prefix};
 use crate::queue::RequestQueue;
 use crate::router::App;
 
@@ -143,7 +143,7 @@ impl Server {
     /// ```
     pub fn default_model(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
-        self.default_model = Some(name.strip_prefix("models/").unwrap_or(&name).to_owned());
+        self.default_model = Some(without_prefix(&name).to_owned());
         self
     }
 

@@ -38,20 +38,19 @@ pub(crate) struct Chunks {
 
 impl Chunks {
     /// Creates the chunks of a backend's stream, which does nothing until it is polled.
-    pub(crate) fn new(stream: ChunkStream, deadline: Deadline, defaults: ReplyDefaults) -> Self {
+    pub(crate) fn new(
+        stream: ChunkStream,
+        deadline: Deadline,
+        defaults: ReplyDefaults,
+        hop: Option<Hop>,
+    ) -> Self {
         Self {
             first: None,
             stream,
             deadline,
             defaults,
-            hop: None,
+            hop,
         }
-    }
-
-    /// Sets the hop that the chunks belong to.
-    pub(crate) fn hop(mut self, hop: Option<Hop>) -> Self {
-        self.hop = hop;
-        self
     }
 
     /// Waits for the first chunk.

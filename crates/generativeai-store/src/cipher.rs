@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use generativeai::Result;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::key::Key;
 use crate::random;
 
@@ -108,17 +107,13 @@ impl Cipher {
     }
 
     /// Encrypts the secret of the store with the key.
-    pub(crate) fn encrypted_secret(&self) -> Result<Vec<u8>, TransactionError> {
+    pub(crate) fn encrypted_secret(&self) -> Result<Vec<u8>> {
         let field = Field::Secret { key: self.number };
         encrypt(&self.secret_key, field, self.secret.to_vec())
     }
 
     /// Encrypts a value for one field.
-    pub(crate) fn encrypt(
-        &self,
-        field: Field<'_>,
-        value: Vec<u8>,
-    ) -> Result<Vec<u8>, TransactionError> {
+    pub(crate) fn encrypt(&self, field: Field<'_>, value: Vec<u8>) -> Result<Vec<u8>> {
         encrypt(&self.row_key, field, value)
     }
 
@@ -146,11 +141,7 @@ fn secret_key(key: &Key) -> hkdf::Prk {
 }
 
 /// Encrypts a value. The result is a random nonce, the ciphertext and the tag.
-fn encrypt(
-    from: &hkdf::Prk,
-    field: Field<'_>,
-    mut value: Vec<u8>,
-) -> Result<Vec<u8>, TransactionError> {
+fn encrypt(from: &hkdf::Prk, field: Field<'_>, mut value: Vec<u8>) -> Result<Vec<u8>> {
     let field = field.to_bytes();
     let nonce = random::bytes::<NONCE_LEN>()?;
     field_key(from, &field)

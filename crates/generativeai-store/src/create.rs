@@ -1,11 +1,11 @@
 //! Creating sessions: new ones, imported ones and forks.
 
-use generativeai::{Error, ErrorKind, Event, Result};
+use generativeai::{Error, ErrorKind, Event};
 use sqlx::Row;
 
 use crate::append::append;
 use crate::database::Database;
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::record::{EventId, Record};
 use crate::session_row::{self, SessionRow};
 use crate::transaction::{Transaction, now, params};
@@ -40,18 +40,17 @@ pub(crate) async fn create(
     name: &str,
     origin: Origin,
     events: Vec<(EventId, Event)>,
-) -> Result<i64> {
-    let context = "the session cannot be created";
-    let records: Result<Vec<Record>, TransactionError> = events
+) -> Result<i64, Error> {
+    let records = events
         .iter()
-        .map(|(id, event)| Record::new(*id, event, &database.encryption))
-        .collect();
+        .map(|(id, event)| Record::new(*id, event, &database.encryption));
     let new = NewSession {
         token: random::bytes()?,
         name: names::validate(name)?,
         origin,
-        records: records.map_err(|error| error.into_error(context))?,
+        records: records.collect::<Result<_, _>>()?,
     };
+    let context = "the session cannot be created";
     let created = database.write(context, new, |tx, new| {
         Box::pin(async {
             let session = insert(tx, new).await?;
@@ -65,7 +64,7 @@ pub(crate) async fn create(
 ///
 /// Concurrent callers get the same session, in one program or several: names are unique in the table. The second insert
 /// conflicts, its transaction is retried, and the retry finds the session of the first.
-pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i64> {
+pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i64, Error> {
     let context = "the session cannot be opened";
     let input = (name.to_owned(), random::bytes()?);
     let found = database.write(context, input, |tx, (name, token)| {
@@ -88,10 +87,7 @@ pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i6
 }
 
 /// Inserts a session with its events. Returns `None` if another session has the name.
-async fn insert(
-    tx: &mut Transaction<'_>,
-    new: &NewSession,
-) -> Result<Option<i64>, TransactionError> {
+async fn insert(tx: &mut Transaction<'_>, new: &NewSession) -> Result<Option<i64>> {
     key_table::check_key_generation(tx).await?;
     // An earlier attempt may have been committed, although the reply to its commit was lost.
     let select = "SELECT id FROM session WHERE token = $1";
@@ -119,11 +115,7 @@ async fn insert(
 }
 
 /// Returns the number of events that a fork shares with its parent.
-async fn forked_length(
-    tx: &mut Transaction<'_>,
-    parent: i64,
-    at: Option<i64>,
-) -> Result<i64, TransactionError> {
+async fn forked_length(tx: &mut Transaction<'_>, parent: i64, at: Option<i64>) -> Result<i64> {
     // Locks the parent until the fork is committed: a concurrent deletion would remove the events that they share.
     let length = match session_row::read_for_update(tx, parent).await? {
         Some(row) if !row.is_deleted => row.length,
@@ -149,7 +141,7 @@ async fn insert_row(
     tx: &mut Transaction<'_>,
     row: &SessionRow,
     name: Option<&str>,
-) -> Result<Option<i64>, TransactionError> {
+) -> Result<Option<i64>> {
     let encryption = tx.encryption;
     let lookup = name.map(|name| names::lookup_value(encryption, name));
     let (token, length, parent, parent_seq) = (&*row.token, row.length, row.parent, row.parent_seq);

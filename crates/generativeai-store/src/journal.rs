@@ -4,7 +4,6 @@ use generativeai::{BoxFuture, ChatSession, Entry, Event, GenerativeModel, Journa
 
 use crate::append::append;
 use crate::database::Database;
-use crate::error::TransactionError;
 use crate::record::Record;
 
 /// A journal that appends to a session.
@@ -25,11 +24,10 @@ impl Journal for SessionJournal {
         Box::pin(async move {
             let context = format!("session {session} cannot be written");
             // Encoded before the transaction, during which other writers of an SQLite file wait.
-            let records: Result<Vec<Record>, TransactionError> = entries
+            let records = entries
                 .iter()
-                .map(|entry| Record::from_entry(entry, &database.encryption))
-                .collect();
-            let records = records.map_err(|error| error.into_error(&context))?;
+                .map(|entry| Record::from_entry(entry, &database.encryption));
+            let records: Vec<Record> = records.collect::<Result<_>>()?;
             let input = (session, after as i64, records);
             let written = database.write(context, input, |tx, (session, after, records)| {
                 Box::pin(append(tx, *session, *after, records))

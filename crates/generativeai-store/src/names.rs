@@ -3,13 +3,13 @@
 //! A plain store has the name in the column `name`. An encrypted store has a keyed checksum there, to
 //! find the session by, and the encrypted name in the column `title`.
 
-use generativeai::{Error, ErrorKind, Result};
+use generativeai::{Error, ErrorKind};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::cipher::Field;
 use crate::encryption::Encryption;
-use crate::error::TransactionError;
+use crate::error::{Result, TransactionError};
 use crate::transaction::{Transaction, params};
 
 /// The maximum length of a name, in characters.
@@ -21,7 +21,7 @@ const MAX_LENGTH: usize = 200;
 /// # Errors
 /// [`ErrorKind::Request`] if the name is too long, contains control characters, or is a number. Names are printed on
 /// terminals, and a number would be ambiguous: sessions are found by both.
-pub(crate) fn validate(name: &str) -> Result<Option<String>> {
+pub(crate) fn validate(name: &str) -> Result<Option<String>, Error> {
     let problem = if name.chars().count() > MAX_LENGTH {
         "is longer than 200 characters"
     } else if name.chars().any(char::is_control) {
@@ -50,7 +50,7 @@ pub(crate) fn title(
     encryption: &Encryption,
     session: i64,
     name: Option<&str>,
-) -> Result<Option<Vec<u8>>, TransactionError> {
+) -> Result<Option<Vec<u8>>> {
     match encryption.is_on() {
         true => {
             let name = name.unwrap_or_default().into();
@@ -65,10 +65,7 @@ pub(crate) fn title(
 /// # Errors
 /// [`ErrorKind::Corrupt`] if the session is found by its name, and the encrypted name is damaged. A
 /// session is found by its number whatever the state of its name, so that it can be renamed.
-pub(crate) async fn find(
-    tx: &mut Transaction<'_>,
-    name: &str,
-) -> Result<Option<i64>, TransactionError> {
+pub(crate) async fn find(tx: &mut Transaction<'_>, name: &str) -> Result<Option<i64>> {
     if let Ok(number) = name.parse::<i64>() {
         let select = "SELECT id FROM session WHERE id = $1 AND deleted = 0";
         let row = tx.fetch_optional(select, params![number]).await?;
@@ -92,7 +89,7 @@ pub(crate) async fn update(
     tx: &mut Transaction<'_>,
     session: i64,
     name: Option<&str>,
-) -> Result<bool, TransactionError> {
+) -> Result<bool> {
     let lookup = name.map(|name| lookup_value(tx.encryption, name));
     let title = title(tx.encryption, session, name)?;
     let key = tx.encryption.key_number();
@@ -121,11 +118,7 @@ pub(crate) fn taken(name: &str) -> Error {
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`] if the encrypted name was changed, or does not match the column `name`.
-pub(crate) fn read(
-    encryption: &Encryption,
-    session: i64,
-    row: &AnyRow,
-) -> Result<String, TransactionError> {
+pub(crate) fn read(encryption: &Encryption, session: i64, row: &AnyRow) -> Result<String> {
     let lookup: Option<String> = row.try_get("name")?;
     if !encryption.is_on() {
         return Ok(lookup.unwrap_or_else(|| session.to_string()));

@@ -1,11 +1,10 @@
 //! `Record`: an event in the form in which it is stored.
 
-use generativeai::{Entry, Event};
+use generativeai::{Entry, Error, ErrorKind, Event, Result};
 use serde_json::error::Category;
 
 use crate::contents::searchable_text;
 use crate::encryption::Encryption;
-use crate::error::{Result, TransactionError};
 use crate::media::{self, Media};
 
 /// The id of an event: 16 random bytes. A repeated write is recognised by it.
@@ -36,7 +35,7 @@ impl Record {
         };
         let body = body.map_err(|error| {
             let message = format!("an event cannot be written as JSON: {error}");
-            TransactionError::corrupt(message)
+            Error::new(ErrorKind::Corrupt, message)
         })?;
         Ok(Self {
             id,

@@ -1,13 +1,12 @@
 //! Rotating the key of an encrypted store, a few rows at a time.
 
-use generativeai::Result;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::cipher::{Cipher, Field};
 use crate::database::Database;
 use crate::encryption::Encryption;
-use crate::error::TransactionError;
+use crate::error::Result;
 use crate::key::Key;
 use crate::key_table;
 use crate::store::Store;
@@ -41,7 +40,7 @@ impl Store {
     /// assert!(Store::open_encrypted(&address, &old).await.is_err());
     /// # Ok(()) }
     /// ```
-    pub async fn rotate_key(address: &str, old: &Key, new: &Key) -> Result<Self> {
+    pub async fn rotate_key(address: &str, old: &Key, new: &Key) -> generativeai::Result<Self> {
         let database = Database::connect(address).await?;
         let context = "the key of the store cannot be rotated";
         let input = (old.clone(), new.clone());
@@ -66,11 +65,7 @@ impl Store {
 }
 
 /// Encrypts a few rows with the new key. Returns whether the rotation is complete.
-async fn step(
-    tx: &mut Transaction<'_>,
-    old: &Cipher,
-    new: &Cipher,
-) -> Result<bool, TransactionError> {
+async fn step(tx: &mut Transaction<'_>, old: &Cipher, new: &Cipher) -> Result<bool> {
     for table in [Table::Session, Table::Event, Table::Blob] {
         if table.step(tx, old, new).await? {
             return Ok(false);
@@ -89,12 +84,7 @@ enum Table {
 
 impl Table {
     /// Encrypts a few rows of the table with the new key. Returns whether there were any.
-    async fn step(
-        self,
-        tx: &mut Transaction<'_>,
-        old: &Cipher,
-        new: &Cipher,
-    ) -> Result<bool, TransactionError> {
+    async fn step(self, tx: &mut Transaction<'_>, old: &Cipher, new: &Cipher) -> Result<bool> {
         let rows = tx
             .fetch_all(self.select(tx.kind), params![old.number])
             .await?;
@@ -121,12 +111,7 @@ impl Table {
     }
 
     /// Encrypts a row with the new key. Returns the statement that writes it.
-    fn update(
-        self,
-        row: &AnyRow,
-        old: &Cipher,
-        new: &Cipher,
-    ) -> Result<(&'static str, Params), TransactionError> {
+    fn update(self, row: &AnyRow, old: &Cipher, new: &Cipher) -> Result<(&'static str, Params)> {
         Ok(match self {
             Self::Session => {
                 let session: i64 = row.try_get("id")?;
@@ -166,12 +151,7 @@ impl Table {
 }
 
 /// Encrypts a value with the new key. A damaged value is kept: it stays an error for its session alone.
-fn reencrypt(
-    field: Field<'_>,
-    value: Vec<u8>,
-    old: &Cipher,
-    new: &Cipher,
-) -> Result<Vec<u8>, TransactionError> {
+fn reencrypt(field: Field<'_>, value: Vec<u8>, old: &Cipher, new: &Cipher) -> Result<Vec<u8>> {
     match old.decrypt(field, value.clone()) {
         Some(plaintext) => new.encrypt(field, plaintext),
         // The row gets the number of the new key anyway: otherwise the rotation would never end.

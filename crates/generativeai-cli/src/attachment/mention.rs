@@ -1,6 +1,5 @@
 //! Files mentioned in a message: `@path`, `@"path with blanks"`, `@'…'`, or `@path\ with\ blanks`.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::suggest::nearest;
@@ -195,13 +194,13 @@ fn looks_like_path(word: &str) -> bool {
 
 /// Returns the path if it is an existing file.
 fn existing(path: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(&*expand_home(path));
+    let path = expand_home(path);
     path.is_file().then_some(path)
 }
 
 /// Describes a path that is not a file. Suggests a file of the same folder with a similar name.
 fn missing(path: &str) -> Missing {
-    let whole = PathBuf::from(&*expand_home(path));
+    let whole = expand_home(path);
     let name = whole.file_name().map(|name| name.to_string_lossy());
     let folder = whole.parent().filter(|folder| *folder != Path::new(""));
     let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
@@ -256,16 +255,16 @@ pub(crate) fn path_of_argument(argument: &str) -> PathBuf {
         return file;
     }
     match quoted(path) {
-        Some(inner) if path.len() == inner.len() + 2 => PathBuf::from(&*expand_home(inner)),
-        _ if path.contains('\\') => PathBuf::from(&*expand_home(&unescaped(path))),
-        _ => PathBuf::from(&*expand_home(path)),
+        Some(inner) if path.len() == inner.len() + 2 => expand_home(inner),
+        _ if path.contains('\\') => expand_home(&unescaped(path)),
+        _ => expand_home(path),
     }
 }
 
 /// Replaces a leading `~/` by the home folder. A shell does not expand a `~` in quotes or after an `@`.
-pub(crate) fn expand_home(path: &str) -> Cow<'_, str> {
+pub(crate) fn expand_home(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned().into(),
+        (Some(rest), Some(home)) => home.join(rest),
         _ => path.into(),
     }
 }

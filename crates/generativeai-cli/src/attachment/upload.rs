@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use generativeai::protocol::content::Data;
 use generativeai::{GenerativeModel, Remote};
 
 use super::{Attachment, MAX_SIZE};
@@ -47,17 +46,11 @@ impl Uploaders {
             .inline_limit(MAX_SIZE)
             .on_progress(printer.progress("uploading").of_upload());
         let part = attachment.await?;
-        let kind = match &part.data {
-            Some(Data::FileData(file)) => file.mime_type.clone(),
-            _ => None,
-        };
         let size = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
         Ok(Attachment {
             path: path.to_owned(),
-            part,
-            kind: kind.unwrap_or_default(),
             size: usize::try_from(size.len()).unwrap_or(usize::MAX),
-            tokens: None,
+            ..Attachment::of_part(&part)
         })
     }
 }

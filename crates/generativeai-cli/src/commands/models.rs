@@ -7,6 +7,7 @@ use generativeai_openai::OpenAi;
 
 use crate::catalog::{CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, is_offline, similar};
 use crate::completions;
+use crate::environment;
 use crate::exit::{Exit, UsageError};
 use crate::openai::{self, Provider};
 use crate::render::Printer;
@@ -109,11 +110,7 @@ fn list_servers(printer: &mut Printer) -> anyhow::Result<()> {
         return Ok(());
     }
     let runtime = super::runtime()?;
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if ["OPENAI_BASE_URL", "OPENAI_API_KEY"]
-        .into_iter()
-        .any(is_set)
-    {
+    if environment::is_set("OPENAI_BASE_URL") || environment::is_set("OPENAI_API_KEY") {
         let client = Provider::OpenAi.client(printer)?;
         let listed = runtime.block_on(openai::models(&client));
         match listed {

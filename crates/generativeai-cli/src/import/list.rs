@@ -1,6 +1,6 @@
 //! Finding the list of messages in a file. Formats are recognized by the names of their members.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::exit::UsageError;
 
@@ -161,9 +161,6 @@ fn is_visible(message: &Value) -> bool {
 
 /// Converts a system instruction to a message, so that both forms are read in one way.
 fn system_message(instruction: Value) -> Value {
-    let mut message = Map::new();
-    message.insert("role".to_owned(), "system".into());
     let parts = instruction.get("parts").cloned().unwrap_or(instruction);
-    message.insert("parts".to_owned(), parts);
-    Value::Object(message)
+    json!({ "role": "system", "parts": parts })
 }

@@ -10,7 +10,7 @@ use super::markdown::{Layout, Markdown, wrapped, wrapped_row};
 use super::progress::Progress;
 use super::sanitizer::{Sanitizer, sanitize};
 use crate::exit::ReaderGone;
-use crate::hint;
+use crate::{environment, hint};
 
 /// Text that is shown while the program waits for a reply.
 const WAITING: &str = "…";
@@ -74,13 +74,12 @@ impl Printer {
 
     /// Sets when to use colours. With `Always`, pipes and files receive what a terminal would show.
     pub(crate) fn set_colour(&mut self, when: Colour) {
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = io::stdout().is_terminal();
         // A dumb terminal has no styles. Its output is not rendered, but still sanitized.
         let rendered = (terminal && !dumb) || when == Colour::Always;
         let styled = match when {
-            Colour::Auto => rendered && !set("NO_COLOR"),
+            Colour::Auto => rendered && !environment::is_set("NO_COLOR"),
             Colour::Always => true,
             Colour::Never => false,
         };

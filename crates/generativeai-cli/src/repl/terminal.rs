@@ -1,6 +1,6 @@
 //! Modes of the terminal. They are restored when the program ends, also because of a panic or a signal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::panic;
 use std::sync::Once;
 
@@ -16,8 +16,7 @@ pub(super) fn restore() {
     restore_modes();
     let mut out = io::stdout();
     if out.is_terminal() {
-        let _ = crossterm::queue!(out, DisableBracketedPaste, crossterm::cursor::Show);
-        let _ = out.flush();
+        let _ = crossterm::execute!(out, DisableBracketedPaste, crossterm::cursor::Show);
     }
 }
 
@@ -41,9 +40,7 @@ impl KeyMode {
     /// Sets the mode. Returns `None` if stdin is not a terminal.
     pub(super) fn new() -> Option<Self> {
         modes::set_key_mode().then(|| {
-            let mut out = io::stdout();
-            let _ = crossterm::queue!(out, EnableBracketedPaste);
-            let _ = out.flush();
+            let _ = crossterm::execute!(io::stdout(), EnableBracketedPaste);
             Self
         })
     }
@@ -60,9 +57,7 @@ impl Drop for KeyMode {
 fn restore_modes() {
     #[cfg(unix)]
     if modes::restore() {
-        let mut out = io::stdout();
-        let _ = crossterm::queue!(out, DisableBracketedPaste);
-        let _ = out.flush();
+        let _ = crossterm::execute!(io::stdout(), DisableBracketedPaste);
     }
 }
 

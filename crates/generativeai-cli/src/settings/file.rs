@@ -1,5 +1,6 @@
 //! The configuration file: a table for each command, with a key for each option.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
@@ -33,8 +34,8 @@ pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<Vec<Set
     })?;
     let mut settings = Vec::new();
     let tables = in_order(tables.get_ref()).into_iter();
-    for (name, value) in tables.filter(|(name, _)| !NAMED.contains(&&**name.get_ref())) {
-        settings.extend(file.table(name, value, program)?);
+    for table in tables.filter(|(name, _)| !NAMED.contains(&&**name.get_ref())) {
+        settings.extend(file.table(table, program)?);
     }
     Ok(settings)
 }
@@ -71,10 +72,8 @@ pub(super) fn named(
     in_order(entries).into_iter().map(text_of).collect()
 }
 
-type Entry<'t> = (
-    &'t Spanned<std::borrow::Cow<'t, str>>,
-    &'t Spanned<DeValue<'t>>,
-);
+/// Key and value of a table.
+type Entry<'t> = (&'t Spanned<Cow<'t, str>>, &'t Spanned<DeValue<'t>>);
 
 /// Returns the entries of a table in the order of the file, so that the first error in the file is reported.
 fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
@@ -93,8 +92,7 @@ impl File<'_> {
     /// Reads the table of a command.
     fn table(
         &self,
-        name: &Spanned<std::borrow::Cow<'_, str>>,
-        value: &Spanned<DeValue<'_>>,
+        (name, value): Entry<'_>,
         program: &Command,
     ) -> Result<Vec<Setting>, UsageError> {
         let at = name.span().start;
@@ -110,7 +108,7 @@ impl File<'_> {
         let options = program
             .find_subcommand(command)
             .expect("COMMANDS contains names of commands");
-        let set = |(key, value)| self.setting(command, options, key, value);
+        let set = |entry| self.setting(command, options, entry);
         in_order(table).into_iter().map(set).collect()
     }
 
@@ -119,8 +117,7 @@ impl File<'_> {
         &self,
         command: &'static str,
         options: &Command,
-        name: &Spanned<std::borrow::Cow<'_, str>>,
-        value: &Spanned<DeValue<'_>>,
+        (name, value): Entry<'_>,
     ) -> Result<Setting, UsageError> {
         let at = name.span().start;
         let word: &str = name.get_ref();

@@ -1,6 +1,5 @@
 //! The engine process: `genai engine` as a child process, with a client for it.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -17,7 +16,7 @@ use crate::engine_options::EngineOptions;
 pub(super) struct Launch {
     program: PathBuf,
     model: PathBuf,
-    options: Vec<OsString>,
+    options: Vec<String>,
 }
 
 /// An engine process that is ready for requests. Dropping it kills the process.

@@ -1,5 +1,7 @@
 //! Decodes the bytes of tokens to text: whole characters only, cut at stop sequences.
 
+use encoding_rs::{Decoder, UTF_8};
+
 use super::job::End;
 
 /// Decoder of one reply.
@@ -9,10 +11,10 @@ use super::job::End;
 #[derive(Debug)]
 pub(crate) struct TextDecoder {
     stops: Vec<String>,
+    /// Decoder of UTF-8. It holds back the bytes of an incomplete character.
+    utf8: Decoder,
     /// Decoded text that is held back.
     held: String,
-    /// Bytes that are not a whole character yet.
-    incomplete: Vec<u8>,
     /// Whether any character was decoded.
     has_text: bool,
 }
@@ -30,18 +32,19 @@ impl TextDecoder {
     pub(crate) fn new(stops: Vec<String>) -> Self {
         Self {
             stops,
+            utf8: UTF_8.new_decoder_without_bom_handling(),
             held: String::new(),
-            incomplete: Vec::new(),
             has_text: false,
         }
     }
 
     /// Adds the bytes of the next token and returns the text that became certain.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Decoded {
-        self.decode(bytes);
+        self.decode(bytes, false);
         if let Some(at) = self.first_stop() {
             self.held.truncate(at);
-            self.incomplete.clear();
+            // Drops an incomplete character after the stop sequence.
+            self.utf8 = UTF_8.new_decoder_without_bom_handling();
             return Decoded {
                 text: std::mem::take(&mut self.held),
                 stopped: true,
@@ -56,7 +59,7 @@ impl TextDecoder {
 
     /// Adds the bytes of a token to which stop sequences do not apply, and returns the text that became certain.
     pub(crate) fn push_thought(&mut self, bytes: &[u8]) -> Decoded {
-        self.decode(bytes);
+        self.decode(bytes, false);
         Decoded {
             text: std::mem::take(&mut self.held),
             stopped: false,
@@ -68,43 +71,21 @@ impl TextDecoder {
     /// A character that the limit of the length cuts off is dropped, unless the reply would be empty, which is an error
     /// for a chat. Any other incomplete character becomes U+FFFD.
     pub(crate) fn finish(&mut self, end: End) -> String {
-        let mut text = std::mem::take(&mut self.held);
-        let incomplete = std::mem::take(&mut self.incomplete);
         if end == End::Stop || !self.has_text {
-            text.push_str(&String::from_utf8_lossy(&incomplete));
+            self.decode(&[], true);
         }
-        text
+        std::mem::take(&mut self.held)
     }
 
-    /// Adds bytes, and moves the whole characters to `held`.
-    fn decode(&mut self, bytes: &[u8]) {
-        self.incomplete.extend_from_slice(bytes);
-        self.decode_characters();
+    /// Decodes bytes, and appends the whole characters to `held`. Invalid bytes become U+FFFD, and so does an
+    /// incomplete character before the end of the reply.
+    fn decode(&mut self, bytes: &[u8], is_end: bool) {
+        let length = self.utf8.max_utf8_buffer_length(bytes.len());
+        self.held
+            .reserve(length.expect("a token is far smaller than the address space"));
+        // Decodes all bytes: the decoder stops early only if the string has too little capacity.
+        let _ = self.utf8.decode_to_string(bytes, &mut self.held, is_end);
         self.has_text |= !self.held.is_empty();
-    }
-
-    /// Moves whole characters from `incomplete` to `held`. Invalid bytes become U+FFFD.
-    fn decode_characters(&mut self) {
-        loop {
-            match std::str::from_utf8(&self.incomplete) {
-                Ok(text) => {
-                    self.held.push_str(text);
-                    self.incomplete.clear();
-                    return;
-                }
-                Err(error) => {
-                    let (valid, rest) = self.incomplete.split_at(error.valid_up_to());
-                    self.held.push_str(&String::from_utf8_lossy(valid));
-                    // Without a length, the bytes end in the middle of a character that is valid so far.
-                    let Some(invalid) = error.error_len() else {
-                        self.incomplete = rest.to_vec();
-                        return;
-                    };
-                    self.held.push(char::REPLACEMENT_CHARACTER);
-                    self.incomplete = rest[invalid..].to_vec();
-                }
-            }
-        }
     }
 
     /// Returns the position of the first stop sequence in `held`.

@@ -82,8 +82,9 @@ impl ReplyBuilder {
         }
     }
 
-    /// Converts an event. Returns the chunk, if the event completes one, and whether it is the last.
-    pub(crate) fn chunk(&mut self, event: Event) -> (Option<GenerateContentResponse>, bool) {
+    /// Converts an event. Returns the chunk that it completes, if any, and whether this is the last one. The last event
+    /// always completes a chunk.
+    pub(crate) fn chunk(&mut self, event: Event) -> Option<(GenerateContentResponse, bool)> {
         let (mut piece, end) = match event {
             Event::Piece(piece) => (piece, None),
             Event::End(piece, end) => (piece, Some(end)),
@@ -93,10 +94,10 @@ impl ReplyBuilder {
         }
         let parts = self.parts(&piece, end);
         if parts.is_empty() && end.is_none() {
-            return (None, false);
+            return None;
         }
         let chunk = self.response(parts, &piece, end);
-        (Some(chunk), end.is_some())
+        Some((chunk, end.is_some()))
     }
 
     /// Returns the parts that a piece completes, and counts the tokens of thoughts.

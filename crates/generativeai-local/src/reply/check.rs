@@ -4,7 +4,7 @@
 //! does not match has the finish reason `MALFORMED_RESPONSE` or `MALFORMED_FUNCTION_CALL`.
 
 use generativeai::protocol::response::FinishReason;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::schema::Schema;
 
@@ -29,7 +29,7 @@ impl Checks {
             return None;
         };
         let (_, schema) = self.functions.iter().find(|(known, _)| known == name)?;
-        let reason = mismatch(schema, &object(arguments))?;
+        let reason = mismatch(schema, &Value::Object(arguments.clone()))?;
         let message = format!("the arguments of `{name}` do not match its parameters: {reason}");
         Some((FinishReason::MalformedFunctionCall, message))
     }
@@ -49,10 +49,6 @@ impl Checks {
         let message = format!("the reply does not match the response schema: {reason}");
         Some((FinishReason::MalformedResponse, message))
     }
-}
-
-fn object(members: &Map<String, Value>) -> Value {
-    Value::Object(members.clone())
 }
 
 /// Returns the reason why a value does not match a schema; `None` if it matches. Schemas that the grammar enforces are

@@ -1,5 +1,7 @@
 //! Runs a request: as a stream of chunks, or for the whole response.
 
+use std::pin::pin;
+
 use futures_util::stream::{self, Stream, TryStreamExt};
 use generativeai::Result;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -7,7 +9,6 @@ use generativeai::protocol::response::GenerateContentResponse;
 use crate::engine::Events;
 
 use super::builder::ReplyBuilder;
-use super::merge::merge;
 
 /// Returns the chunks of a reply. `submit` runs at the first poll; dropping the stream cancels the
 /// reply.
@@ -30,12 +31,9 @@ async fn next_chunk(running: Running) -> Result<Option<(GenerateContentResponse,
         return Ok(None);
     };
     loop {
-        let (chunk, is_last) = builder.chunk(events.next().await?);
-        let rest = (!is_last).then_some(());
-        match (chunk, rest) {
-            (Some(chunk), rest) => return Ok(Some((chunk, rest.map(|()| (events, builder))))),
-            (None, Some(())) => {}
-            (None, None) => return Ok(None),
+        if let Some((chunk, is_last)) = builder.chunk(events.next().await?) {
+            let rest = (!is_last).then_some((events, builder));
+            return Ok(Some((chunk, rest)));
         }
     }
 }
@@ -47,5 +45,10 @@ pub(crate) async fn whole<F>(submit: F) -> Result<GenerateContentResponse>
 where
     F: FnOnce() -> Result<(Events, ReplyBuilder)> + Send,
 {
-    Ok(merge(chunks(submit).try_collect().await?))
+    let mut chunks = pin!(chunks(submit));
+    let mut reply = GenerateContentResponse::default();
+    while let Some(chunk) = chunks.try_next().await? {
+        reply.merge_chunk(&chunk);
+    }
+    Ok(reply)
 }

@@ -53,9 +53,7 @@ pub(super) fn restrict_to_objects(schema: &mut Value, pointer: &str) -> Result<(
 /// If the root were changed, such a reference would lead elsewhere, or nowhere. Generators such as zod-to-json-schema
 /// write them.
 pub(super) fn refers_to_root(schema: &Value) -> bool {
-    let mut all = Vec::new();
-    subschemas::collect(schema, &mut all);
-    all.iter().any(|schema| {
+    subschemas::all(schema).iter().any(|schema| {
         let target = schema.get("$ref").and_then(Value::as_str);
         target.is_some_and(|target| {
             target == "#"

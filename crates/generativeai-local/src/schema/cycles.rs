@@ -18,9 +18,7 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
         checked: HashSet::new(),
     };
     // Not from every object: `const` and `enum` may contain one that looks like a schema.
-    let mut schemas = Vec::new();
-    subschemas::collect(schema, &mut schemas);
-    schemas
+    subschemas::all(schema)
         .into_iter()
         .try_for_each(|schema| walk.follow(schema))
 }

@@ -206,18 +206,15 @@ fn normalize_required(members: &mut Map<String, Value>) {
     let Some(required) = members.remove("required") else {
         return;
     };
-    let names = match required {
+    let mut names = match required {
         Value::Array(names) => names,
         Value::String(flag) if flag == "true" || flag == "false" => return,
         Value::String(name) => vec![name.into()],
         _ => return,
     };
     let mut seen = HashSet::new();
-    let unique: Vec<_> = names
-        .into_iter()
-        .filter(|name| seen.insert(name.clone()))
-        .collect();
-    members.insert("required".to_owned(), unique.into());
+    names.retain(|name| seen.insert(name.clone()));
+    members.insert("required".to_owned(), names.into());
 }
 
 /// Writes types in lower case, and removes unspecified ones.

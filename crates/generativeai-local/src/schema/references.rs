@@ -27,10 +27,8 @@ pub(super) enum Target<'a> {
 impl<'a> References<'a> {
     /// Collects the anchors and ids of a schema.
     pub(super) fn new(root: &'a Value) -> Self {
-        let mut all = Vec::new();
-        subschemas::collect(root, &mut all);
         let mut named = HashMap::new();
-        for schema in all {
+        for schema in subschemas::all(root) {
             for keyword in ["$anchor", "$dynamicAnchor"] {
                 if let Some(name) = schema.get(keyword).and_then(Value::as_str) {
                     named.insert(format!("#{name}"), schema);

@@ -10,8 +10,7 @@ use super::subschemas;
 /// Rejects a schema that requires infinite nesting, such as an object with a required property of the same type. A
 /// model could never finish such a value.
 pub(super) fn check(schema: &Value) -> Result<(), Problem> {
-    let mut parts = Vec::new();
-    subschemas::collect(schema, &mut parts);
+    let parts = subschemas::all(schema);
     let mut finite = HashSet::new();
     // Iterates to a fixed point. The first round finds the schemas whose values need no other schema. Each further
     // round finds those that need only schemas that were found before. From the back, since a schema comes before the

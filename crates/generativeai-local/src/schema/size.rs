@@ -112,9 +112,7 @@ fn longest_chain(lowered: &Value) -> usize {
 /// Returns the names of the definitions that a lowered schema refers to.
 fn targets_of(schema: &Value) -> HashSet<&str> {
     let mut targets = HashSet::new();
-    let mut all = Vec::new();
-    subschemas::collect(schema, &mut all);
-    for schema in all {
+    for schema in subschemas::all(schema) {
         let reference = schema.get("$ref").and_then(Value::as_str);
         targets.extend(reference.and_then(|target| target.strip_prefix("#/$defs/")));
     }

@@ -28,10 +28,16 @@ const NAMED: [&str; 5] = [
     "dependentSchemas",
 ];
 
-/// Appends a schema and all schemas in it to `all`, boolean schemas excluded.
+/// Returns a schema and all schemas in it, boolean schemas excluded.
 ///
 /// Only values of keywords are schemas: a property may be named `items`, and an `enum` may contain an object.
-pub(super) fn collect<'a>(schema: &'a Value, all: &mut Vec<&'a Value>) {
+pub(super) fn all(schema: &Value) -> Vec<&Value> {
+    let mut all = Vec::new();
+    collect(schema, &mut all);
+    all
+}
+
+fn collect<'a>(schema: &'a Value, all: &mut Vec<&'a Value>) {
     if schema.is_object() {
         all.push(schema);
         for_each(schema, &mut |inner| collect(inner, all));

@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, Value};
 use minijinja_contrib::globals;
 
-use super::python;
+use super::{methods, python};
 
 /// Adds these filters and functions to an environment, where they replace those of minijinja.
 pub(super) fn add_to(environment: &mut Environment<'static>) {
@@ -21,15 +21,10 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
             .count()
     });
     environment.add_filter("center", |text: &str, width: Option<usize>| {
-        let room = width
-            .unwrap_or(80)
-            .min(MAX_WIDTH)
-            .saturating_sub(text.chars().count());
-        format!(
-            "{}{text}{}",
-            " ".repeat(room / 2),
-            " ".repeat(room - room / 2)
-        )
+        let width = width.unwrap_or(80).min(MAX_WIDTH);
+        let room = width.saturating_sub(text.chars().count());
+        let before = methods::before_centered(room, width);
+        format!("{}{text}{}", " ".repeat(before), " ".repeat(room - before))
     });
     environment.add_function("joiner", globals::joiner);
     environment.add_function("cycler", |items: Rest<Value>| globals::cycler(items.0));

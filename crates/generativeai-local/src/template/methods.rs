@@ -32,7 +32,7 @@ pub(super) fn call(
 /// Calls a method of a string; `None` if it is not one of this file.
 fn of_string(text: &str, method: &str, args: &[Value]) -> Option<Result<Value, Error>> {
     let one = || from_args::<(&str,)>(args).map(|(argument,)| argument);
-    let padded = |pad: fn(usize) -> usize| padded(text, args, pad);
+    let padded = |before: fn(usize, usize) -> usize| padded(text, args, before);
     Some(match method {
         "removeprefix" => one().map(|prefix| text.strip_prefix(prefix).unwrap_or(text).into()),
         "removesuffix" => one().map(|suffix| text.strip_suffix(suffix).unwrap_or(text).into()),
@@ -52,9 +52,9 @@ fn of_string(text: &str, method: &str, args: &[Value]) -> Option<Result<Value, E
         "casefold" => Ok(text.to_lowercase().replace('ß', "ss").into()),
         "isdecimal" => Ok((!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).into()),
         "zfill" => zero_filled(text, args),
-        "ljust" => padded(|_| 0),
-        "rjust" => padded(|room| room),
-        "center" => centered(text, args),
+        "ljust" => padded(|_, _| 0),
+        "rjust" => padded(|room, _| room),
+        "center" => padded(before_centered),
         _ => return None,
     })
 }
@@ -150,26 +150,20 @@ fn swapped(c: char) -> String {
     }
 }
 
-/// Pads the text to a width. `before` computes how many of the added characters are in front.
-fn padded(text: &str, args: &[Value], before: fn(usize) -> usize) -> Result<Value, Error> {
+/// Pads the text to a width. `before` computes how many of the added characters are in front, from their number and
+/// the width.
+fn padded(text: &str, args: &[Value], before: fn(usize, usize) -> usize) -> Result<Value, Error> {
     let (width, fill): (usize, Option<&str>) = from_args(args)?;
     let room = room(text, width)?;
-    let before = before(room);
+    let before = before(room, width);
     let fill = |count: usize| fill.unwrap_or(" ").repeat(count);
     Ok(format!("{}{text}{}", fill(before), fill(room - before)).into())
 }
 
-/// Centers the text as Python does. If an odd number of characters is added, the last one is in front if the width is
-/// odd, and behind otherwise.
-fn centered(text: &str, args: &[Value]) -> Result<Value, Error> {
-    let is_odd = args
-        .first()
-        .and_then(Value::as_i64)
-        .is_some_and(|width| width % 2 == 1);
-    match is_odd {
-        true => padded(text, args, |room| room.div_ceil(2)),
-        false => padded(text, args, |room| room / 2),
-    }
+/// Returns how many of the characters that center a text are in front of it. As in Python, if their number is odd, the
+/// last one is in front if the width is odd, and behind otherwise.
+pub(super) fn before_centered(room: usize, width: usize) -> usize {
+    room / 2 + (room & width & 1)
 }
 
 /// Fills the text with zeros in front, after a sign if there is one.

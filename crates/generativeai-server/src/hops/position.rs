@@ -3,7 +3,7 @@
 use std::fmt;
 
 use generativeai::protocol::content::{Data, Part};
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, Digest, SHA256};
 
 use crate::response::to_json;
 
@@ -46,7 +46,7 @@ impl Position {
 
     /// Returns the digest of the content before this position.
     pub(super) fn digest(&self) -> [u8; DIGEST] {
-        digest_of(self.digest.clone())
+        bytes_of(&self.digest.clone().finish())
     }
 
     /// Moves past a part.
@@ -116,15 +116,12 @@ pub(super) struct Inside;
 
 /// Returns the digest of bytes.
 pub(super) fn digest(bytes: &[u8]) -> [u8; DIGEST] {
-    let mut context = Context::new(&SHA256);
-    context.update(bytes);
-    digest_of(context)
+    bytes_of(&ring::digest::digest(&SHA256, bytes))
 }
 
-fn digest_of(context: Context) -> [u8; DIGEST] {
-    let mut bytes = [0; DIGEST];
-    bytes.copy_from_slice(context.finish().as_ref());
-    bytes
+fn bytes_of(digest: &Digest) -> [u8; DIGEST] {
+    let bytes = digest.as_ref().try_into();
+    bytes.expect("SHA-256 has 32 bytes")
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(super) fn read(
              request without it",
         ));
     };
-    // `SIGNED` fixes the number of bytes, so no split panics.
+    // `SIGNED` fixes the number of bytes, so no split and no conversion panics.
     let (length, rest) = rest.split_at(8);
     let (content, issued_for) = rest.split_at(DIGEST);
     if issued_for != request {
@@ -69,12 +69,10 @@ pub(super) fn read(
             "`continuationToken` belongs to another request: send the same request again and add nothing but the token",
         ));
     }
-    let mut start = Start {
+    Ok(Start {
         length: u64::from_be_bytes(length.try_into().expect("8 bytes")),
-        digest: [0; DIGEST],
-    };
-    start.digest.copy_from_slice(content);
-    Ok(start)
+        digest: content.try_into().expect("the length of a digest"),
+    })
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ fn files(typed: &str, at: usize, pos: usize, write: fn(&str) -> String) -> Vec<S
         None => ("", typed),
     };
     let directory = mention::expand_home(if folder.is_empty() { "./" } else { folder });
-    let Ok(entries) = fs::read_dir(&*directory) else {
+    let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
     };
     let mut names: Vec<(String, bool)> = entries
