@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use super::arguments;
 use super::handler::{Handler, Responding, respond};
-use super::response::BoxError;
-use crate::error;
+use crate::error::{self, BoxError};
 use crate::protocol::tools::FunctionDeclaration;
 
 /// Check of arguments that does not run the function.
