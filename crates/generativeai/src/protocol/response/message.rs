@@ -100,7 +100,7 @@ impl GenerateContentResponse {
             .is_some_and(|feedback| feedback.is_block())
     }
 
-    fn first_parts(&self) -> &[Part] {
+    pub(crate) fn first_parts(&self) -> &[Part] {
         self.candidates
             .first()
             .map(Candidate::parts)
