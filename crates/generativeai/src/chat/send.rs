@@ -416,7 +416,9 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        self.response().cloned().ok_or_else(no_response)
+        let response = self.response().cloned();
+        // There is none if the stream is read after its error.
+        response.ok_or_else(|| Error::new(ErrorKind::Empty, "the turn ended without a response"))
     }
 
     /// Returns the reply so far, with the received chunks merged.
@@ -492,9 +494,4 @@ impl<C> fmt::Debug for ReplyStream<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplyStream").finish_non_exhaustive()
     }
-}
-
-/// Returns the error of a stream that is read after its error.
-fn no_response() -> Error {
-    Error::new(ErrorKind::Empty, "the turn ended without a response")
 }
