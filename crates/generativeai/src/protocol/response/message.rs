@@ -111,10 +111,9 @@ impl GenerateContentResponse {
 impl From<Content> for GenerateContentResponse {
     /// Creates a whole reply with this content and the finish reason `STOP`.
     fn from(content: Content) -> Self {
-        let finish_reason = Some(FinishReason::Stop);
         let candidate = Candidate {
             content: Some(content),
-            finish_reason,
+            finish_reason: Some(FinishReason::Stop),
             ..Candidate::default()
         };
         Self {
