@@ -127,6 +127,10 @@ impl Attempts {
         let Some(first) = self.chunk(response, true).await? else {
             return Ok(Bytes::new());
         };
+        // The head may lack the length.
+        if first.len() > limit {
+            return Err(too_large());
+        }
         // Most replies arrive in one chunk, which is returned without a copy.
         let mut body = BytesMut::new();
         while !response.is_complete()
