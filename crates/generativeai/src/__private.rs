@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 pub use serde;
 
+use crate::error::BoxError;
 use crate::protocol::content::FunctionResponse;
-use crate::tools::response::{self, BoxError};
+use crate::tools::response;
 
 /// Type of an argument that the model provides.
 ///

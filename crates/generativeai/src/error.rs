@@ -18,6 +18,9 @@ pub(crate) use kind::{http_code_of, is_transient};
 /// Result of the fallible functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Error of any type. `String` and `&str` convert into it.
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// Error of every fallible operation of this crate.
 ///
 /// To decide what to do, match on the [`kind`](Self::kind) or call a predicate such as
@@ -336,6 +339,12 @@ impl Error {
         causes(self)
     }
 
+    /// Returns the messages of the causes, joined by colons, if there are any.
+    pub(crate) fn joined_causes(&self) -> Option<String> {
+        let messages: Vec<String> = self.causes().map(ToString::to_string).collect();
+        (!messages.is_empty()).then(|| messages.join(": "))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
@@ -400,10 +409,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        Some(self.0.source.as_deref()?)
     }
 }
 

@@ -1,12 +1,10 @@
 //! Backend that asks the next one if a backend is overloaded or unreachable.
 
 use std::fmt;
-use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::Either;
-use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, stream};
+use futures_util::{StreamExt as _, TryFutureExt as _, stream};
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::{Attempt, Error, ErrorKind, Result};
@@ -286,23 +284,19 @@ impl Backend for Fallback {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        let opened = self.ask(Scope::AnyModel, options, move |one, options| {
+        let chunks = self.ask(Scope::AnyModel, options, move |one, options| {
             let request = one.named(request.clone());
             let chunks = one.backend.stream_generate_content(request, options);
             // The stream is polled again below, even if it was empty. A stream may panic if it is polled after its end.
-            let mut chunks = chunks.fuse();
+            let mut rest = chunks.fuse();
             let sign = one.sign();
             Box::pin(async move {
                 // Waits for the first chunk here, so that an error before it makes `ask` try the next backend.
-                let first = chunks.next().await.transpose()?;
-                Ok((first.map(sign), chunks))
+                let first = rest.next().await.transpose()?;
+                Ok(stream::iter(first.map(sign).map(Ok)).chain(rest))
             })
         });
-        let chunks = opened.map(|opened| match opened {
-            Ok((first, rest)) => Either::Left(stream::iter(first.map(Ok)).chain(rest)),
-            Err(error) => Either::Right(stream::once(ready(Err(error)))),
-        });
-        Box::pin(chunks.flatten_stream())
+        Box::pin(chunks.try_flatten_stream())
     }
 
     fn count_tokens(

@@ -221,20 +221,17 @@ impl FunctionDeclaration {
     /// # Errors
     /// The errors of [`Schema::from_json_schema`], with the name of the function.
     pub fn with_openapi_schema(mut self) -> Result<Self> {
-        let named = |error: crate::error::Error| {
-            let name = self.name.as_deref().unwrap_or_default();
-            error.with_context(&format!("the function `{name}`"))
+        let name = self.name.as_deref().unwrap_or_default();
+        let translate = |schema: &Value| {
+            let schema = Schema::from_json_schema(schema).map(Box::new);
+            schema.map_err(|error| error.with_context(&format!("the function `{name}`")))
         };
-        if let Some(schema) = &self.parameters_json_schema {
-            let schema = Schema::from_json_schema(schema).map_err(named)?;
-            self.parameters = Some(Box::new(schema));
+        if let Some(schema) = self.parameters_json_schema.take() {
+            self.parameters = Some(translate(&schema)?);
         }
-        if let Some(schema) = &self.response_json_schema {
-            let schema = Schema::from_json_schema(schema).map_err(named)?;
-            self.response = Some(Box::new(schema));
+        if let Some(schema) = self.response_json_schema.take() {
+            self.response = Some(translate(&schema)?);
         }
-        self.parameters_json_schema = None;
-        self.response_json_schema = None;
         Ok(self)
     }
 }

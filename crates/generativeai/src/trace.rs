@@ -67,7 +67,7 @@ pub(crate) fn function<T: Send + 'static>(
 ) -> BoxFuture<Result<T>> {
     #[cfg(feature = "tracing")]
     if let Some(span) = spans::function(call) {
-        return instrumented::function(span, running);
+        return instrumented::outcome(span, running, |_, _| {});
     }
     #[cfg(not(feature = "tracing"))]
     let _ = call;

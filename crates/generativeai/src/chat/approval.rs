@@ -27,9 +27,8 @@ impl Event {
     /// # Panics
     /// If the operating system provides no random numbers.
     pub(super) fn called(received: Arc<GenerateContentResponse>) -> Self {
-        let mut id = [0; 8];
-        getrandom::fill(&mut id).expect("the operating system provides random numbers");
-        let id = format!("{:016x}", u64::from_ne_bytes(id));
+        let id = getrandom::u64().expect("the operating system provides random numbers");
+        let id = format!("{id:016x}");
         Self::Called { id, received }
     }
 

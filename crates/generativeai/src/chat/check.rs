@@ -33,11 +33,11 @@ pub(super) fn one_candidate(template: &RequestTemplate) -> Result<()> {
 
 /// Checks that the contents of a history have roles and parts that the API knows.
 pub(super) fn known_contents(history: &[Content]) -> Result<()> {
-    let problems = history.iter().zip(1..).filter_map(|(content, number)| {
+    let mut problems = history.iter().zip(1..).filter_map(|(content, number)| {
         let problem = problem(content)?;
         Some(format!("content {number} of the history {problem}"))
     });
-    match problems.into_iter().next() {
+    match problems.next() {
         Some(message) => Err(Error::new(ErrorKind::Request, message)),
         None => Ok(()),
     }

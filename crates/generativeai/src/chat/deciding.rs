@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
-use std::time::Duration;
 
 use super::reason::WaitingCall;
 use super::round::Round;
@@ -65,14 +64,14 @@ fn ask(
     waiting: &WaitingCall,
 ) -> BoxFuture<Decision> {
     let deny = |reason: String| -> BoxFuture<Decision> { Box::pin(ready(Decision::Deny(reason))) };
-    let limit: Option<Duration> = automatic.approval_time_limit;
     match (&automatic.policy, tools.function_of(&waiting.call)) {
         (_, Err(unknown)) => deny(unknown.to_string()),
         (None, Ok(_)) => deny("there is no policy that could approve it".to_owned()),
         (Some(policy), Ok(function)) => {
             let WaitingCall { id, call } = waiting.clone();
             let function = function.clone();
-            policy.ask(CallRequest { id, call, function }, limit)
+            let request = CallRequest { id, call, function };
+            policy.ask(request, automatic.approval_time_limit)
         }
     }
 }

@@ -216,24 +216,6 @@ impl Event {
             }
         }
     }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Opened { .. } => "Opened",
-            Self::Exchanged { .. } => "Exchanged",
-            Self::Called { .. } => "Called",
-            Self::Decided { .. } => "Decided",
-            Self::Started => "Started",
-            Self::Answered { .. } => "Answered",
-            Self::Completed { .. } => "Completed",
-            Self::Unfinished { .. } => "Unfinished",
-            Self::Added { .. } => "Added",
-            Self::Replaced { .. } => "Replaced",
-            Self::Rewound { .. } => "Rewound",
-            Self::Redone => "Redone",
-            Self::Compacted { .. } => "Compacted",
-        }
-    }
 }
 
 fn replies(response: &GenerateContentResponse) -> Vec<&Content> {
@@ -253,7 +235,21 @@ fn replies_mut(response: &mut Arc<GenerateContentResponse>) -> Vec<&mut Content>
 /// Prints the name of the event alone: prompts and replies do not belong in logs.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Self::Opened { .. } => "Opened",
+            Self::Exchanged { .. } => "Exchanged",
+            Self::Called { .. } => "Called",
+            Self::Decided { .. } => "Decided",
+            Self::Started => "Started",
+            Self::Answered { .. } => "Answered",
+            Self::Completed { .. } => "Completed",
+            Self::Unfinished { .. } => "Unfinished",
+            Self::Added { .. } => "Added",
+            Self::Replaced { .. } => "Replaced",
+            Self::Rewound { .. } => "Rewound",
+            Self::Redone => "Redone",
+            Self::Compacted { .. } => "Compacted",
+        })
     }
 }
 

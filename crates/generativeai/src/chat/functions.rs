@@ -84,23 +84,20 @@ impl Running {
         automatic: &AutomaticFunctionCalling,
     ) -> Self {
         let limit = automatic.time_limit;
-        let changed = |index| match round.decision(index) {
-            Some(Decision::RunWith(arguments)) => Some(arguments.clone()),
-            _ => None,
-        };
+        let changed = round
+            .to_run()
+            .filter_map(|(index, _)| match round.decision(index) {
+                Some(Decision::RunWith(arguments)) => Some((index, arguments.clone())),
+                _ => None,
+            });
+        let changed: BTreeMap<usize, Map<String, Value>> = changed.collect();
         let calls = round.to_run().map(|(index, call)| {
             let mut call = call.clone();
-            if let Some(arguments) = changed(index) {
-                call.args = Some(arguments);
-            }
+            call.args = changed.get(&index).cloned().or(call.args);
             (index, call)
         });
-        let mut this = Self::new(calls, automatic, |call| tools.run(call, limit));
-        this.changed = round
-            .to_run()
-            .filter_map(|(index, _)| Some((index, changed(index)?)))
-            .collect();
-        this
+        let running = Self::new(calls, automatic, |call| tools.run(call, limit));
+        Self { changed, ..running }
     }
 
     /// Answers the approved calls of a round whose start could not be stored.

@@ -87,12 +87,7 @@ pub(super) fn fill_roles(contents: &mut [Content]) {
 /// Returns the content of the first candidate in the form that a history has: with its role, and without empty parts.
 /// `None` if no part has content.
 pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Content> {
-    let content = recorded_content(response)?;
-    content
-        .parts
-        .iter()
-        .any(Part::has_content)
-        .then_some(content)
+    recorded_content(response).filter(|content| content.parts.iter().any(Part::has_content))
 }
 
 /// Returns the content of the first candidate like [`model_content`], even if none of its parts has content: older

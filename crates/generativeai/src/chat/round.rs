@@ -102,13 +102,12 @@ impl Round {
 /// Rounds whose calls need approval.
 impl Round {
     /// Makes the calls wait for approval. The id identifies the round.
-    pub(super) fn awaiting_approval(mut self, id: String) -> Self {
-        self.approval = Some(Box::new(Approval {
+    pub(super) fn awaiting_approval(self, id: String) -> Self {
+        self.with_approval(Approval {
             id,
             decisions: BTreeMap::new(),
             has_started: false,
-        }));
-        self
+        })
     }
 
     /// Sets the approval of a saved round.

@@ -157,8 +157,7 @@ impl State {
             interrupted.extend(contents.len().checked_sub(1));
         }
         self.last = turn.and_then(|turn| turn.received);
-        let length = self.history().len();
-        self.mark(length, &interrupted);
+        self.mark(&interrupted);
         self.enter(contents);
         Ok(())
     }
@@ -205,8 +204,7 @@ impl State {
                 interrupted,
                 summary,
             } => {
-                let length = self.history().len();
-                self.mark(length, &interrupted);
+                self.mark(&interrupted);
                 self.summary += summary;
                 Arc::make_mut(&mut self.history).extend(contents);
             }
@@ -249,9 +247,10 @@ impl State {
         self.undone.clear();
     }
 
-    /// Marks interrupted turns among contents that are about to be appended at an index.
-    fn mark(&mut self, at: usize, interrupted: &[usize]) {
-        let indices = interrupted.iter().map(|index| at + index);
+    /// Marks interrupted turns among contents that are about to be appended.
+    fn mark(&mut self, interrupted: &[usize]) {
+        let length = self.history().len();
+        let indices = interrupted.iter().map(|index| length + index);
         self.interrupted.extend(indices);
     }
 

@@ -4,7 +4,6 @@
 //! request with fewer bytes than the budget has tokens always fits, with any tokenizer. For backends that cannot count,
 //! the estimate is the rule of thumb in Google's documentation.
 
-use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -108,21 +107,5 @@ impl Size {
 
 /// Returns the length of the JSON of a value.
 fn json_length(value: &impl Serialize) -> u64 {
-    let mut length = Length(0);
-    let written = serde_json::to_writer(&mut length, value);
-    written.map_or(0, |()| length.0)
-}
-
-/// Writer that only counts its bytes.
-struct Length(u64);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    serde_json::to_vec(value).map_or(0, |json| json.len() as u64)
 }

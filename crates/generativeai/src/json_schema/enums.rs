@@ -53,11 +53,6 @@ pub(super) fn choice(from: &Map<String, Value>) -> Vec<&Value> {
     }
 }
 
-/// Returns whether `const` or `enum` allows `null`.
-pub(super) fn lists_null(from: &Map<String, Value>) -> bool {
-    choice(from).contains(&&Value::Null)
-}
-
 /// Returns the types of `type`, or the type that the other keywords imply: schemas that are written by hand often omit
 /// it.
 pub(super) fn types(from: &Map<String, Value>) -> Vec<&str> {

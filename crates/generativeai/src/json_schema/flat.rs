@@ -10,6 +10,7 @@
 //! different values. Annotations, and keywords that only narrow the values, may differ: the first one is kept. Of two
 //! lists of values or types, the common ones are kept.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::openapi::Reader;
@@ -101,7 +102,9 @@ impl Reader<'_> {
         }
         let target = match reference.strip_prefix('#') {
             Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => {
-                self.root.pointer(&percent_decoded(pointer))
+                // The pointer is in the fragment of a URI (RFC 6901, section 6): `Foo%20Bar` names `Foo Bar`.
+                self.root
+                    .pointer(&percent_decode_str(pointer).decode_utf8_lossy())
             }
             Some(anchor) => anchored(self.root, anchor),
             None => None,
@@ -211,23 +214,4 @@ fn anchored<'schema>(schema: &'schema Value, anchor: &str) -> Option<&'schema Va
         Value::Array(items) => items.iter().find_map(|inner| anchored(inner, anchor)),
         _ => None,
     }
-}
-
-/// Decodes a JSON pointer in the fragment of a URI (RFC 6901, section 6): `Foo%20Bar` names `Foo Bar`.
-fn percent_decoded(pointer: &str) -> String {
-    let mut decoded = Vec::with_capacity(pointer.len());
-    let mut rest = pointer.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let digits = after
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let (byte, after) = match escaped.filter(|_| *byte == b'%') {
-            Some(escaped) => (escaped, &after[2..]),
-            None => (*byte, after),
-        };
-        decoded.push(byte);
-        rest = after;
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }

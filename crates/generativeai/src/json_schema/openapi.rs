@@ -148,7 +148,7 @@ impl Reader<'_> {
                 Schema::default()
             }
         };
-        nullable |= enums::lists_null(&from);
+        nullable |= enums::choice(&from).contains(&&Value::Null);
         schema.any_of = any_of;
         schema.nullable = nullable.then_some(true);
         schema.title = text(&from, "title");

@@ -15,15 +15,13 @@ use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
 use super::lenient;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{BoxError, Error, ErrorKind, Result};
 
 /// Time limit for the handshake with a server, and for listing its tools.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Task of `rmcp` that reads the messages of the server. The connection closes when it is dropped.
 pub(super) type Service = RunningService<RoleClient, ClientConfig>;
-
-type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Server at the other end of a connection.
 pub(super) struct Server {

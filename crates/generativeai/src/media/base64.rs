@@ -33,7 +33,19 @@ impl Blob {
     /// # Errors
     /// [`Decode`](ErrorKind::Decode) if the data is not base64.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        decode(self.data.as_deref().unwrap_or_default())
+        let text = self.data.as_deref().unwrap_or_default();
+        let is_space = |char: char| char.is_ascii_whitespace();
+        // The engines do not skip white space. It is rare, and without it the text is not copied.
+        let text: Cow<'_, str> = match text.contains(is_space) {
+            true => text.replace(is_space, "").into(),
+            false => text.into(),
+        };
+        let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
+        let engine = if url_safe { ANY_URL_SAFE } else { ANY_STANDARD };
+        let bytes = engine.decode(text.as_bytes());
+        bytes.map_err(|error| {
+            Error::new(ErrorKind::Decode, "the data is not valid base64").with_source(error)
+        })
     }
 }
 
@@ -43,22 +55,6 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true);
 const ANY_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const ANY_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-
-/// Decodes base64 in either alphabet, with or without padding and line breaks.
-pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
-    let is_space = |char: char| char.is_ascii_whitespace();
-    // The engines do not skip white space. It is rare, and without it the text is not copied.
-    let text: Cow<'_, str> = match text.contains(is_space) {
-        true => text.replace(is_space, "").into(),
-        false => text.into(),
-    };
-    let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
-    let engine = if url_safe { ANY_URL_SAFE } else { ANY_STANDARD };
-    let bytes = engine.decode(text.as_bytes());
-    bytes.map_err(|error| {
-        Error::new(ErrorKind::Decode, "the data is not valid base64").with_source(error)
-    })
-}
 
 #[cfg(test)]
 mod tests {

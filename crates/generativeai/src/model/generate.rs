@@ -12,7 +12,7 @@ use futures_util::stream;
 use super::continuation::{Hops, Mode};
 use super::generative_model::GenerativeModel;
 use super::setters::message_setters;
-use super::settings::{RequestTemplate, Settings};
+use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
@@ -109,12 +109,6 @@ impl GenerateContent<'_> {
     }
 
     fn begin(self, mode: Mode) -> Result<Box<Hops>> {
-        let mut template = self.prepare()?;
-        let request = mem::take(&mut template.request);
-        Ok(Hops::new(&template, request, mode))
-    }
-
-    fn prepare(self) -> Result<Box<RequestTemplate>> {
         let mut contents = Vec::from(self.contents);
         contents.iter_mut().for_each(Content::remove_empty_parts);
         contents.retain(|content| !content.parts.is_empty());
@@ -125,7 +119,8 @@ impl GenerateContent<'_> {
         last.fill_role(Role::User);
         let mut template = self.model.prepare(Some(&self.settings))?;
         template.request.contents = contents.into();
-        Ok(template)
+        let request = mem::take(&mut template.request);
+        Ok(Hops::new(&template, request, mode))
     }
 }
 

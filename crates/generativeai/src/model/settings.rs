@@ -112,18 +112,13 @@ fn merge_members(
     if let Some(labels) = &above.labels {
         merged.labels.get_or_insert_default().extend(labels.clone());
     }
-    if above.service_tier.is_some() {
-        merged.service_tier.clone_from(&above.service_tier);
-    }
-    if above.model_armor_config.is_some() {
-        merged
-            .model_armor_config
-            .clone_from(&above.model_armor_config);
-    }
+    merged.service_tier = above.service_tier.clone().or(merged.service_tier);
     merged.store = above.store.or(merged.store);
-    for (name, value) in above.unknown.iter() {
-        merged.unknown.insert(name, value.clone());
-    }
+    merged.model_armor_config = above
+        .model_armor_config
+        .clone()
+        .or(merged.model_armor_config);
+    merged.unknown.extend(&above.unknown);
     merged
 }
 

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde_json::Value;
 
-use crate::protocol::wire::{self, Message, Reader, Wire};
+use crate::protocol::wire::{self, Reader, Wire};
 
 /// Type that [`read_json`] reads: the messages and enums of the API, and [`Value`] for any other JSON.
 ///
@@ -73,7 +73,7 @@ pub fn read_request<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 
 /// Reads a message like [`read_json`], into the place of an empty one.
 #[cfg(feature = "remote")]
-pub(crate) fn read_into<T: Message>(json: &[u8], message: &mut T) -> serde_json::Result<()> {
+pub(crate) fn read_into<T: wire::Message>(json: &[u8], message: &mut T) -> serde_json::Result<()> {
     read_with(json, Reader::new, |reader| {
         wire::read_message(message, reader)
     })

@@ -45,10 +45,9 @@ impl SafetySetting {
         category: impl Into<HarmCategory>,
         threshold: impl Into<HarmBlockThreshold>,
     ) -> Self {
-        let (category, threshold) = (Some(category.into()), Some(threshold.into()));
         Self {
-            category,
-            threshold,
+            category: Some(category.into()),
+            threshold: Some(threshold.into()),
             ..Self::default()
         }
     }

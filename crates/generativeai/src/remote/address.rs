@@ -26,9 +26,8 @@ pub(super) struct Address {
     root: String,
     /// Base URL of uploads: `upload/` precedes the API version.
     upload_root: String,
-    host: String,
     /// The host, and the port if the base URL has one.
-    authority: String,
+    authority: Authority,
     is_encrypted: bool,
 }
 
@@ -131,25 +130,24 @@ impl Address {
         Ok(Self {
             root: format!("{base}/"),
             upload_root: format!("{base}/upload/"),
-            host: authority.host().to_owned(),
-            authority: authority.as_str().to_owned(),
+            authority: authority.clone(),
             is_encrypted: scheme == "https",
         })
     }
 
     /// Returns the host, and the port if the base URL has one, for messages.
     pub(super) fn authority(&self) -> &str {
-        &self.authority
+        self.authority.as_str()
     }
 
     /// Returns whether the service runs on this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        is_loopback(&self.host)
+        is_loopback(self.authority.host())
     }
 
     /// Returns whether the service is one of Google's.
     pub(super) fn is_google(&self) -> bool {
-        let host = self.host.to_ascii_lowercase();
+        let host = self.authority.host().to_ascii_lowercase();
         host.ends_with(".googleapis.com")
     }
 
@@ -200,7 +198,7 @@ impl Address {
         let is_same = target.scheme() == own.scheme()
             && target
                 .host()
-                .is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
+                .is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()))
             && port(&target) == port(&own);
         if is_same {
             return Ok(target);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryFutureExt as _, stream};
 
 use super::address::Address;
 use super::body::SharedBody;
@@ -12,7 +12,7 @@ use super::reply_stream::OneChunkEach;
 use super::request::Outgoing;
 use super::signatures::remove_foreign_signatures;
 use crate::backend::{Backend, RequestOptions};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
     BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
@@ -95,18 +95,12 @@ impl Backend for Remote {
             return self.0.unary(request, options);
         }
         let this = self.clone();
-        let mut files = self.files_of(request.contents.clone(), options);
-        Box::pin(async move {
-            loop {
-                let (contents, options) = files.current().await?;
-                let request = request.clone().contents(contents);
-                let request = this.generation(request, "generateContent");
-                match this.0.unary(request, options).await {
-                    Err(error) => files.recover(error)?,
-                    reply => return reply,
-                }
-            }
-        })
+        let files = self.files_of(request.contents.clone(), options);
+        Box::pin(files.send(move |contents, options| {
+            let request = request.clone().contents(contents);
+            let request = this.generation(request, "generateContent");
+            this.0.unary(request, options)
+        }))
     }
 
     fn stream_generate_content(
@@ -120,25 +114,19 @@ impl Backend for Remote {
             return self.0.streamed(request, OneChunkEach, options);
         }
         let this = self.clone();
-        let mut files = self.files_of(request.contents.clone(), options);
-        let begun = async move {
-            // Only the first item can report a missing file. Once a chunk has been returned, the request must not be
-            // repeated.
-            loop {
-                let (contents, options) = files.current().await?;
-                let request = request.clone().contents(contents);
-                let request = this.generation(request, "streamGenerateContent?alt=sse");
-                let mut rest = this.0.streamed(request, OneChunkEach, options);
-                match rest.next().await {
-                    Some(Err(error)) => files.recover(error)?,
-                    first => {
-                        let reply: ChunkStream = stream::iter(first).chain(rest).boxed();
-                        return Ok::<_, Error>(reply);
-                    }
-                }
-            }
-        };
-        stream::once(begun).try_flatten().boxed()
+        let files = self.files_of(request.contents.clone(), options);
+        let chunks = files.send(move |contents, options| {
+            let request = request.clone().contents(contents);
+            let request = this.generation(request, "streamGenerateContent?alt=sse");
+            let mut rest = this.0.streamed(request, OneChunkEach, options);
+            Box::pin(async move {
+                // Only the first item can report a missing file. Once a chunk has been returned, the request must not
+                // be repeated.
+                let first = rest.next().await.transpose()?;
+                Ok(stream::iter(first.map(Ok)).chain(rest))
+            })
+        });
+        chunks.try_flatten_stream().boxed()
     }
 
     fn count_tokens(
@@ -160,21 +148,15 @@ impl Backend for Remote {
             return self.0.unary(request, options);
         }
         let this = self.clone();
-        let mut files = self.files_of(contents.clone(), options);
-        Box::pin(async move {
-            loop {
-                let (contents, options) = files.current().await?;
-                match &mut request.generate_content_request {
-                    Some(inner) => inner.contents = contents,
-                    None => request.contents = contents,
-                }
-                let request = this.post(model.as_deref(), "countTokens", &request);
-                match this.0.unary(request, options).await {
-                    Err(error) => files.recover(error)?,
-                    count => return count,
-                }
+        let files = self.files_of(contents.clone(), options);
+        Box::pin(files.send(move |contents, options| {
+            match &mut request.generate_content_request {
+                Some(inner) => inner.contents = contents,
+                None => request.contents = contents,
             }
-        })
+            let request = this.post(model.as_deref(), "countTokens", &request);
+            this.0.unary(request, options)
+        }))
     }
 
     fn list_models(

@@ -127,6 +127,10 @@ impl Attempts {
         let Some(first) = self.chunk(response, true).await? else {
             return Ok(Bytes::new());
         };
+        // The head may lack the length.
+        if first.len() > limit {
+            return Err(too_large());
+        }
         // Most replies arrive in one chunk, which is returned without a copy.
         let mut body = BytesMut::new();
         while !response.is_complete()
@@ -154,9 +158,7 @@ impl Attempts {
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
         // The permit is released before the wait, so that another request can be sent meanwhile.
         self.end_attempt();
-        let number = u32::try_from(self.failed.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
+        let number = u32::try_from(self.failed.len() + 1).unwrap_or(u32::MAX);
         let mut attempt = Attempt::new(
             number,
             outcome(&failure.error),

@@ -382,7 +382,9 @@ impl RemoteBuilder {
             options: self.options,
             response_limit: self.response_limit,
             retry_budget: RetryBudget::new(self.retry_budget),
-            in_flight: self.max_in_flight.map(in_flight),
+            in_flight: self.max_in_flight.map(|requests| {
+                Arc::new(Semaphore::new(requests.clamp(1, Semaphore::MAX_PERMITS)))
+            }),
             jitter: Mutex::new(rng),
             stored: Stored::default(),
         })))
@@ -425,11 +427,6 @@ impl RemoteBuilder {
         }
         Ok(headers)
     }
-}
-
-/// Returns permits for a number of requests.
-fn in_flight(requests: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(requests.clamp(1, Semaphore::MAX_PERMITS)))
 }
 
 /// Trims a key and checks it. Errors describe the problem without quoting the key.

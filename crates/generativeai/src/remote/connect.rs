@@ -1,6 +1,5 @@
 //! Establishing connections: directly or through a proxy, encrypted if the address is `https`.
 
-use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +14,7 @@ use rustls::ClientConfig;
 use tower_service::Service;
 
 use super::resolve::Resolver;
+use crate::error::BoxError;
 use crate::stream::BoxFuture;
 
 /// Silence after which the kernel probes whether the peer of a TCP connection still exists, and time between probes.
@@ -24,7 +24,6 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// timeout. By default Linux waits for more than ten minutes.
 const TCP_PROBES: u32 = 3;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
 type TcpConnector = HttpConnector<Resolver>;
 type TcpStream = <TcpConnector as Service<Uri>>::Response;
 type Encrypted = HttpsConnector<ProxyConnector>;

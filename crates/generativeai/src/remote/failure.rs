@@ -144,14 +144,12 @@ pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Statu
 /// only the words of the message identify the case.
 fn missing_resource(status: &Status) -> Option<&'static str> {
     let message = status.message.as_deref()?.to_lowercase();
-    let is_missing = ["not found", "not exist", "expired"];
-    if !is_missing.iter().any(|word| message.contains(word)) {
-        return None;
-    }
-    let names = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if names(&["cachedcontent", "cached content", "cache content"]) {
+    let has_any = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if !has_any(&["not found", "not exist", "expired"]) {
+        None
+    } else if has_any(&["cachedcontent", "cached content", "cache content"]) {
         Some("caches expire, and belong to the project of the key: create the cache again")
-    } else if names(&["access the file", "file with"]) || message.starts_with("file ") {
+    } else if has_any(&["access the file", "file with"]) || message.starts_with("file ") {
         Some(EXPIRED_FILE)
     } else {
         None

@@ -51,15 +51,11 @@ impl GenerateContentResponse {
             None if streamed => return self.whole_stream(),
             _ => {}
         }
-        let content = self
-            .candidates
-            .first()
-            .and_then(|candidate| candidate.content.as_ref());
-        let Some(content) = content.filter(|content| content.parts.iter().any(Part::has_content))
-        else {
+        let parts = self.first_parts();
+        if !parts.iter().any(Part::has_content) {
             return Err(self.empty());
-        };
-        let mut calls = content.parts.iter().filter_map(Part::as_function_call);
+        }
+        let mut calls = parts.iter().filter_map(Part::as_function_call);
         match calls.find(|call| !call.is_complete()) {
             Some(call) => Err(Error::new(
                 ErrorKind::Truncated,

@@ -8,8 +8,7 @@ use serde_json::{Deserializer, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::make_whole;
-use crate::protocol::response::FinishReason;
-use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::response::{FinishReason, GenerateContentResponse};
 
 /// Maximum number of characters of a reply in an error.
 const EXCERPT: usize = 80;

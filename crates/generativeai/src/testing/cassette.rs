@@ -83,8 +83,8 @@ pub(super) use secrets::Secrets;
 #[derive(Clone)]
 pub struct Cassette {
     path: String,
-    /// Exchanges in order; `None` once played.
-    exchanges: Arc<Mutex<Vec<Option<Exchange>>>>,
+    /// Exchanges that have not been played, in order.
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
     is_loose: bool,
     secrets: Secrets,
 }
@@ -97,7 +97,7 @@ impl Cassette {
     /// format. The message names the file and the line.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let exchanges = file::read(path)?.into_iter().map(Some).collect();
+        let exchanges = file::read(path)?;
         Ok(Self {
             path: path.display().to_string(),
             exchanges: Arc::new(Mutex::new(exchanges)),
@@ -142,16 +142,16 @@ impl Cassette {
     /// Returns the number of exchanges that have not been played. A test should assert at its end that the number is 0:
     /// otherwise it does not notice requests that are no longer sent.
     pub fn unplayed(&self) -> usize {
-        self.exchanges().iter().flatten().count()
+        self.exchanges().len()
     }
 
-    fn exchanges(&self) -> MutexGuard<'_, Vec<Option<Exchange>>> {
+    fn exchanges(&self) -> MutexGuard<'_, Vec<Exchange>> {
         self.exchanges
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the exchange with the response to a request, and marks it as played.
+    /// Removes the exchange with the response to a request, and returns it.
     fn play(&self, method: Method, request: &impl Serialize) -> Result<Exchange> {
         let mut request = to_json(request)?;
         self.secrets.redact(&mut request);
@@ -161,28 +161,22 @@ impl Cassette {
             true => exchange.method.is_interchangeable_with(method),
             false => exchange.method == method && exchange.request == request,
         };
-        let found = exchanges
-            .iter_mut()
-            .find(|exchange| exchange.as_ref().is_some_and(matches));
-        found.and_then(Option::take).ok_or_else(|| {
-            let unplayed: Vec<&Exchange> = exchanges.iter().flatten().collect();
-            self.no_match(method, &request, &unplayed)
-        })
+        match exchanges.iter().position(matches) {
+            Some(found) => Ok(exchanges.remove(found)),
+            None => Err(self.no_match(method, &request, &exchanges)),
+        }
     }
 
     /// Returns the error of a request that was not recorded.
-    fn no_match(&self, method: Method, request: &Value, unplayed: &[&Exchange]) -> Error {
+    fn no_match(&self, method: Method, request: &Value, unplayed: &[Exchange]) -> Error {
         let path = &self.path;
-        let next = |fits: &dyn Fn(Method) -> bool| {
-            let mut unplayed = unplayed.iter();
-            unplayed.find(|exchange| fits(exchange.method))
+        let next =
+            |fits: &dyn Fn(Method) -> bool| unplayed.iter().find(|exchange| fits(exchange.method));
+        let is_same = |exchange: &&Exchange| {
+            exchange.method.is_interchangeable_with(method) && exchange.request == *request
         };
-        let recorded_differently = |exchange: &&&Exchange| {
-            exchange.method != method
-                && exchange.method.is_interchangeable_with(method)
-                && exchange.request == *request
-        };
-        let message = if let Some(same) = unplayed.iter().find(recorded_differently) {
+        // With the method of the request it would have been found.
+        let message = if let Some(same) = unplayed.iter().find(is_same) {
             format!(
                 "exchange {} of the cassette `{path}` has this request, but is {} and not {method}: send the request \
                  as it was recorded, or play the cassette with `loose()`",

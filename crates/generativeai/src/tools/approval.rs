@@ -2,15 +2,13 @@
 
 use std::fmt;
 use std::future::ready;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Function;
+use super::{Function, run};
 use crate::protocol::content::FunctionCall;
 use crate::stream::BoxFuture;
 
@@ -158,17 +156,7 @@ impl Policy {
         let policy = Arc::clone(&self.0);
         let function = request.function.clone();
         Box::pin(async move {
-            // `decide` is called inside: a policy may panic before it returns its future.
-            let asking = AssertUnwindSafe(async move {
-                let deciding = policy.decide(request);
-                match limit {
-                    None => Ok(deciding.await),
-                    Some(limit) => tokio::time::timeout(limit, deciding)
-                        .await
-                        .map_err(|_| limit),
-                }
-            });
-            match asking.catch_unwind().await {
+            match run::contained(move || policy.decide(request), limit).await {
                 Ok(Ok(Decision::RunWith(arguments))) => match function.check(&arguments) {
                     Ok(()) => Decision::RunWith(arguments),
                     Err(error) => {

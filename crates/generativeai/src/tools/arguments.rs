@@ -7,7 +7,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::response::BoxError;
+use crate::error::BoxError;
 use crate::protocol::make_whole;
 
 /// Deserializes arguments.

@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use super::arguments;
 use super::handler::{Handler, Responding, respond};
-use super::response::BoxError;
-use crate::error;
+use crate::error::{self, BoxError};
 use crate::protocol::tools::FunctionDeclaration;
 
 /// Check of arguments that does not run the function.
@@ -75,12 +74,12 @@ impl Function {
         handler: impl Handler<Form>,
     ) -> Self {
         let mut declaration = FunctionDeclaration::new(name, description);
-        declaration.parameters_json_schema = parameters(&handler);
-        let check = Some(check_of(&handler));
+        let (parameters, check) = form_of(&handler);
+        declaration.parameters_json_schema = parameters;
         Self {
             declaration: Arc::new(declaration),
             handler: Arc::new(move |arguments| handler.run(arguments)),
-            check,
+            check: Some(check),
             read_only: false,
             server: None,
         }
@@ -221,14 +220,9 @@ impl Function {
     }
 }
 
-/// Returns the check of the arguments, with `Form` inferred from the handler.
-fn check_of<Form, H: Handler<Form>>(_: &H) -> Check {
-    H::check
-}
-
-/// Returns the schema of the parameters, with `Form` inferred from the handler.
-fn parameters<Form, H: Handler<Form>>(_: &H) -> Option<Value> {
-    H::parameters()
+/// Returns the schema of the parameters and the check of the arguments, with `Form` inferred from the handler.
+fn form_of<Form, H: Handler<Form>>(_: &H) -> (Option<Value>, Check) {
+    (H::parameters(), H::check)
 }
 
 impl fmt::Debug for Function {

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::arguments;
-use super::response::{BoxError, IntoFunctionResponse};
+use super::response::IntoFunctionResponse;
+use crate::error::BoxError;
 use crate::json_schema;
 use crate::protocol::content::FunctionResponse;
 use crate::stream::BoxFuture;

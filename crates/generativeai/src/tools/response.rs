@@ -8,10 +8,8 @@ use std::error::Error as StdError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::error::BoxError;
 use crate::protocol::content::FunctionResponse;
-
-/// Error of any type. `String` and `&str` convert into it.
-pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Return value of a function that the model calls.
 ///

@@ -31,17 +31,7 @@ pub(crate) fn call(
         let name = function.name().to_owned();
         let failed = |message: String| Error::new(ErrorKind::Function, message);
         let arguments = call.args.unwrap_or_default();
-        // `Function::call` is called inside: a handler that is not `async` runs within it, and may panic there.
-        let running = AssertUnwindSafe(async move {
-            let responding = function.call(arguments);
-            match limit {
-                None => Ok(responding.await),
-                Some(limit) => tokio::time::timeout(limit, responding)
-                    .await
-                    .map_err(|_| limit),
-            }
-        });
-        let response = match running.catch_unwind().await {
+        let response = match contained(move || function.call(arguments), limit).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(error))) => {
                 return Err(failed(format!("function `{name}` failed")).with_source(error));
@@ -63,16 +53,30 @@ pub(crate) fn call(
     })
 }
 
+/// Runs code of the user. Returns its output, or the limit that it exceeded, or the payload of its panic.
+pub(super) async fn contained<T>(
+    start: impl FnOnce() -> BoxFuture<T>,
+    limit: Option<Duration>,
+) -> std::thread::Result<Result<T, Duration>> {
+    // `start` is called inside: it may panic before it returns its future. A function that is not `async` runs in it.
+    let running = AssertUnwindSafe(async move {
+        let running = start();
+        match limit {
+            None => Ok(running.await),
+            Some(limit) => tokio::time::timeout(limit, running)
+                .await
+                .map_err(|_| limit),
+        }
+    });
+    running.catch_unwind().await
+}
+
 /// Returns the response to a call that failed.
 ///
 /// The model reads the function's own error with its causes. If the function returned none, it reads the reason, such
 /// as a panic.
 pub(crate) fn error_response(call: &FunctionCall, error: &Error) -> FunctionResponse {
-    let messages: Vec<String> = error.causes().map(ToString::to_string).collect();
-    let message = match messages.as_slice() {
-        [] => error.to_string(),
-        messages => messages.join(": "),
-    };
+    let message = error.joined_causes().unwrap_or_else(|| error.to_string());
     FunctionResponse::to(call, json!({ "error": message }))
 }
 

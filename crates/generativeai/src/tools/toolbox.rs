@@ -195,9 +195,9 @@ impl Toolbox {
         call: &FunctionCall,
         limit: Option<Duration>,
     ) -> BoxFuture<Result<FunctionResponse>> {
-        match self.function_named(call.name()) {
-            Some(function) => run::call(function.clone(), call.clone(), limit),
-            None => Box::pin(ready(Err(self.unknown_function(call.name())))),
+        match self.function_of(call) {
+            Ok(function) => run::call(function.clone(), call.clone(), limit),
+            Err(unknown) => Box::pin(ready(Err(unknown))),
         }
     }
 

@@ -35,16 +35,8 @@ pub(super) fn count(
     })
 }
 
-/// Instruments the execution of a function.
-pub(super) fn function<T: Send + 'static>(
-    span: Span,
-    running: BoxFuture<Result<T>>,
-) -> BoxFuture<Result<T>> {
-    outcome(span, running, |_, _| {})
-}
-
 /// Runs a future within a span. Records its error, or passes its value to `on_success`.
-fn outcome<T: Send + 'static>(
+pub(super) fn outcome<T: Send + 'static>(
     span: Span,
     future: BoxFuture<Result<T>>,
     on_success: impl Fn(&Span, &T) + Send + 'static,

@@ -7,8 +7,7 @@ use tracing::{Level, Span};
 
 use super::messages;
 use crate::backend::RequestOptions;
-use crate::error::Attempt;
-use crate::error::Error;
+use crate::error::{Attempt, Error};
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::FunctionCall;
 use crate::protocol::request::GenerateContentRequest;
@@ -91,13 +90,12 @@ pub(super) fn generation(
 }
 
 fn record_config(span: &Span, config: &GenerationConfig) {
-    let integer = |value: Option<i32>| value.map(i64::from);
     for (field, value) in [
         ("gen_ai.request.choice.count", config.candidate_count),
         ("gen_ai.request.max_tokens", config.max_output_tokens),
         ("gen_ai.request.seed", config.seed),
     ] {
-        record(span, field, integer(value));
+        record(span, field, value.map(i64::from));
     }
     for (field, value) in [
         ("gen_ai.request.temperature", config.temperature),

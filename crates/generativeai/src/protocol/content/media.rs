@@ -70,10 +70,9 @@ impl Blob {
 
     /// Creates a blob from bytes that are already encoded in base64. The encoding is not checked.
     pub fn from_base64(mime_type: impl Into<String>, data: impl Into<String>) -> Self {
-        let (mime_type, data) = (Some(mime_type.into()), Some(data.into()));
         Self {
-            mime_type,
-            data,
+            mime_type: Some(mime_type.into()),
+            data: Some(data.into()),
             ..Self::default()
         }
     }

@@ -103,9 +103,7 @@ impl Candidate {
         if let Some(content) = &chunk.content {
             self.content.get_or_insert_default().merge_chunk(content);
         }
-        if chunk.index.is_some() {
-            self.index = chunk.index;
-        }
+        set(&mut self.index, &chunk.index);
         if let Some(reason) = &chunk.finish_reason {
             self.merge_finish_reason(reason);
         }

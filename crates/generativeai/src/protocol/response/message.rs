@@ -100,7 +100,7 @@ impl GenerateContentResponse {
             .is_some_and(|feedback| feedback.is_block())
     }
 
-    fn first_parts(&self) -> &[Part] {
+    pub(crate) fn first_parts(&self) -> &[Part] {
         self.candidates
             .first()
             .map(Candidate::parts)
@@ -111,10 +111,9 @@ impl GenerateContentResponse {
 impl From<Content> for GenerateContentResponse {
     /// Creates a whole reply with this content and the finish reason `STOP`.
     fn from(content: Content) -> Self {
-        let finish_reason = Some(FinishReason::Stop);
         let candidate = Candidate {
             content: Some(content),
-            finish_reason,
+            finish_reason: Some(FinishReason::Stop),
             ..Candidate::default()
         };
         Self {

@@ -173,12 +173,8 @@ impl UsageMetadata {
         if let Some(more) = &more.billable_prompt_usage {
             self.billable_prompt_usage.get_or_insert_default().add(more);
         }
-        if more.traffic_type.is_some() {
-            self.traffic_type.clone_from(&more.traffic_type);
-        }
-        if more.service_tier.is_some() {
-            self.service_tier.clone_from(&more.service_tier);
-        }
+        self.traffic_type = more.traffic_type.clone().or(self.traffic_type.take());
+        self.service_tier = more.service_tier.clone().or(self.service_tier.take());
         self.unknown.extend(&more.unknown);
     }
 

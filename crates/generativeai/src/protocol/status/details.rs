@@ -98,11 +98,10 @@ impl Status {
     /// Returns the reason for the error, from `ErrorInfo`.
     pub fn error_info(&self) -> Option<ErrorInfo<'_>> {
         let info = self.details_of("google.rpc.ErrorInfo").next()?;
-        let metadata = info.get("metadata");
         Some(ErrorInfo {
             reason: text(info, "reason"),
             domain: text(info, "domain"),
-            metadata,
+            metadata: info.get("metadata"),
         })
     }
 

@@ -184,10 +184,9 @@ message! {
 impl FunctionDeclaration {
     /// Declares a function without parameters.
     pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
-        let (name, description) = (Some(name.into()), Some(description.into()));
         Self {
-            name,
-            description,
+            name: Some(name.into()),
+            description: Some(description.into()),
             ..Self::default()
         }
     }

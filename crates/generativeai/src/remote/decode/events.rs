@@ -98,19 +98,12 @@ impl Events {
             }
             chunk.advance(1);
         }
-        match chunk.first() {
-            None => {}
-            Some(b'[') => {
-                let mut decoder = ArrayDecoder::new(self.limit);
-                decoder.push(chunk);
-                self.format = Format::Array(decoder);
-            }
-            Some(_) => {
-                let mut decoder = SseDecoder::new(self.limit);
-                decoder.push(chunk);
-                self.format = Format::Sse(decoder);
-            }
-        }
+        self.format = match chunk.first() {
+            None => return,
+            Some(b'[') => Format::Array(ArrayDecoder::new(self.limit)),
+            Some(_) => Format::Sse(SseDecoder::new(self.limit)),
+        };
+        self.push(chunk);
     }
 }
 

@@ -12,11 +12,9 @@ use crate::protocol::content::{Content, Contents, Data, FileData};
 use crate::protocol::files::File;
 use crate::remote::Remote;
 use crate::remote::deadline::SharedLimit;
+use crate::stream::BoxFuture;
 
 /// Contents that refer to attachments, and the state of their files.
-///
-/// A request is sent with the [current](Self::current) contents. If the service reports that a file is missing,
-/// [`recover`](Self::recover) marks the file, and the request is sent again with a new upload.
 pub(in crate::remote) struct FileReferences {
     remote: Remote,
     contents: Contents,
@@ -49,9 +47,24 @@ impl Remote {
 }
 
 impl FileReferences {
+    /// Sends a request with the [current](Self::current) contents. If the service reports that a file is missing, the
+    /// request is sent again with a new upload.
+    pub(in crate::remote) async fn send<R>(
+        mut self,
+        mut request: impl FnMut(Contents, RequestOptions) -> BoxFuture<Result<R>>,
+    ) -> Result<R> {
+        loop {
+            let (contents, options) = self.current().await?;
+            match request(contents, options).await {
+                Err(error) => self.recover(error)?,
+                reply => return reply,
+            }
+        }
+    }
+
     /// Returns the contents and the options of the next request: all URIs are valid, and the references are removed.
     /// A file that has expired is uploaded first.
-    pub(in crate::remote) async fn current(&mut self) -> Result<(Contents, RequestOptions)> {
+    async fn current(&mut self) -> Result<(Contents, RequestOptions)> {
         let mut contents: Vec<Content> = self.contents.iter().cloned().collect();
         self.sent.clear();
         for part in contents.iter_mut().flat_map(|content| &mut content.parts) {
@@ -68,7 +81,7 @@ impl FileReferences {
     ///
     /// # Errors
     /// The error itself, if another request would fail, too.
-    pub(in crate::remote) fn recover(&mut self, error: Error) -> Result<()> {
+    fn recover(&mut self, error: Error) -> Result<()> {
         let missing = self.sent.iter().find(|uri| is_missing(&error, uri));
         // Two limits, since the service may report a new file as missing as well: each URI is recovered once, and there
         // are at most as many recoveries as attachments.

@@ -50,7 +50,7 @@ impl From<&Error> for RecordedError {
         Self {
             kind: error.kind(),
             message: error.to_string(),
-            cause: causes(error),
+            cause: error.joined_causes(),
             http_code: error.http_code(),
             status: error.status().cloned(),
             response: error.response().cloned(),
@@ -85,12 +85,6 @@ impl From<RecordedError> for Error {
         }
         error
     }
-}
-
-/// Returns the messages of the causes of an error, the nearest first.
-fn causes(error: &Error) -> Option<String> {
-    let messages: Vec<String> = error.causes().map(ToString::to_string).collect();
-    (!messages.is_empty()).then(|| messages.join(": "))
 }
 
 fn milliseconds(duration: Duration) -> u64 {

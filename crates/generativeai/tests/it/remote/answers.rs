@@ -365,12 +365,22 @@ async fn an_event_or_response_over_the_limit_is_rejected_while_it_arrives() {
 
 #[tokio::test]
 async fn a_limit_can_be_set() {
-    let server = json_of(&reply(&"x".repeat(100), Some("STOP")).to_string());
-    let remote = built(builder(&server.url()).response_limit(100));
+    let body = reply(&"x".repeat(100), Some("STOP")).to_string();
+    // Without a length in its head, and in one piece.
+    let length = body.len();
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+    );
+    for server in [
+        json_of(&body),
+        Server::play([vec![Act::Send(chunked.into())]]),
+    ] {
+        let remote = built(builder(&server.url()).response_limit(100));
 
-    let error = whole(&remote).await.expect_err("over the limit");
+        let error = whole(&remote).await.expect_err("over the limit");
 
-    assert_eq!(error.to_string(), "the response is larger than 100 bytes");
+        assert_eq!(error.to_string(), "the response is larger than 100 bytes");
+    }
 }
 
 #[tokio::test]
