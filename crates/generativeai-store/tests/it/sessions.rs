@@ -6,7 +6,7 @@ use generativeai::protocol::content::{Blob, Content, FunctionResponse, Part};
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
 use generativeai::{Compaction, Error, ErrorKind, Event, Function, Reason};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     TestDatabase, assert_kind, counting_model, model, names, stored_texts, texts,
@@ -63,11 +63,9 @@ async fn an_interrupted_turn_is_unfinished_when_the_session_is_opened_again() {
 async fn function_calls_and_failures_are_stored() {
     for database in TestDatabase::all().await {
         let session = database.open().await.new_session("tools").await.unwrap();
-        let double = Function::new(
-            "double",
-            "Doubles.",
-            |number: i64| async move { number * 2 },
-        );
+        let double = Function::new("double", "Doubles.", async |args: Value| {
+            args["value"].as_i64().map(|number| number * 2)
+        });
         let script = Scripted::default()
             .then_call("double", json!({"value": 2}))
             .then_error(&[], Error::new(ErrorKind::Unavailable, "overloaded"))

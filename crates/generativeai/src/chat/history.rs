@@ -95,8 +95,7 @@ pub(super) fn model_content(response: &GenerateContentResponse) -> Option<Conten
 pub(super) fn recorded_content(response: &GenerateContentResponse) -> Option<Content> {
     let content = response.candidates.first()?.content.as_ref()?;
     let mut content = content.clone();
-    // Some gateways write `assistant` or `user`, and the API rejects a history with such a reply.
-    content.role = Some(Role::Model);
+    content.fill_role(Role::Model);
     (!content.parts.is_empty()).then(|| {
         content.remove_empty_parts();
         content

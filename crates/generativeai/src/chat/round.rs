@@ -48,7 +48,7 @@ impl Round {
         let count = calls_of(content).count();
         (count > 0).then(|| {
             let mut content = content.clone();
-            content.role = Some(Role::Model);
+            content.fill_role(Role::Model);
             let responses = vec![None; count];
             Self {
                 content,

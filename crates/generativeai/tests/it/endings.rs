@@ -1,6 +1,5 @@
 //! Which replies complete a turn: finish reasons, blocks, and replies without content.
 
-use generativeai::protocol::content::Role;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
 use generativeai::{ErrorKind, GenerativeModel, Reason};
@@ -40,23 +39,6 @@ async fn the_error_of_a_stream_is_returned_again_when_the_rest_is_read() {
         while reply.next().await.is_some() {}
         let error = reply.finish().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unreachable);
-    }
-}
-
-/// Gateways write such roles, and the API would reject the next request.
-#[tokio::test]
-async fn a_reply_enters_the_history_with_the_role_of_the_model() {
-    for role in ["assistant", "user", "function", ""] {
-        let reply = json!({"candidates": [{
-            "content": {"role": role, "parts": [{"text": "A"}]},
-            "finishReason": "STOP",
-        }]});
-        let mut chat = chat(Scripted::default().then_stream([response(reply)]));
-
-        chat.send_message("a").await.unwrap();
-
-        assert_eq!(chat.history()[1].role, Some(Role::Model), "{role}");
-        chat.check().unwrap();
     }
 }
 
