@@ -1,7 +1,7 @@
 //! A chat SDK for Gemini models: streaming, tools, and a history that stays correct when a turn fails.
 //!
 //! A [`ChatSession`] holds a conversation. This example runs without a key and without a network, because
-//! prepared replies take the place of the model:
+//! prepared replies take the place of the model. They need the feature `testing`.
 //!
 //! ```
 //! use generativeai::{GenerativeModel, testing::Scripted};
@@ -74,7 +74,8 @@
 //!
 //! ```
 //! # #[cfg(feature = "macros")] {
-//! use generativeai::{GenerativeModel, function, testing::Scripted};
+//! use generativeai::{GenerativeModel, function};
+//! # use generativeai::testing::Scripted;
 //!
 //! /// Returns the height of a mountain in metres.
 //! #[function]
@@ -105,9 +106,10 @@
 //! the type. A reply that does not match it is an error; with `retries` the model is asked again first:
 //!
 //! ```
-//! use generativeai::{GenerativeModel, testing::Scripted};
+//! use generativeai::GenerativeModel;
 //! use schemars::JsonSchema;
 //! use serde::Deserialize;
+//! # use generativeai::testing::Scripted;
 //!
 //! #[derive(Deserialize, JsonSchema)]
 //! struct Mountain {
