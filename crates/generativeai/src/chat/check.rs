@@ -3,6 +3,7 @@
 //! The API rejects these cases as well, with messages such as `contents is not specified`. The errors here name the
 //! cause and the remedy, and cost no request.
 
+use super::round::{calls_of, names, unanswered};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
 use crate::protocol::content::{Content, Role};
@@ -31,16 +32,31 @@ pub(super) fn one_candidate(template: &RequestTemplate) -> Result<()> {
     }
 }
 
-/// Checks that the contents of a history have roles and parts that the API knows.
+/// Checks that the contents of a history have roles and parts that the API knows, and that calls are answered.
 pub(super) fn known_contents(history: &[Content]) -> Result<()> {
     let mut problems = history.iter().zip(1..).filter_map(|(content, number)| {
         let problem = problem(content)?;
         Some(format!("content {number} of the history {problem}"))
     });
-    match problems.next() {
+    match problems.next().or_else(|| unanswered_call(history)) {
         Some(message) => Err(Error::new(ErrorKind::Request, message)),
         None => Ok(()),
     }
+}
+
+/// Describes the first content whose calls the next one does not answer. The next message may answer those of the last
+/// content.
+fn unanswered_call(history: &[Content]) -> Option<String> {
+    let mut pairs = history.windows(2).zip(1..);
+    pairs.find_map(|(pair, number)| {
+        let missing = names(&unanswered(calls_of(&pair[0]), &pair[1..]));
+        (!missing.is_empty()).then(|| {
+            format!(
+                "content {number} of the history calls {missing}, and the next content does not answer: add a \
+                 FunctionResponse for each call"
+            )
+        })
+    })
 }
 
 /// Describes why the API would reject a content. `None` if it is valid.

@@ -261,7 +261,7 @@ impl ChatSession {
     /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
     /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would
     /// reject the history: a content has an unknown role, or the format of another API, with other members instead of
-    /// parts.
+    /// parts, or the next content does not answer its calls.
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
         let template = self.model.prepare(None)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use generativeai::protocol::content::{Content, Part, Role};
 use generativeai::testing::Scripted;
 use generativeai::{ChatSession, ErrorKind, GenerativeModel, Reason, RequestOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::chats::{chat, read, response, texts};
@@ -332,6 +332,37 @@ fn a_check_reports_contents_in_the_format_of_another_api() {
             .check()
             .is_ok()
     );
+}
+
+/// The API rejects each request with such a history, and the last content may still be answered.
+#[test]
+fn a_check_reports_calls_that_the_next_content_does_not_answer() {
+    let call = |id: &str| json!({"functionCall": {"name": "f", "id": id, "args": {}}});
+    let response = |id: &str| json!({"functionResponse": {"name": "f", "id": id, "response": {}}});
+    let check = |contents: Value| {
+        let history: Vec<Content> = serde_json::from_value(contents).unwrap();
+        let checked = chat(Scripted::default()).with_history(history).check();
+        checked.map_err(|error| error.to_string())
+    };
+    let question = json!({"role": "user", "parts": [{"text": "a"}]});
+    let calls = json!({"role": "model", "parts": [call("1"), call("2")]});
+    let answers = |ids: &[&str]| {
+        let parts: Vec<Value> = ids.iter().map(|id| response(id)).collect();
+        json!({"role": "user", "parts": parts})
+    };
+
+    assert_eq!(
+        check(json!([question, calls, answers(&["1", "2"])])),
+        Ok(())
+    );
+    assert_eq!(check(json!([question, calls])), Ok(()));
+    for next in [answers(&["2"]), question.clone()] {
+        let problem = check(json!([question, calls, next])).unwrap_err();
+        assert!(
+            problem.starts_with("content 2 of the history calls `f`"),
+            "{problem}"
+        );
+    }
 }
 
 /// Finding 11 of tests/newcomer.md.
