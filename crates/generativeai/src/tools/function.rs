@@ -29,6 +29,8 @@ pub struct Function {
     handler: Arc<dyn Fn(Map<String, Value>) -> Responding + Send + Sync>,
     /// Deserializes arguments without running the handler. `None` if only the schema is known.
     check: Option<Check>,
+    /// JSON Schema of the parameters, also after [`with_openapi_schema`](Self::with_openapi_schema).
+    schema: Option<Arc<Value>>,
     read_only: bool,
     server: Option<Arc<str>>,
 }
@@ -39,6 +41,8 @@ impl Function {
     /// The [handler](Handler) takes no argument, or one struct with a field for each argument of the call.
     /// Its JSON Schema, doc comments included, becomes the declared parameters. The handler may be `async`,
     /// and its return type implements [`IntoFunctionResponse`](super::IntoFunctionResponse).
+    ///
+    /// A handler with any other argument, such as a list or a number, is refused before a request is sent.
     ///
     /// If the arguments of a call do not fit the struct, the handler does not run. The model gets an error that names
     /// the invalid argument and the reason.
@@ -75,8 +79,9 @@ impl Function {
     ) -> Self {
         let mut declaration = FunctionDeclaration::new(name, description);
         let (parameters, check) = form_of(&handler);
-        declaration.parameters_json_schema = parameters;
+        declaration.parameters_json_schema.clone_from(&parameters);
         Self {
+            schema: parameters.map(Arc::new),
             declaration: Arc::new(declaration),
             handler: Arc::new(move |arguments| handler.run(arguments)),
             check: Some(check),
@@ -109,6 +114,7 @@ impl Function {
         T: Serialize + 'static,
     {
         Self {
+            schema: declaration.parameters_json_schema.clone().map(Arc::new),
             declaration: Arc::new(declaration),
             handler: Arc::new(move |arguments| respond(handler(arguments))),
             check: None,
@@ -180,8 +186,10 @@ impl Function {
 
     /// Returns whether the schema of the parameters allows an object, as the arguments of each call are.
     pub(crate) fn takes_object(&self) -> bool {
-        let schema = self.declaration.parameters_json_schema.as_ref();
-        let name = schema.and_then(|schema| schema["type"].as_str());
+        let name = self
+            .schema
+            .as_ref()
+            .and_then(|schema| schema["type"].as_str());
         name.is_none_or(|name| name == "object")
     }
 
@@ -205,12 +213,10 @@ impl Function {
     /// # Errors
     /// The message names the argument that does not fit and why.
     pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), BoxError> {
-        match self.check {
-            Some(check) => check(arguments.clone()),
-            None => match &self.declaration.parameters_json_schema {
-                Some(schema) => arguments::check(arguments, schema).map_err(Into::into),
-                None => Ok(()),
-            },
+        match (self.check, &self.schema) {
+            (Some(check), _) => check(arguments.clone()),
+            (None, Some(schema)) => arguments::check(arguments, schema).map_err(Into::into),
+            (None, None) => Ok(()),
         }
     }
 

@@ -202,7 +202,8 @@ async fn changed_arguments_of_a_policy_that_do_not_fit_deny_the_call() {
     declaration.parameters_json_schema =
         Some(json!({"properties": {"value": {"type": "integer"}}, "required": ["value"]}));
     let declared = Function::from_declaration(declaration, |_| async { Ok(json!("ran")) });
-    for function in [typed, declared] {
+    let converted = declared.clone().with_openapi_schema().unwrap();
+    for function in [typed, declared, converted] {
         let script = Scripted::default()
             .then_call("double", json!({"value": 2}))
             .then_text("I may not.");

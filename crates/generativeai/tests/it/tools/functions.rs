@@ -100,7 +100,9 @@ async fn a_function_whose_argument_is_no_object_is_refused() {
         Function::new("f", "F.", |number: f64| number),
         Function::new("f", "F.", |text: String| text),
     ];
-    for function in refused {
+    let list = Function::new("f", "F.", |numbers: Vec<f64>| numbers.len());
+    let converted = list.with_openapi_schema().unwrap();
+    for function in refused.into_iter().chain([converted]) {
         let chat = GenerativeModel::new("m").tools(function).start_chat();
         let error = chat.check().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Request);
