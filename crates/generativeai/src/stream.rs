@@ -1,8 +1,10 @@
 //! Types of asynchronous replies: a future, and a stream of chunks.
 
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use futures_util::stream;
 
 use crate::error::Result;
 use crate::protocol::response::GenerateContentResponse;
@@ -51,3 +53,22 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 /// ```
 pub type ChunkStream =
     Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'static>>;
+
+/// Makes a stream of a reader and the function that polls it. The reader is dropped at the end of the stream, so that
+/// what it owns, such as the lock of a chat, is free although the stream still exists.
+pub(crate) fn stream_of<'a, T: Send + 'a>(
+    reader: T,
+    poll: fn(&mut T, &mut Context<'_>) -> Poll<Option<Result<GenerateContentResponse>>>,
+) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'a>> {
+    let mut reader = Some(reader);
+    Box::pin(stream::poll_fn(move |cx| {
+        let item = match &mut reader {
+            Some(reader) => poll(reader, cx),
+            None => Poll::Ready(None),
+        };
+        if let Poll::Ready(None) = item {
+            reader = None;
+        }
+        item
+    }))
+}

@@ -265,7 +265,7 @@ impl ReplyStream<'_> {
     /// Reads the rest of the stream and returns the complete reply, with all chunks merged.
     ///
     /// # Errors
-    /// The error of the stream.
+    /// The error of the stream, even if the iterator has returned it already.
     pub fn finish(self) -> Result<GenerateContentResponse> {
         wait(self.stream.finish())
     }

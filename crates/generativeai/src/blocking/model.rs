@@ -206,7 +206,7 @@ impl GenerateStream {
     /// Reads the rest of the stream and returns the complete response, with all chunks merged.
     ///
     /// # Errors
-    /// The error of the stream.
+    /// The error of the stream, even if the iterator has returned it already.
     pub fn finish(self) -> Result<GenerateContentResponse> {
         wait(self.stream.finish())
     }

@@ -33,7 +33,7 @@ pub(super) fn one_candidate(template: &RequestTemplate) -> Result<()> {
 }
 
 /// Checks that the contents of a history have roles and parts that the API knows, and that calls are answered.
-pub(super) fn known_contents(history: &[Content]) -> Result<()> {
+pub(super) fn valid_history(history: &[Content]) -> Result<()> {
     let mut problems = history.iter().zip(1..).filter_map(|(content, number)| {
         let problem = problem(content)?;
         Some(format!("content {number} of the history {problem}"))

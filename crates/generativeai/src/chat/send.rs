@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_util::stream;
 
 use super::opening::Opening;
 use super::session::ChatSession;
@@ -17,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Mode, Settings, message_setters};
 use crate::protocol::content::{Content, Role};
 use crate::protocol::response::GenerateContentResponse;
+use crate::stream::stream_of;
 use crate::tools::Decision;
 
 impl ChatSession {
@@ -400,7 +400,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// Reads the rest of the stream and returns the complete reply, with all chunks merged.
     ///
     /// # Errors
-    /// The error of the stream, also if [`next`](Self::next) has returned it already.
+    /// The error of the stream, even if [`next`](Self::next) has returned it already.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -489,12 +489,12 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// # Ok(()) }
     /// ```
     pub fn into_stream(
-        mut self,
+        self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send + 'chat>>
     where
         C: Send + 'chat,
     {
-        Box::pin(stream::poll_fn(move |cx| self.poll_next(cx)))
+        stream_of(self, Self::poll_next)
     }
 }
 

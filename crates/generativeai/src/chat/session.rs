@@ -266,7 +266,7 @@ impl ChatSession {
         self.model.check()?;
         let template = self.model.prepare(None)?;
         check::one_candidate(&template)?;
-        check::known_contents(self.history())
+        check::valid_history(self.history())
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) struct Turn<C> {
 }
 
 /// Next step of a turn, with everything that it waits for.
-// Large contents are boxed. The future of a turn contains a step, and an enum is as large as its largest variant.
+// Large contents are boxed. A turn contains a step, and an enum is as large as its largest variant.
 enum Step {
     /// Write the message to the journal.
     Store(Write),
@@ -70,7 +70,7 @@ enum Step {
     Fit(BoxFuture<Result<Fit>>),
     /// Make the next request.
     Request,
-    /// Wait for the next piece of the reply.
+    /// Wait for the next chunk of the reply.
     Receive(Box<Hops>),
     /// Write a hop of the reply to the journal, and continue the reply.
     StoreHop(Write, Box<Hops>),
@@ -147,20 +147,20 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Polls the next chunk of the turn, over all of its requests. `None` once the turn is complete.
     ///
     /// In [`Mode::Unary`] there are no chunks: the first item is `None` or an error.
-    // A chunk is returned as it was received, and not moved: see `Hops::poll_next`.
+    // Polled by hand, see "Chunks are polled" in ARCHITECTURE.md.
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<GenerateContentResponse>>> {
         loop {
             let Step::Receive(reply) = &mut self.step else {
-                // What a step waits for is in the step, so each poll can create the future anew.
+                // What a step waits for is in the step, so each poll can create another future.
                 match ready!(pin!(self.advance()).poll(cx)) {
                     ControlFlow::Continue(()) => continue,
                     ControlFlow::Break(error) => return Poll::Ready(error.map(Err)),
                 }
             };
-            let item = reply.poll_next(cx);
+            let item = reply.poll_hop(cx);
             self.hops = reply.requests();
             match item {
                 Poll::Pending => return item,

@@ -140,11 +140,12 @@ impl Hops {
         self.is_over
     }
 
-    /// Polls the next chunk. `None` is the end of a hop. An error is the last item.
+    /// Polls the next chunk of the hop. `None` is its end, after which [`is_over`](Self::is_over) tells whether another
+    /// one follows. An error ends the reply.
     ///
     /// The token counts and the grounding of a chunk cover all hops so far.
-    // The item is changed where the stream of the backend returned it, and not moved.
-    pub(crate) fn poll_next(
+    // Polled by hand, see "Chunks are polled" in ARCHITECTURE.md.
+    pub(crate) fn poll_hop(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<GenerateContentResponse>>> {

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_util::stream;
 
 use super::continuation::{Hops, Mode};
 use super::generative_model::GenerativeModel;
@@ -16,7 +15,7 @@ use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
-use crate::stream::BoxFuture;
+use crate::stream::{BoxFuture, stream_of};
 
 impl GenerativeModel {
     /// Prepares a single request to the model. Functions are declared to the model but not run, and no history is kept.
@@ -141,7 +140,7 @@ impl IntoFuture for GenerateContent<'_> {
 async fn whole(mut reply: Box<Hops>) -> Result<GenerateContentResponse> {
     let mut response: Option<GenerateContentResponse> = None;
     while !reply.is_over() {
-        match poll_fn(|cx| reply.poll_next(cx)).await {
+        match poll_fn(|cx| reply.poll_hop(cx)).await {
             Some(Ok(hop)) => match &mut response {
                 Some(response) => response.merge_chunk(&hop),
                 // Merging orders candidates by their index. The first reply has to be ordered here.
@@ -207,7 +206,7 @@ impl GenerateStream {
                 Ok(reply) => reply,
                 Err(error) => break error.take().map_or(Ok(()), Err),
             };
-            let item = reply.poll_next(cx);
+            let item = reply.poll_hop(cx);
             break match item {
                 Poll::Pending => return item,
                 Poll::Ready(Some(Ok(ref chunk))) => {
@@ -236,7 +235,7 @@ impl GenerateStream {
     /// Reads the rest of the stream and returns the complete response, with all chunks merged.
     ///
     /// # Errors
-    /// The error of the stream, also if [`next`](Self::next) has returned it already.
+    /// The error of the stream, even if [`next`](Self::next) has returned it already.
     pub async fn finish(mut self) -> Result<GenerateContentResponse> {
         while let Some(chunk) = self.next().await {
             chunk?;
@@ -255,9 +254,9 @@ impl GenerateStream {
     ///
     /// [stream]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
     pub fn into_stream(
-        mut self,
+        self,
     ) -> Pin<Box<dyn Stream<Item = Result<GenerateContentResponse>> + Send>> {
-        Box::pin(stream::poll_fn(move |cx| self.poll_next(cx)))
+        stream_of(self, Self::poll_next)
     }
 }
 

@@ -27,6 +27,7 @@ impl ReadJson for Value {}
 /// | a list or an object in free data that is nested more than 100 levels deep | a string that contains its JSON |
 /// | a member of a message under both of its names, `finishReason` and `finish_reason` | the one in `camelCase`, unless it is `null` |
 /// | a member twice under one name | the last one, unless it is `null` or, in a part, an empty text |
+/// | a string where a list of parts, or one of its items, is expected | a text part |
 ///
 /// Free data are the arguments of a call, schemas and members that this version does not know. In them, no digit of an
 /// integer is lost. A field of a message that is an `f64` reads the numbers of the table as numbers, and another field
@@ -55,7 +56,7 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 /// Reads a request like the service: a duplicate member is an error.
 ///
 /// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it is
-/// a mistake of the client, so it is reported. So is a string in place of a part.
+/// a mistake of the client, so it is reported. So is a string where a part is expected.
 ///
 /// ```
 /// use generativeai::protocol::{self, GenerateContentRequest};

@@ -179,7 +179,7 @@ impl<D: Decoder> Stream for Chunks<D> {
 struct Reader<D> {
     attempts: Attempts,
     decoder: D,
-    /// Chunk that was read, until it is returned. Chunks are read in place, since each move of one takes time.
+    /// Chunk that was read, until it is returned: see "Chunks are polled" in ARCHITECTURE.md.
     chunk: GenerateContentResponse,
     /// Response of the current attempt, with its decoders.
     response: Option<(Response, Events, D)>,

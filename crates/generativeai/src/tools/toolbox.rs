@@ -164,7 +164,12 @@ impl Toolbox {
         let mut names = HashSet::new();
         let message = if let Some(name) = self.names().find(|name| !names.insert(*name)) {
             format!("duplicate function name `{name}`: rename one of the two")
-        } else if let Some(function) = self.0.functions.iter().find(|it| !it.takes_object()) {
+        } else if let Some(function) = self
+            .0
+            .functions
+            .iter()
+            .find(|function| !function.takes_object())
+        {
             format!(
                 "the function `{}` can never be called: the arguments of a call are an object, so its parameter has to \
                  be a struct with a field for each argument",

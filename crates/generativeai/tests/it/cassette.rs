@@ -260,6 +260,15 @@ async fn a_request_that_was_recorded_with_another_method_is_an_error_that_names_
         "{message}"
     );
 
+    let other = chat(cassette.clone()).send_message("And in feet?").await;
+    let message = other.unwrap_err().to_string();
+    assert!(
+        message.contains("no `generateContent` exchange left")
+            && message.contains("exchange 0 is `streamGenerateContent`")
+            && message.contains("loose()"),
+        "{message}"
+    );
+
     let counted = cassette.count_tokens(Default::default(), RequestOptions::default());
     let message = counted.await.unwrap_err().to_string();
     assert!(

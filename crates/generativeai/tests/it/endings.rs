@@ -40,6 +40,14 @@ async fn the_error_of_a_stream_is_returned_again_when_the_rest_is_read() {
         let error = reply.finish().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unreachable);
     }
+    let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}});
+    for (message, kind) in [("", ErrorKind::Request), ("go", ErrorKind::Blocked)] {
+        let script = Scripted::default().then_stream([response(blocked.clone())]);
+        let mut chat = chat(script);
+        let mut reply = chat.send_message(message).stream();
+        while reply.next().await.is_some() {}
+        assert_eq!(reply.finish().await.unwrap_err().kind(), kind);
+    }
 }
 
 #[tokio::test]

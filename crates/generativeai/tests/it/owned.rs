@@ -57,8 +57,14 @@ async fn a_stream_leaves_the_function_that_locked_its_chat() {
     );
     drop(stream);
     assert!(chat.try_lock().unwrap().history().is_empty());
-    let reply = SendMessage::retry(locked().await).await;
+    let mut stream = SendMessage::retry(locked().await).stream().into_stream();
+    while let Some(chunk) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+        assert_eq!(chunk.unwrap().to_string(), "A");
+    }
 
-    assert_eq!(reply.unwrap().to_string(), "A");
-    assert_eq!(chat.lock().await.history().len(), 2);
+    let released = chat
+        .try_lock()
+        .expect("the end of a stream releases its chat");
+    assert_eq!(released.history().len(), 2);
+    drop(stream);
 }

@@ -183,12 +183,16 @@ impl<T: Wire> Member for Vec<T> {
         if reader.null()? {
             return Ok(());
         }
-        // Most lists of a chunk have one item, and the first push would make room for four.
-        self.reserve_exact(1);
-        match reader.is_next(b'[') {
-            true => reader.items(|reader| T::push(self, reader)),
-            false => T::push(self, reader),
+        if !reader.is_next(b'[') {
+            return T::push(self, reader);
         }
+        reader.items(|reader| {
+            if self.is_empty() {
+                // Most lists of a chunk have one item, and the first push would make room for four.
+                self.reserve_exact(1);
+            }
+            T::push(self, reader)
+        })
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -119,6 +119,29 @@ mod tests {
     }
 
     #[test]
+    fn an_integer_of_any_length_is_read_and_has_the_form_of_json() {
+        let read = |number: &str| {
+            let file = format!(r#"{{"sizeBytes":{number}}}"#);
+            read_json::<File>(file.as_bytes()).map(|file| file.size_bytes)
+        };
+        for length in 1..=18 {
+            let number = &"123456789987654321"[..length];
+            let read_number = Some(number.parse().expect("a number"));
+            for text in [
+                number.to_owned(),
+                format!("{number} "),
+                format!(" {number}\n"),
+            ] {
+                assert_eq!(read(&text).expect("a file"), read_number, "{text:?}");
+            }
+        }
+        assert_eq!(read("0").expect("a file"), Some(0));
+        for wrong in ["01", "00", "012345678901", "1x", "", "1 2", "-", "1.", "+1"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn an_explicit_zero_is_sent() {
         let config = GenerationConfig::default().temperature(0.0).top_k(0);
 

@@ -41,7 +41,7 @@ pub(crate) struct Reader<'a> {
     at: usize,
     /// Number of lists and objects around this position.
     depth: usize,
-    /// Whether duplicate members, [`NOT_FINITE`], and strings in place of parts are errors.
+    /// Whether duplicate members, [`NOT_FINITE`], and strings where parts are expected are errors.
     is_strict: bool,
 }
 

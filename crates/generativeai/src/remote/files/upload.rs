@@ -10,7 +10,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::media::mime_type_of;
 use crate::protocol::files::File;
 use crate::remote::Remote;
-use crate::remote::failure::excerpt;
 use crate::stream::BoxFuture;
 
 /// Maximum length of a display name, in characters.
@@ -29,7 +28,8 @@ const MAX_DISPLAY_NAME: usize = 512;
 /// API page: [Files](https://ai.google.dev/gemini-api/docs/files).
 ///
 /// # Errors
-/// The message names the file. [`ErrorKind::Request`]: the file cannot be read, its media type is unknown, or the
+/// The message names the file. [`ErrorKind::Request`]: the file cannot be read, its media type is unknown or
+/// invalid, or the
 /// service refuses it (too large, a wrong type, a name that exists). [`ErrorKind::Quota`] or
 /// [`ErrorKind::RateLimited`]: the project has no room left for files. [`ErrorKind::Corrupt`]: the service has stored
 /// other bytes.
@@ -130,11 +130,9 @@ impl UploadFile {
     pub(super) fn media_type(&self) -> Result<&str> {
         let message = match self.file.mime_type.as_deref() {
             Some(mime_type) if mime_type.contains('/') => return Ok(mime_type),
-            Some(other) => format!(
-                "`{}` is not a media type such as `image/png`",
-                excerpt(other.as_bytes())
-            ),
-            None => "its media type is unknown: set it with `mime_type`".to_owned(),
+            // Not quoted: if the arguments were swapped, it is the content of the file.
+            Some(_) => "its media type has no slash, unlike `image/png`",
+            None => "its media type is unknown: set it with `mime_type`",
         };
         Err(Error::new(ErrorKind::Request, message))
     }

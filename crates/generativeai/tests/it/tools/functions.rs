@@ -94,7 +94,7 @@ async fn every_form_of_handler_becomes_a_function() {
 
 /// The arguments of a call are an object, so such a function would only ever return an error to the model.
 #[tokio::test]
-async fn a_function_whose_argument_is_no_object_is_refused() {
+async fn a_function_whose_argument_is_not_an_object_is_refused() {
     let refused = [
         Function::new("f", "F.", |numbers: Vec<f64>| numbers.len()),
         Function::new("f", "F.", |number: f64| number),

@@ -7,7 +7,7 @@ use crate::protocol::Unknown;
 use crate::protocol::wire::{self, Fields, Member, Message, Reader, Wire};
 use serde::ser::SerializeMap;
 
-/// Implements [`Message`] and `Debug` for [`Part`].
+/// Implements [`Message`], [`Fields`] and `Debug` for [`Part`].
 ///
 /// `message!` does not fit: `data` is one field in Rust, while in JSON each kind of data is a member with its own name,
 /// next to the members with metadata.
@@ -44,7 +44,6 @@ macro_rules! part {
                 $(wire::write_value(map, Self::NAMES[Index::$field as usize], &self.$field)?;)*
                 Ok(())
             }
-
         }
 
         impl Fields for Part {
