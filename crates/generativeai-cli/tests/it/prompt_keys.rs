@@ -31,24 +31,29 @@ fn ctrl_x_ctrl_e_edits_the_message_in_the_editor() {
     assert!(service.request().contains("My message"));
 }
 
+/// Starts `genai chat` in an interactive shell.
+fn in_shell(shell: &[&str], service: &Service) -> Terminal {
+    let genai = service.genai(&["chat"]);
+    let mut command = Command::new(shell[0]);
+    command.args(&shell[1..]).env("PS1", "shell: ");
+    for (name, value) in genai.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut terminal = Terminal::start(&command);
+    terminal.wait_for("shell:");
+    terminal.type_keys(&format!("{} chat\r", genai.get_program().display()));
+    terminal
+}
+
 /// Finding 31 of tests/newcomer.md.
 #[test]
 fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {
     let service = Service::start(Answer::Texts(vec!["Still here."]));
-    let genai = service.genai(&["chat"]);
-    let mut bash = Command::new("bash");
-    bash.args(["--norc", "--noprofile", "-i"])
-        .env("PS1", "shell: ");
-    for (name, value) in genai.get_envs() {
-        match value {
-            Some(value) => bash.env(name, value),
-            None => bash.env_remove(name),
-        };
-    }
-    let mut terminal = Terminal::start(&bash);
+    let mut terminal = in_shell(&["bash", "--norc", "--noprofile", "-i"], &service);
 
-    terminal.wait_for("shell:");
-    terminal.type_keys(&format!("{} chat\r", genai.get_program().display()));
     terminal.type_at_prompt("Are you there?");
     terminal.type_keys(CTRL_Z);
     terminal.wait_for("Stopped");
@@ -67,6 +72,39 @@ fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {
     terminal.type_keys("exit\r");
     // The shell has its own settings of the terminal, so these are not compared.
     terminal.wait_until_killed();
+}
+
+/// The shell sets its own modes of the terminal, in which a read of the keys waits for Enter.
+#[test]
+fn a_reply_continues_after_ctrl_z_and_fg() {
+    for shell in [
+        &["bash", "--norc", "--noprofile", "-i"][..],
+        &["dash", "-i"],
+    ] {
+        let service = Service::start(Answer::Paused("Once upon a ", "time. The end."));
+        let mut terminal = in_shell(shell, &service);
+
+        terminal.enter("A story?");
+        terminal.wait_for("Once upon");
+        terminal.type_keys(CTRL_Z);
+        terminal.wait_for("Stopped");
+        // The shell echoes the keys and reads a line, so the terminal is restored.
+        terminal.type_keys("echo re''stored\r");
+        terminal.wait_for("restored");
+        terminal.type_keys("fg\r");
+        terminal.wait_for_key_mode();
+        terminal.type_keys("next draft");
+        service.open_gate();
+        terminal.wait_for("time. The end.");
+        terminal.wait_for("> next draft");
+        terminal.type_keys("\x15");
+        terminal.enter("/quit");
+        terminal.wait_until("the shell", |screen| {
+            screen.contents().trim_end().ends_with("shell:")
+        });
+        terminal.type_keys("exit\r");
+        terminal.wait_until_killed();
+    }
 }
 
 /// Finding 30 of tests/newcomer.md.
