@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     Hangs(&'static str),
     /// One chunk of text. A second one follows once the test opens the gate, and ends the reply.
     Paused(&'static str, &'static str),
+    /// One chunk of text and other bytes. Then the stream ends without a finish reason.
+    Breaks(&'static str, &'static str),
     /// Text, once the test opens the gate.
     Gated(&'static str),
     /// Nothing. The connection stays open. Uploads stop after the first piece.
@@ -260,6 +262,9 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
         }
         // Returns when the client closes the connection.
         Answer::Silent => stream.read(&mut [0]).map(drop),
+        Answer::Breaks(text, rest) => {
+            stream.write_all((EVENTS.to_owned() + &event(text, false) + rest).as_bytes())
+        }
         Answer::Fails(code, body) => whole(stream, *code, body),
         Answer::Gated(_) | Answer::Paused(..) | Answer::Each(_) => {
             unreachable!("resolved by the caller")
