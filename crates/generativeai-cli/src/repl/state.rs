@@ -308,6 +308,10 @@ impl<'a> Repl<'a> {
             }
             Err(error) => {
                 self.printer.error(&error);
+                if is_over_budget(&error) {
+                    self.printer
+                        .note("(/compact N sets another budget, /compact off removes it)");
+                }
                 match is_retryable(&error) {
                     true => Ok(Sent::Broken),
                     // The error may be about the part that arrived, for example if it was blocked.
@@ -399,6 +403,15 @@ impl<'a> Repl<'a> {
 fn is_retryable(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<Error>();
     error.is_some_and(Error::is_retryable)
+}
+
+/// Returns whether a message exceeds the budget that `/compact` has set.
+fn is_over_budget(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<Error>();
+    // The kind alone includes requests that the service has refused.
+    error.is_some_and(|error| {
+        error.kind() == ErrorKind::Request && error.to_string().contains("but the budget is")
+    })
 }
 
 /// Returns whether another process changed the session.

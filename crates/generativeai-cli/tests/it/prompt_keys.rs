@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::assert_contains;
+use super::support::{SHORT, assert_contains, genai};
 use super::terminal::Terminal;
 
 const CTRL_X: &str = "\x18";
@@ -158,8 +158,36 @@ fn compact_limits_the_requests_of_the_session() {
     assert_contains(&set, "exceeds 20 tokens");
     let refused = terminal.ask("Two, which is longer than twenty bytes");
     assert_contains(&refused, "258 tokens");
+    assert_contains(
+        &refused,
+        "(/compact N sets another budget, /compact off removes it)",
+    );
     terminal.ask("/compact 300");
     let reply = terminal.ask("Two, which is longer than twenty bytes");
     assert_contains(&reply, "A reply.");
+    terminal.ask("/compact 20");
+    assert_eq!(
+        terminal.ask("/compact off"),
+        "older turns are no longer summarized"
+    );
+    let reply = terminal.ask("Three, which is longer than twenty bytes");
+    assert_contains(&reply, "A reply.");
+    // The service reports a limit of 300 tokens, half of which are more than half of the history.
+    let set = terminal.ask("/compact");
+    assert_contains(&set, "exceeds 150 tokens (/compact off");
     terminal.quit();
+}
+
+/// The budget was half of the last request, which is less than the shortest message needs.
+#[test]
+fn messages_after_compact_are_not_refused() {
+    let words = [&["chat", "--context", "256"], &SHORT[..]].concat();
+    let mut terminal = Terminal::start(&genai(&words));
+
+    terminal.ask("Hello");
+    assert_contains(&terminal.ask("/compact"), "older turns will be summarized");
+    let reply = terminal.ask("How are you today?");
+    terminal.quit();
+
+    assert!(!reply.contains("budget"), "{reply}");
 }
