@@ -154,6 +154,15 @@ fn a_table_that_is_too_wide_wraps_its_cells() {
 }
 
 #[test]
+fn a_line_break_after_a_backslash_may_be_split() {
+    assert_eq!(
+        rendered("line one\nline two\\\nline three", PLAIN),
+        "line one line two\nline three"
+    );
+    assert_eq!(rendered("line two\\", PLAIN), "line two\\");
+}
+
+#[test]
 fn links_show_their_target() {
     assert_eq!(
         rendered("see [docs](http://a.b/c) or <http://a.b>", PLAIN),
