@@ -19,7 +19,7 @@ use super::signals::Signals;
 use super::terminal;
 use crate::exit::Exit;
 use crate::render::Printer;
-use crate::state_file;
+use crate::{environment, state_file};
 use completion::{CommandHighlighter, PromptCompleter};
 use keys::{Keys, QuoteValidator};
 use marker::Marker;
@@ -59,7 +59,8 @@ pub(super) enum Prompt {
 impl Prompt {
     /// Creates the prompt.
     pub(super) fn new(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Self> {
-        if !io::stdout().is_terminal() || !io::stderr().is_terminal() {
+        let can_draw = io::stdout().is_terminal() && io::stderr().is_terminal();
+        if !can_draw || environment::is_dumb_terminal() {
             return Ok(Self::Plain);
         }
         let has_text = Arc::default();

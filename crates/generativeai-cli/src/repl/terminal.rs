@@ -9,13 +9,15 @@ use crossterm::event::DisableBracketedPaste;
 use crossterm::event::EnableBracketedPaste;
 use crossterm::terminal::disable_raw_mode;
 
+use crate::environment;
+
 /// Restores the terminal, if it was changed. Called before the program ends because of a panic or a signal.
 pub(super) fn restore() {
     // An error means that the terminal is gone.
     let _ = disable_raw_mode();
     restore_modes();
     let mut out = io::stdout();
-    if out.is_terminal() {
+    if out.is_terminal() && !environment::is_dumb_terminal() {
         let _ = crossterm::execute!(out, DisableBracketedPaste, crossterm::cursor::Show);
     }
 }

@@ -182,6 +182,23 @@ fn a_message_discarded_after_a_failure_is_not_in_the_session() {
 }
 
 #[test]
+fn a_dumb_terminal_receives_no_escape_sequences() {
+    let service = Service::start(Answer::Texts(vec!["Yes, *here*."]));
+    let mut command = service.genai(&["chat", "-m", "gemini-x"]);
+    command.env("TERM", "dumb");
+    let mut terminal = Terminal::start(&command);
+
+    terminal.enter("Are you there?");
+    terminal.wait_for("Yes, *here*.");
+    terminal.wait_for_prompt();
+    terminal.type_keys("\x04");
+
+    let left = terminal.end();
+    assert_eq!(left.code, 0);
+    assert!(!left.bytes.contains('\x1b'), "{:?}", left.bytes);
+}
+
+#[test]
 fn ctrl_c_twice_stops_only_the_reply() {
     let (_service, mut terminal) = session(Answer::Hangs(STORY));
 
