@@ -48,6 +48,38 @@ fn in_shell(shell: &[&str], service: &Service) -> Terminal {
     terminal
 }
 
+#[test]
+fn ctrl_x_ctrl_e_reports_an_editor_that_fails() {
+    let service = Service::start(Answer::Texts(vec!["Yes."]));
+    let mut command = service.genai(&["chat"]);
+    command.env("EDITOR", "nosuch-editor --wait");
+    let mut terminal = Terminal::start(&command);
+
+    terminal.type_at_prompt("My draft");
+    terminal.type_keys(CTRL_X);
+    terminal.type_keys(CTRL_E);
+    terminal.wait_for("genai: the editor nosuch-editor --wait failed (exit status: 127)");
+    terminal.wait_until("the prompt below the error", |screen| {
+        screen.contents().trim_end().ends_with("> My draft")
+    });
+    terminal.type_keys("\r");
+    terminal.wait_for("Yes.");
+    terminal.quit();
+    assert!(service.request().contains("My draft"));
+}
+
+#[test]
+fn ctrl_x_ctrl_e_without_an_editor_names_the_variable() {
+    let service = Service::start(Answer::Silent);
+    let mut terminal = Terminal::start(&service.genai(&["chat"]));
+
+    terminal.wait_for_prompt();
+    terminal.type_keys(CTRL_X);
+    terminal.type_keys(CTRL_E);
+    terminal.wait_for("genai: no editor is configured: set EDITOR");
+    terminal.quit();
+}
+
 /// Finding 31 of tests/newcomer.md.
 #[test]
 fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {

@@ -93,7 +93,7 @@ impl Repl<'_> {
                 self.attachments.extend(Attachment::of_message(&message));
                 return Ok(());
             }
-            None => Err(anyhow::anyhow!("no editor is configured: set EDITOR")),
+            None => Err(anyhow::anyhow!(editor::NO_EDITOR)),
         };
         let edited = edited.inspect_err(|_| {
             self.conversations[self.current].redo();
