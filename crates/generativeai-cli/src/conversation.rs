@@ -41,16 +41,17 @@ impl Conversation {
         self.chat.rewind().map(|(message, _)| message)
     }
 
-    /// Restores the last undone turn and returns its message.
+    /// Restores the last undone turn and returns its message. Unfinished turns are skipped, and stay undone.
     pub(crate) fn redo(&mut self) -> Option<Content> {
         let length = self.chat.history().len();
-        while self.chat.redo() {
-            // The restored turn may be an unfinished one, which adds nothing to the history. It is skipped.
-            if let Some(message) = self.chat.history().get(length) {
-                return Some(message.clone());
-            }
+        let had_unfinished = self.chat.unfinished().is_some();
+        // An unfinished turn adds nothing to the history.
+        while self.chat.history().len() == length && self.chat.redo() {}
+        let restored = self.chat.history().get(length).cloned();
+        if !had_unfinished && self.chat.unfinished().is_some() {
+            self.chat.rewind();
         }
-        None
+        restored
     }
 
     /// Returns the message of the unfinished turn, if there is one.

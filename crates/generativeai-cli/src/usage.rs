@@ -73,11 +73,6 @@ impl ReplyUsage {
         ]
     }
 
-    /// Returns the number of sent tokens, including the history.
-    pub(crate) fn input_tokens(&self) -> usize {
-        usize::try_from(self.counts()[0]).unwrap_or_default()
-    }
-
     /// Returns the number of tokens sent or generated in all requests of the turn, without thoughts.
     pub(crate) fn all_tokens(&self) -> i32 {
         let [sent, _, generated, _] = self.counts();

@@ -74,7 +74,7 @@ impl Printer {
 
     /// Sets when to use colours. With `Always`, pipes and files receive what a terminal would show.
     pub(crate) fn set_colour(&mut self, when: Colour) {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let dumb = environment::is_dumb_terminal();
         let terminal = io::stdout().is_terminal();
         // A dumb terminal has no styles. Its output is not rendered, but still sanitized.
         let rendered = (terminal && !dumb) || when == Colour::Always;

@@ -1,8 +1,8 @@
-//! A warning when the conversation nearly fills the context of the model.
+//! A warning when the conversation nearly fills the context of the model, and the default budget of `/compact`.
 
 use std::time::Duration;
 
-use generativeai::GenerativeModel;
+use generativeai::{GenerativeModel, Toolbox};
 use tokio::time::timeout;
 
 use super::state::Repl;
@@ -11,6 +11,15 @@ use crate::usage::ReplyUsage;
 /// Number of tokens of a turn below which the limit of the model is not requested: three quarters of the smallest
 /// `--context`.
 const FEW: i32 = 192;
+
+/// Number of tokens that a budget leaves to the history, unless the context of the model is small.
+const MIN_HISTORY: i32 = 512;
+
+/// Approximate number of tokens of the prompt for a summary.
+const SUMMARY_PROMPT: i64 = 64;
+
+/// Number of tokens that a summary needs, unless the context of the model is small.
+const SUMMARY: i64 = 1_024;
 
 /// Timeout of a request about the context. The user waits for the prompt meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,18 +42,47 @@ impl Repl<'_> {
         if !is_full(most) {
             return;
         }
-        let counted = model.count_tokens(self.conversation().chat.history());
-        let counted = self.within_timeout(async { counted.await.ok() });
-        let Some(tokens) = counted.and_then(|counted| counted.total_tokens) else {
+        let Some(tokens) = self.history_tokens(&model) else {
             return;
         };
         if is_full(tokens) {
             let percent = i64::from(tokens) * 100 / i64::from(limit);
+            let compact = match can_summarize(tokens, limit) {
+                true => "/compact summarizes older turns, ",
+                false => "",
+            };
             self.printer.note(format_args!(
-                "(the context is {percent} % full, {tokens} of {limit} tokens: /compact summarizes older turns, /new \
-                 starts a session)"
+                "(the context is {percent} % full, {tokens} of {limit} tokens: {compact}/new starts a session)"
             ));
         }
+    }
+
+    /// Returns the budget for requests with about half of the current history.
+    ///
+    /// Every request contains the system instruction and the tools, so they are added to it.
+    pub(super) fn default_budget(&mut self) -> u32 {
+        let model = self.conversation().chat.model().clone();
+        let bare = model.clone();
+        let bare = bare.without_system_instruction().tools(Toolbox::default());
+        let all = self.history_tokens(&model);
+        let history = self.history_tokens(&bare);
+        let limit = self.token_limit(&model);
+        let tokens = match (all, history) {
+            (Some(all), Some(history)) => budget(history, all.saturating_sub(history), limit),
+            // Some services cannot count tokens. The usage of the last reply includes the whole request.
+            _ => {
+                let last = self.conversation().usage.last();
+                budget(last.map_or(0, ReplyUsage::all_tokens), 0, limit)
+            }
+        };
+        tokens.unsigned_abs()
+    }
+
+    /// Returns the number of tokens of the history, if the model can count them.
+    fn history_tokens(&mut self, model: &GenerativeModel) -> Option<i32> {
+        let counted = model.count_tokens(self.conversation().chat.history());
+        let counted = self.within_timeout(async { counted.await.ok() });
+        counted?.total_tokens
     }
 
     /// Returns the maximum number of tokens of a request to a model. It is requested once for each model, even if that
@@ -70,5 +108,44 @@ impl Repl<'_> {
         // The Ctrl-C was meant for the request, and not for the prompt that follows.
         self.signals.clear();
         answer.flatten()
+    }
+}
+
+/// Returns the budget for requests with half of a history, besides a number of tokens that every request has. `limit` is
+/// that of the model, if it is known.
+///
+/// A short history leaves room for another message, which would be refused otherwise.
+fn budget(history: i32, fixed: i32, limit: Option<i32>) -> i32 {
+    let room = limit.map_or(i32::MAX, |limit| limit.saturating_sub(fixed));
+    let least = MIN_HISTORY.min(room / 2).max(1);
+    fixed.max(0).saturating_add(least.max(history / 2))
+}
+
+/// Returns whether the model could summarize a history: the request for it has a prompt in addition to the history, and
+/// the reply is the summary.
+fn can_summarize(history: i32, limit: i32) -> bool {
+    let summary = SUMMARY.min(i64::from(limit) / 8);
+    i64::from(history) + SUMMARY_PROMPT + summary <= i64::from(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_budget_is_half_of_the_history_and_leaves_room_for_a_message() {
+        assert_eq!(budget(4_000, 0, Some(100_000)), 2_000);
+        assert_eq!(budget(4_000, 3_000, None), 5_000);
+        assert_eq!(budget(30, 6, None), 518);
+        // The smallest context of the embedded model.
+        assert_eq!(budget(200, 30, Some(256)), 143);
+    }
+
+    #[test]
+    fn a_history_that_fills_the_context_cannot_be_summarized() {
+        assert!(can_summarize(800_000, 1_000_000));
+        assert!(can_summarize(3_100, 4_096));
+        assert!(!can_summarize(4_000, 4_096));
+        assert!(!can_summarize(261, 256));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
-use tempfile::TempDir;
+
+/// Message if no editor is configured.
+pub(super) const NO_EDITOR: &str = "no editor is configured: set EDITOR";
 
 /// Returns the editor command in `VISUAL` or `EDITOR`.
 pub(super) fn command() -> Option<String> {
@@ -42,33 +43,6 @@ fn shell(editor: &str) -> Command {
     // The path is an argument of the shell and not a part of the script, which would interpret its characters.
     command.args(["-c", &format!("{editor} \"$1\""), editor]);
     command
-}
-
-/// File in which the user edits the text of the prompt. Its folder is readable only by the user.
-#[derive(Debug)]
-pub(super) struct Editing {
-    editor: String,
-    folder: TempDir,
-}
-
-impl Editing {
-    /// Creates the folder for the file.
-    pub(super) fn new(editor: &str) -> std::io::Result<Self> {
-        Ok(Self {
-            editor: editor.to_owned(),
-            folder: tempfile::Builder::new().prefix("message-").tempdir()?,
-        })
-    }
-
-    /// Returns the command that opens the editor. The line editor appends the path of [`file`](Self::file).
-    pub(super) fn command(&self) -> Command {
-        shell(&self.editor)
-    }
-
-    /// Returns the path of the file that is edited.
-    pub(super) fn file(&self) -> PathBuf {
-        self.folder.path().join("message.md")
-    }
 }
 
 #[cfg(all(test, unix))]

@@ -8,18 +8,18 @@ use std::io::{self, BufRead, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use reedline::{
     ColumnarMenu, EditCommand, FileBackedHistory, HistoryItem, MenuBuilder, Reedline, ReedlineMenu,
     Signal,
 };
 
-use super::editor::{self, Editing};
+use super::editor;
 use super::signals::Signals;
 use super::terminal;
 use crate::exit::Exit;
 use crate::render::Printer;
-use crate::state_file;
+use crate::{environment, state_file};
 use completion::{CommandHighlighter, PromptCompleter};
 use keys::{Keys, QuoteValidator};
 use marker::Marker;
@@ -49,8 +49,6 @@ pub(super) enum Prompt {
         editor: Box<Reedline>,
         /// Whether the prompt contains text. reedline reports Ctrl-C without the text that it discards.
         has_text: Arc<AtomicBool>,
-        /// Folder of the file for the user's text editor. It is deleted when this is dropped.
-        _editing: Option<Editing>,
     },
     /// Lines as the terminal delivers them, if stdout or stderr is not a terminal to draw on.
     Plain,
@@ -59,7 +57,8 @@ pub(super) enum Prompt {
 impl Prompt {
     /// Creates the prompt.
     pub(super) fn new(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Self> {
-        if !io::stdout().is_terminal() || !io::stderr().is_terminal() {
+        let can_draw = io::stdout().is_terminal() && io::stderr().is_terminal();
+        if !can_draw || environment::is_dumb_terminal() {
             return Ok(Self::Plain);
         }
         let has_text = Arc::default();
@@ -91,16 +90,8 @@ impl Prompt {
             }
             Err(error) => printer.note(format_args!("(no prompt history: {error:#})")),
         }
-        let editing = editor::command().and_then(|command| Editing::new(&command).ok());
-        if let Some(editing) = &editing {
-            editor = editor.with_buffer_editor(editing.command(), editing.file());
-        }
         let editor = Box::new(editor);
-        Ok(Self::Editor {
-            editor,
-            has_text,
-            _editing: editing,
-        })
+        Ok(Self::Editor { editor, has_text })
     }
 
     /// Inserts text into the next prompt, where the user can edit it.
@@ -137,14 +128,17 @@ impl Prompt {
         // A Ctrl-C before the prompt is shown is not meant for it.
         signals.clear();
         let (editor, has_text) = match self {
-            Self::Editor {
-                editor, has_text, ..
-            } => (editor, has_text),
+            Self::Editor { editor, has_text } => (editor, has_text),
             Self::Plain => return plain(signals, printer),
         };
         let signal = loop {
             match editor.read_line(&Marker) {
                 Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => terminal::suspend(),
+                Ok(Signal::HostCommand(command)) if command == keys::EDIT => {
+                    edit(editor, printer);
+                    // A Ctrl-C was meant for the text editor.
+                    signals.clear();
+                }
                 Ok(signal) => break signal,
                 Err(error) => {
                     let exit = signals.exit_soon().map(Input::Exit);
@@ -163,6 +157,23 @@ impl Prompt {
         // If the history cannot be written now, it is written after a later line.
         let _ = editor.sync_history();
         Ok(input)
+    }
+}
+
+/// Edits the text of the prompt in the user's text editor. If that fails, reports the error and keeps the text.
+fn edit(editor: &mut Reedline, printer: &mut Printer) {
+    let text = editor.current_buffer_contents();
+    let edited = editor::command().ok_or_else(|| anyhow!(editor::NO_EDITOR));
+    match edited.and_then(|command| editor::edit(&command, text)) {
+        Ok(edited) => {
+            let edited = keys::drawable(edited.trim_end());
+            editor.run_edit_commands(&[EditCommand::Clear, EditCommand::InsertString(edited)]);
+        }
+        Err(error) => {
+            // The prompt is drawn again below the error. The rest of its text may be below the cursor.
+            printer.ask("\n\x1b[J");
+            printer.error(&error);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::next::{Decisions, Next};
 use super::signals::Signals;
 use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
-use crate::approval::Approvals;
+use crate::approval::{self, Approvals};
 use crate::attachment::mention::{self, Mention};
 use crate::attachment::upload::Uploaders;
 use crate::attachment::{self, Attachment};
@@ -51,6 +51,9 @@ enum Sent {
     Stopped,
     /// The reply failed, and the error was reported.
     Failed,
+    /// The reply was interrupted by an error after which a retry may succeed, such as a broken connection. The error was
+    /// reported.
+    Broken,
     /// Another process changed the session, so it was read again.
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
@@ -203,16 +206,26 @@ impl<'a> Repl<'a> {
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
         Ok(match self.exchange(next)? {
             Sent::Complete | Sent::Waiting => true,
-            Sent::Stopped => self.keep_partial(),
-            Sent::Failed if self.conversation().can_continue() => {
-                self.printer
-                    .note("(the part that arrived is kept: /continue continues it)");
-                true
+            Sent::Stopped => {
+                let kept = self.keep_partial();
+                self.printer.note(match kept {
+                    true => "(stopped; the part that arrived is kept: /continue continues it)",
+                    false => "(stopped before the reply began; your message was discarded)",
+                });
+                kept
+            }
+            Sent::Broken => {
+                let kept = self.keep_partial();
+                self.report_failed(kept);
+                kept
             }
             Sent::Failed => {
-                self.printer
-                    .note("(your message was discarded: the session is unchanged)");
-                false
+                let kept = self.conversation().can_continue();
+                if !kept {
+                    self.discard();
+                }
+                self.report_failed(kept);
+                kept
             }
             Sent::Conflict => {
                 self.prompt.insert(text);
@@ -227,7 +240,7 @@ impl<'a> Repl<'a> {
         match self.exchange(Next::Retry)? {
             Sent::Complete | Sent::Waiting | Sent::Conflict | Sent::Nothing => {}
             Sent::Stopped => _ = self.keep_partial(),
-            Sent::Failed => {
+            Sent::Broken | Sent::Failed => {
                 if !self.conversation().can_continue() {
                     self.conversation().chat.keep_partial();
                 }
@@ -295,7 +308,15 @@ impl<'a> Repl<'a> {
             }
             Err(error) => {
                 self.printer.error(&error);
-                Ok(Sent::Failed)
+                if is_over_budget(&error) {
+                    self.printer
+                        .note("(/compact N sets another budget, /compact off removes it)");
+                }
+                match is_retryable(&error) {
+                    true => Ok(Sent::Broken),
+                    // The error may be about the part that arrived, for example if it was blocked.
+                    false => Ok(Sent::Failed),
+                }
             }
         }
     }
@@ -334,18 +355,35 @@ impl<'a> Repl<'a> {
         Ok(())
     }
 
-    /// Keeps the part of a stopped reply that arrived. If there is none, discards the message and returns `false`.
+    /// Keeps the part of an interrupted reply that arrived. If there is none, discards the message and returns `false`.
     fn keep_partial(&mut self) -> bool {
         // A reply with a token stays unfinished, so that a retry can continue it.
         let kept = self.conversation().can_continue() || self.conversation().chat.keep_partial();
-        if kept {
-            self.printer
-                .note("(stopped; the part that arrived is kept: /continue continues it)");
-        } else {
-            self.printer
-                .note("(stopped before the reply began; your message was discarded)");
+        if !kept {
+            self.discard();
         }
         kept
+    }
+
+    /// Removes a message without a reply from the session.
+    ///
+    /// The store keeps the message as not answered if the program ends, and if functions were called because of it.
+    fn discard(&mut self) {
+        let is_exiting = self.signals.exit().is_some();
+        let chat = &mut self.conversations[self.current].chat;
+        let has_no_calls = approval::waiting(chat).is_empty()
+            && chat.unfinished().is_some_and(|turn| turn.rounds.is_empty());
+        if has_no_calls && !is_exiting {
+            chat.rewind();
+        }
+    }
+
+    /// Reports whether the part of a failed reply was kept.
+    fn report_failed(&mut self, kept: bool) {
+        self.printer.note(match kept {
+            true => "(the part that arrived is kept: /continue continues it)",
+            false => "(your message was discarded: the session is unchanged)",
+        });
     }
 
     /// Adds the usage of the last reply to that of the session, and shows it if the user wants to see it.
@@ -359,6 +397,21 @@ impl<'a> Repl<'a> {
         self.show_full_context(&usage);
         self.conversation().usage.add(usage);
     }
+}
+
+/// Returns whether a retry may succeed, for example after a broken connection.
+fn is_retryable(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<Error>();
+    error.is_some_and(Error::is_retryable)
+}
+
+/// Returns whether a message exceeds the budget that `/compact` has set.
+fn is_over_budget(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<Error>();
+    // The kind alone includes requests that the service has refused.
+    error.is_some_and(|error| {
+        error.kind() == ErrorKind::Request && error.to_string().contains("but the budget is")
+    })
 }
 
 /// Returns whether another process changed the session.

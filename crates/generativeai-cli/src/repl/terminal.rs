@@ -9,28 +9,31 @@ use crossterm::event::DisableBracketedPaste;
 use crossterm::event::EnableBracketedPaste;
 use crossterm::terminal::disable_raw_mode;
 
+use crate::environment;
+
 /// Restores the terminal, if it was changed. Called before the program ends because of a panic or a signal.
 pub(super) fn restore() {
     // An error means that the terminal is gone.
     let _ = disable_raw_mode();
     restore_modes();
     let mut out = io::stdout();
-    if out.is_terminal() {
+    if out.is_terminal() && !environment::is_dumb_terminal() {
         let _ = crossterm::execute!(out, DisableBracketedPaste, crossterm::cursor::Show);
     }
 }
 
-/// Stops the program until the shell continues it (`fg`).
+/// Restores the terminal for the shell, and stops the program until the shell continues it (`fg`).
 pub(super) fn suspend() {
-    let id = std::process::id().to_string();
-    // An error is ignored: without the program `kill`, the key has no effect.
-    let _ = std::process::Command::new("kill")
-        .args(["-s", "TSTP", &id])
-        .status();
+    restore_modes();
+    // To the process group, as the terminal does for Ctrl-Z: a script that runs the program stops as well. The default
+    // action has no effect if no shell could continue the program.
+    #[cfg(unix)]
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
 /// Mode in which the terminal delivers single keys without echo, until this is dropped. So keys typed during a reply do
-/// not appear in the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT.
+/// not appear in the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT. Ctrl-Z is delivered as a key, so
+/// that the program can restore the terminal before it stops.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(super) struct KeyMode;
@@ -39,10 +42,28 @@ pub(super) struct KeyMode;
 impl KeyMode {
     /// Sets the mode. Returns `None` if stdin is not a terminal.
     pub(super) fn new() -> Option<Self> {
-        modes::set_key_mode().then(|| {
+        Self::apply().then_some(Self)
+    }
+
+    /// Reads pressed keys. Returns `None` if there are none, and if the program runs in the background.
+    ///
+    /// Sets the mode again if it has changed: the shell sets its own modes while the program is stopped.
+    pub(super) fn read(&self, keys: &mut [u8]) -> Option<usize> {
+        // In the background, a read or a change of the mode would stop the program.
+        if !modes::is_foreground() {
+            return None;
+        }
+        Self::apply();
+        modes::read(keys)
+    }
+
+    /// Sets the mode. Returns `false` if nothing was changed.
+    fn apply() -> bool {
+        let is_changed = modes::set_key_mode();
+        if is_changed {
             let _ = crossterm::execute!(io::stdout(), EnableBracketedPaste);
-            Self
-        })
+        }
+        is_changed
     }
 }
 
@@ -66,32 +87,71 @@ mod modes {
     use std::io;
     use std::sync::Mutex;
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::getpgrp;
     use rustix::termios::{
-        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
+    };
+
+    /// Value of a special code that no key has (`_POSIX_VDISABLE`).
+    const DISABLED: u8 = if cfg!(any(target_os = "linux", target_os = "android")) {
+        0
+    } else {
+        0xff
     };
 
     /// Settings of the terminal before key mode. Static, since a panic hook and a signal handler restore them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-    /// Sets key mode. Returns `false` if stdin is not a terminal.
+    /// Sets key mode. Returns `false` if stdin is not a terminal, or is in key mode already.
     pub(super) fn set_key_mode() -> bool {
         let Ok(found) = tcgetattr(io::stdin()) else {
             return false;
         };
+        let Ok(mut before) = BEFORE.lock() else {
+            return false;
+        };
+        if before.is_some() && is_key_mode(&found) {
+            return false;
+        }
         let mut keys = found.clone();
         keys.local_modes
             .remove(LocalModes::ECHO | LocalModes::ICANON);
         // Otherwise Ctrl-C discards output that the terminal has not read yet, and may cut an escape sequence.
         keys.local_modes.insert(LocalModes::NOFLSH);
-        // A read returns at once, even if no key was pressed.
-        keys.special_codes[SpecialCodeIndex::VMIN] = 0;
+        // Not zero, which some shells treat as the end of their input if the program is killed in key mode.
+        keys.special_codes[SpecialCodeIndex::VMIN] = 1;
         keys.special_codes[SpecialCodeIndex::VTIME] = 0;
-        let Ok(mut before) = BEFORE.lock() else {
-            return false;
-        };
+        keys.special_codes[SpecialCodeIndex::VSUSP] = DISABLED;
         let is_set = tcsetattr(io::stdin(), OptionalActions::Now, &keys).is_ok();
-        *before = is_set.then_some(found);
+        if is_set {
+            before.get_or_insert(found);
+        }
         is_set
+    }
+
+    /// Returns whether a terminal with these settings delivers single keys.
+    fn is_key_mode(found: &Termios) -> bool {
+        let is_line_mode = LocalModes::ECHO | LocalModes::ICANON;
+        !found.local_modes.intersects(is_line_mode)
+            && found.special_codes[SpecialCodeIndex::VSUSP] == DISABLED
+    }
+
+    /// Returns whether the program may read from the terminal.
+    pub(super) fn is_foreground() -> bool {
+        // An error means that there is no job control.
+        tcgetpgrp(io::stdin()).map_or(true, |group| group == getpgrp())
+    }
+
+    /// Reads input of the terminal without waiting. Returns `None` if there is none.
+    pub(super) fn read(input: &mut [u8]) -> Option<usize> {
+        let stdin = io::stdin();
+        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+        // The read alone would wait for Enter if the shell has set line mode since.
+        let count = poll(&mut ready, Some(&Timespec::default())).ok()?;
+        // An error means that the terminal is gone, which a signal reports as well.
+        let length = (count > 0).then(|| rustix::io::read(&stdin, input).ok())??;
+        (length > 0).then_some(length)
     }
 
     /// Ends key mode. Returns `false` if the terminal was not in it.

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 #[cfg(unix)]
-use std::{io, pin::pin, time::Duration};
+use std::{pin::pin, time::Duration};
 
 #[cfg(unix)]
 use tokio::time::sleep;
 
 #[cfg(unix)]
-use super::terminal::KeyMode;
+use super::terminal::{self, KeyMode};
 
 /// Interval between reads of the keyboard. Keys are needed only after the reply, so they can wait.
 #[cfg(unix)]
@@ -30,13 +30,15 @@ pub(super) struct TypeAhead {
     is_pasting: bool,
     /// Lines that Esc or Ctrl-C removed from the queue, to be reported.
     cleared: Vec<String>,
+    /// Whether Ctrl-Z was pressed.
+    is_suspended: bool,
 }
 
 impl TypeAhead {
     /// Waits for a reply, and queues the lines typed meanwhile.
     #[cfg(unix)]
     pub(super) async fn during<T>(&mut self, reply: impl Future<Output = T>) -> T {
-        let Some(_mode) = KeyMode::new() else {
+        let Some(mode) = KeyMode::new() else {
             return reply.await;
         };
         let mut reply = pin!(reply);
@@ -47,9 +49,11 @@ impl TypeAhead {
                 outcome = &mut reply => return outcome,
                 () = sleep(READ_EVERY) => {}
             }
-            // Does not block in key mode. An error means that the terminal is gone, which a signal reports as well.
-            while let Ok(length @ 1..) = rustix::io::read(io::stdin(), &mut keys) {
+            while let Some(length) = mode.read(&mut keys) {
                 self.push(&keys[..length]);
+            }
+            if std::mem::take(&mut self.is_suspended) {
+                terminal::suspend();
             }
         }
     }
@@ -107,6 +111,8 @@ impl TypeAhead {
             0x08 | 0x7f => drop(self.draft.pop()),
             // Ctrl-U
             0x15 => self.draft.clear(),
+            // Ctrl-Z
+            0x1a if !self.is_pasting => self.is_suspended = true,
             0x20..=0x7e => self.draft.push(first.into()),
             0x80.. => {
                 let length = match first {
@@ -229,6 +235,18 @@ mod tests {
 
         assert_eq!(type_ahead.next_line().as_deref(), Some("one"));
         assert_eq!(type_ahead.next_line().as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn ctrl_z_suspends_unless_it_is_pasted() {
+        let mut type_ahead = TypeAhead::default();
+
+        type_ahead.push(b"\x1b[200~a\x1ab\x1b[201~");
+        assert!(!type_ahead.is_suspended);
+        type_ahead.push(b"c\x1a");
+
+        assert!(type_ahead.is_suspended);
+        assert_eq!(type_ahead.take_draft(), "abc");
     }
 
     #[test]

@@ -19,7 +19,11 @@ fn a_context_that_is_more_than_three_quarters_full_is_shown() {
     terminal.quit();
 
     assert!(!first.contains("context"), "{first}");
-    assert_contains(&second, "(the context is 86 % full, 258 of 300 tokens");
+    // The request for a summary would exceed the limit, so `/compact` is not proposed.
+    assert_contains(
+        &second,
+        "(the context is 86 % full, 258 of 300 tokens: /new starts a session)",
+    );
 }
 
 #[test]

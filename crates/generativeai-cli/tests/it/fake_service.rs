@@ -36,6 +36,10 @@ pub(crate) enum Answer {
     Counted(&'static str, i32),
     /// One chunk of text. Then the stream stays open.
     Hangs(&'static str),
+    /// One chunk of text. A second one follows once the test opens the gate, and ends the reply.
+    Paused(&'static str, &'static str),
+    /// One chunk of text and other bytes. Then the stream ends without a finish reason.
+    Breaks(&'static str, &'static str),
     /// Text, once the test opens the gate.
     Gated(&'static str),
     /// Nothing. The connection stays open. Uploads stop after the first piece.
@@ -48,6 +52,10 @@ pub(crate) enum Answer {
 
 /// The answer to every request for a token count.
 const COUNT: &str = r#"{"totalTokens":258}"#;
+
+/// The head of a stream of events.
+const EVENTS: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 
 /// The description of each model whose name begins with `gemini-`, and the list of models.
 const MODEL: &str = r#"{"name":"models/gemini-y","inputTokenLimit":300}"#;
@@ -117,6 +125,13 @@ impl Service {
                             // Nobody receives it if the test is over.
                             let _ = client.and_then(wait_until_read).map(|()| ended.send(()));
                             replied
+                        }
+                        Answer::Paused(first, second) => {
+                            let first = EVENTS.to_owned() + &event(first, false);
+                            let _ = (&stream).write_all(first.as_bytes());
+                            // An error means that the test is over.
+                            let _ = opened.lock().expect("no panic").recv();
+                            (&stream).write_all(event(second, true).as_bytes())
                         }
                         answer => reply(stream, &answer),
                     };
@@ -213,8 +228,6 @@ pub(crate) fn read(stream: &TcpStream) -> String {
 
 /// Sends an answer as a stream of events.
 fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
-    const EVENTS: &str =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     match answer {
         Answer::Texts(texts) => {
             stream.write_all(EVENTS.as_bytes())?;
@@ -249,8 +262,13 @@ fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
         }
         // Returns when the client closes the connection.
         Answer::Silent => stream.read(&mut [0]).map(drop),
+        Answer::Breaks(text, rest) => {
+            stream.write_all((EVENTS.to_owned() + &event(text, false) + rest).as_bytes())
+        }
         Answer::Fails(code, body) => whole(stream, *code, body),
-        Answer::Gated(_) | Answer::Each(_) => unreachable!("resolved by the caller"),
+        Answer::Gated(_) | Answer::Paused(..) | Answer::Each(_) => {
+            unreachable!("resolved by the caller")
+        }
     }
 }
 

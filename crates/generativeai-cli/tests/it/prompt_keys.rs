@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::assert_contains;
+use super::support::{SHORT, assert_contains, genai};
 use super::terminal::Terminal;
 
 const CTRL_X: &str = "\x18";
@@ -31,24 +31,61 @@ fn ctrl_x_ctrl_e_edits_the_message_in_the_editor() {
     assert!(service.request().contains("My message"));
 }
 
+/// Starts `genai chat` in an interactive shell.
+fn in_shell(shell: &[&str], service: &Service) -> Terminal {
+    let genai = service.genai(&["chat"]);
+    let mut command = Command::new(shell[0]);
+    command.args(&shell[1..]).env("PS1", "shell: ");
+    for (name, value) in genai.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut terminal = Terminal::start(&command);
+    terminal.wait_for("shell:");
+    terminal.type_keys(&format!("{} chat\r", genai.get_program().display()));
+    terminal
+}
+
+#[test]
+fn ctrl_x_ctrl_e_reports_an_editor_that_fails() {
+    let service = Service::start(Answer::Texts(vec!["Yes."]));
+    let mut command = service.genai(&["chat"]);
+    command.env("EDITOR", "nosuch-editor --wait");
+    let mut terminal = Terminal::start(&command);
+
+    terminal.type_at_prompt("My draft");
+    terminal.type_keys(CTRL_X);
+    terminal.type_keys(CTRL_E);
+    terminal.wait_for("genai: the editor nosuch-editor --wait failed (exit status: 127)");
+    terminal.wait_until("the prompt below the error", |screen| {
+        screen.contents().trim_end().ends_with("> My draft")
+    });
+    terminal.type_keys("\r");
+    terminal.wait_for("Yes.");
+    terminal.quit();
+    assert!(service.request().contains("My draft"));
+}
+
+#[test]
+fn ctrl_x_ctrl_e_without_an_editor_names_the_variable() {
+    let service = Service::start(Answer::Silent);
+    let mut terminal = Terminal::start(&service.genai(&["chat"]));
+
+    terminal.wait_for_prompt();
+    terminal.type_keys(CTRL_X);
+    terminal.type_keys(CTRL_E);
+    terminal.wait_for("genai: no editor is configured: set EDITOR");
+    terminal.quit();
+}
+
 /// Finding 31 of tests/newcomer.md.
 #[test]
 fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {
     let service = Service::start(Answer::Texts(vec!["Still here."]));
-    let genai = service.genai(&["chat"]);
-    let mut bash = Command::new("bash");
-    bash.args(["--norc", "--noprofile", "-i"])
-        .env("PS1", "shell: ");
-    for (name, value) in genai.get_envs() {
-        match value {
-            Some(value) => bash.env(name, value),
-            None => bash.env_remove(name),
-        };
-    }
-    let mut terminal = Terminal::start(&bash);
+    let mut terminal = in_shell(&["bash", "--norc", "--noprofile", "-i"], &service);
 
-    terminal.wait_for("shell:");
-    terminal.type_keys(&format!("{} chat\r", genai.get_program().display()));
     terminal.type_at_prompt("Are you there?");
     terminal.type_keys(CTRL_Z);
     terminal.wait_for("Stopped");
@@ -67,6 +104,39 @@ fn ctrl_z_suspends_the_program_and_fg_continues_it_with_the_typed_text() {
     terminal.type_keys("exit\r");
     // The shell has its own settings of the terminal, so these are not compared.
     terminal.wait_until_killed();
+}
+
+/// The shell sets its own modes of the terminal, in which a read of the keys waits for Enter.
+#[test]
+fn a_reply_continues_after_ctrl_z_and_fg() {
+    for shell in [
+        &["bash", "--norc", "--noprofile", "-i"][..],
+        &["dash", "-i"],
+    ] {
+        let service = Service::start(Answer::Paused("Once upon a ", "time. The end."));
+        let mut terminal = in_shell(shell, &service);
+
+        terminal.enter("A story?");
+        terminal.wait_for("Once upon");
+        terminal.type_keys(CTRL_Z);
+        terminal.wait_for("Stopped");
+        // The shell echoes the keys and reads a line, so the terminal is restored.
+        terminal.type_keys("echo re''stored\r");
+        terminal.wait_for("restored");
+        terminal.type_keys("fg\r");
+        terminal.wait_for_key_mode();
+        terminal.type_keys("next draft");
+        service.open_gate();
+        terminal.wait_for("time. The end.");
+        terminal.wait_for("> next draft");
+        terminal.type_keys("\x15");
+        terminal.enter("/quit");
+        terminal.wait_until("the shell", |screen| {
+            screen.contents().trim_end().ends_with("shell:")
+        });
+        terminal.type_keys("exit\r");
+        terminal.wait_until_killed();
+    }
 }
 
 /// Finding 30 of tests/newcomer.md.
@@ -120,8 +190,36 @@ fn compact_limits_the_requests_of_the_session() {
     assert_contains(&set, "exceeds 20 tokens");
     let refused = terminal.ask("Two, which is longer than twenty bytes");
     assert_contains(&refused, "258 tokens");
+    assert_contains(
+        &refused,
+        "(/compact N sets another budget, /compact off removes it)",
+    );
     terminal.ask("/compact 300");
     let reply = terminal.ask("Two, which is longer than twenty bytes");
     assert_contains(&reply, "A reply.");
+    terminal.ask("/compact 20");
+    assert_eq!(
+        terminal.ask("/compact off"),
+        "older turns are no longer summarized"
+    );
+    let reply = terminal.ask("Three, which is longer than twenty bytes");
+    assert_contains(&reply, "A reply.");
+    // The service reports a limit of 300 tokens, half of which are more than half of the history.
+    let set = terminal.ask("/compact");
+    assert_contains(&set, "exceeds 150 tokens (/compact off");
     terminal.quit();
+}
+
+/// The budget was half of the last request, which is less than the shortest message needs.
+#[test]
+fn messages_after_compact_are_not_refused() {
+    let words = [&["chat", "--context", "256"], &SHORT[..]].concat();
+    let mut terminal = Terminal::start(&genai(&words));
+
+    terminal.ask("Hello");
+    assert_contains(&terminal.ask("/compact"), "older turns will be summarized");
+    let reply = terminal.ask("How are you today?");
+    terminal.quit();
+
+    assert!(!reply.contains("budget"), "{reply}");
 }

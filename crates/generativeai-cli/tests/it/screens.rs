@@ -239,7 +239,7 @@ fn the_help_lists_all_commands() {
 /export [FILE]         write the session as Markdown
 /load FILE             start a session from a file of /save or another program
 /copy [code] [osc52]   copy the last reply, or its last code block
-/compact [TOKENS]      summarize older turns from now on
+/compact [N|off]       summarize older turns if a request has over N tokens
 /help                  show this help
 /quit                  quit (or Ctrl-D)
 @FILE in a message attaches the file. Start a message with // to send a /.

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use super::fake_service::{Answer, Service};
-use super::support::{assert_contains, through_shell};
+use super::support::{assert_contains, genai, ran, saving, through_shell};
 use super::terminal::Terminal;
 
 const STORY: &str = "Once upon a time ";
@@ -126,6 +126,76 @@ fn ctrl_c_discards_a_message_without_reply() {
     terminal.wait_for("(stopped before the reply began; your message was discarded)");
     assert_eq!(terminal.ask("/history"), "no messages yet");
     terminal.quit();
+}
+
+/// Events that end a stream after a part of the reply: none, and an error of the service.
+const BREAKS: [&str; 2] = [
+    "",
+    "data: {\"error\":{\"code\":503,\"message\":\"overloaded\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n",
+];
+
+#[test]
+fn the_part_of_a_reply_before_a_broken_stream_is_kept() {
+    for rest in BREAKS {
+        let answers = vec![
+            Answer::Breaks(STORY, rest),
+            Answer::Texts(vec!["there was a king."]),
+        ];
+        let (service, mut terminal) = session(Answer::Each(answers));
+
+        let broken = terminal.ask("Tell me a story");
+        assert_contains(&broken, "Once upon a time\ngenai: ");
+        assert_contains(
+            &broken,
+            "(the part that arrived is kept: /continue continues it)",
+        );
+        let history = terminal.ask("/history");
+        assert_contains(&history, "you: Tell me a story");
+        assert_contains(&history, "(interrupted)");
+        assert_eq!(terminal.ask("/continue"), "there was a king.");
+        terminal.quit();
+        service.request();
+        assert_contains(&service.request(), "Once upon a time");
+    }
+}
+
+#[test]
+fn a_message_discarded_after_a_failure_is_not_in_the_session() {
+    let data = tempfile::tempdir().expect("a folder");
+    let body = r#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}"#;
+    let answers = vec![Answer::Texts(vec!["Hello."]), Answer::Fails(400, body)];
+    let service = Service::start(Answer::Each(answers));
+    let command = saving(service.genai(&["chat", "-m", "gemini-x"]), data.path());
+    let mut terminal = Terminal::start(&command);
+
+    terminal.ask("Hi");
+    let failure = terminal.ask("Is anybody there?");
+    assert_contains(
+        &failure,
+        "(your message was discarded: the session is unchanged)",
+    );
+    assert_eq!(terminal.ask("/redo"), "nothing to redo");
+    terminal.quit();
+
+    let shown = ran(saving(genai(&["sessions", "show", "1"]), data.path()).output());
+    shown.assert_printed("you: Hi\n\nmodel: Hello.\n");
+}
+
+#[test]
+fn a_dumb_terminal_receives_no_escape_sequences() {
+    let service = Service::start(Answer::Texts(vec!["Yes, *here*."]));
+    let mut command = service.genai(&["chat", "-m", "gemini-x"]);
+    command.env("TERM", "dumb");
+    let mut terminal = Terminal::start(&command);
+
+    terminal.enter("Are you there?");
+    terminal.wait_for("Yes, *here*.");
+    terminal.wait_for_prompt();
+    terminal.type_keys("\x04");
+
+    let left = terminal.end();
+    assert_eq!(left.code, 0);
+    assert!(!left.bytes.contains('\x1b'), "{:?}", left.bytes);
 }
 
 #[test]

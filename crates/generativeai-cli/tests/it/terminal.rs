@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 use vt100::{Callbacks, Parser, Screen};
 
 /// Maximum time of a wait. It is long enough for a busy machine.
@@ -16,6 +16,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Default size of the terminal: rows and columns.
 const SIZE: (u16, u16) = (50, 80);
+
+/// Code of Ctrl-Z.
+const CTRL_Z: u8 = 0x1a;
 
 /// A terminal that runs the program.
 pub(crate) struct Terminal {
@@ -122,6 +125,26 @@ impl Terminal {
             .is_ok_and(|tasks| tasks.flatten().any(is_runnable))
         {
             assert!(started.elapsed() < TIME_LIMIT, "the program stays busy");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the program reads single keys during a reply. Ctrl-Z is such a key.
+    pub(crate) fn wait_for_key_mode(&self) {
+        let path = self.master.tty_name().expect("a terminal has a name");
+        let terminal = File::open(path).expect("it is open");
+        let is_set = || {
+            let settings = tcgetattr(&terminal).expect("it is a terminal");
+            !settings.local_modes.contains(LocalModes::ICANON)
+                && settings.special_codes[SpecialCodeIndex::VSUSP] != CTRL_Z
+        };
+        let started = Instant::now();
+        while !is_set() {
+            assert!(
+                started.elapsed() < TIME_LIMIT,
+                "the program does not read keys:\n{}",
+                self.screen()
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }

@@ -79,6 +79,7 @@ impl ChatSession {
             set_tools(tools: impl Into<Toolbox>) -> ();
             set_model(model: crate::GenerativeModel) -> ();
             set_context_budget(tokens: u32, compaction: Compaction) -> ();
+            remove_context_budget() -> ();
             set_history(history: impl Into<Vec<Content>>) -> ();
             clear() -> ();
             set_journal(journal: impl Journal + 'static) -> ();

@@ -246,6 +246,25 @@ impl ChatSession {
         self.budget = Some(Budget { tokens, compaction });
     }
 
+    /// Removes the context budget: the history grows without limit again. Turns that were dropped or summarized do not
+    /// return.
+    ///
+    /// ```
+    /// use generativeai::{Compaction, GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+    /// let mut chat = model.start_chat().context_budget(1, Compaction::Drop);
+    /// chat.send_message("This message exceeds the budget").await.unwrap_err();
+    ///
+    /// chat.remove_context_budget();
+    /// assert_eq!(chat.retry().await?.text()?, "Hello!");
+    /// # Ok(()) }
+    /// ```
+    pub fn remove_context_budget(&mut self) {
+        self.budget = None;
+    }
+
     /// Checks whether a message could be sent with these settings, without sending one.
     ///
     /// ```

@@ -66,9 +66,16 @@ fn line_start(text: &str) -> usize {
     text.rfind('\n').map_or(0, |at| at + 1)
 }
 
-/// Returns the end of the text before `end` without trailing whitespace.
+/// Returns the end of the text before `end` without trailing whitespace, and without a backslash that the next line
+/// turns into a line break.
 fn trimmed(text: &str, end: usize) -> usize {
-    text[..end].trim_end().len()
+    let trimmed = text[..end].trim_end();
+    let before = trimmed.trim_end_matches('\\');
+    // Each pair of backslashes is a character.
+    match (trimmed.len() - before.len()) % 2 {
+        0 => trimmed.len(),
+        _ => trimmed[..trimmed.len() - 1].trim_end().len(),
+    }
 }
 
 /// Returns the end of the last complete word. A line without a word may become a list item, a heading or a rule, so
@@ -188,6 +195,13 @@ mod tests {
         assert_eq!(rendered("Ben Nevis is\n"), "Ben Nevis is");
         assert_eq!(rendered("Ben"), "");
         assert_eq!(rendered("你好吗"), "你好");
+    }
+
+    #[test]
+    fn a_backslash_at_the_end_of_a_line_is_not_rendered_before_the_next_line() {
+        assert_eq!(rendered("one two\\\n"), "one two");
+        assert_eq!(rendered("one two\\\nthree "), "one two\\\nthree");
+        assert_eq!(rendered("one two\\\\\n"), "one two\\\\");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Rendering of tables, with aligned columns and wrapped cells.
+//! Rendering of tables, with aligned columns and wrapped cells. If they do not fit, each row is a list of its cells.
 
 use std::ops::Range;
 
@@ -34,7 +34,9 @@ pub(super) fn lines(
         }
     }
     let separators = columns.saturating_sub(1) * visible_width(SEPARATOR);
-    shrink(&mut widths, layout.width.saturating_sub(separators));
+    if !shrink(&mut widths, layout.width.saturating_sub(separators)) {
+        return lists(&rows, layout);
+    }
     let mut lines = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         let cells: Vec<Vec<String>> = row
@@ -58,6 +60,35 @@ pub(super) fn lines(
         if number == 0 {
             let rule: Vec<_> = widths.iter().map(|width| "─".repeat(*width)).collect();
             lines.push(rule.join(CROSS));
+        }
+    }
+    lines
+}
+
+/// Renders each row as a list of its cells, one a line, with the name of their column.
+fn lists(rows: &Rows<'_, '_>, layout: Layout) -> Vec<String> {
+    let Some((names, rows)) = rows.split_first() else {
+        return Vec::new();
+    };
+    if rows.is_empty() {
+        let names = names.iter();
+        return names
+            .flat_map(|name| wrap(name, layout.width, layout, true))
+            .collect();
+    }
+    let mut lines = Vec::new();
+    for row in rows {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        for (name, cell) in names.iter().zip(row) {
+            let mut page = Page::new(layout.width);
+            if !name.is_empty() {
+                write(&mut page, name, layout, true);
+                page.words(": ", Style::plain());
+            }
+            write(&mut page, cell, layout, false);
+            lines.extend(page.finish().lines().map(str::to_owned));
         }
     }
     lines
@@ -90,6 +121,12 @@ fn wrap(
     is_header: bool,
 ) -> Vec<String> {
     let mut page = Page::new(width);
+    write(&mut page, cell, layout, is_header);
+    page.finish().lines().map(str::to_owned).collect()
+}
+
+/// Writes a cell.
+fn write(page: &mut Page, cell: &[(Event<'_>, Range<usize>)], layout: Layout, is_header: bool) {
     let mut styles = vec![Style {
         bold: is_header && layout.styled,
         ..Style::plain()
@@ -135,18 +172,18 @@ fn wrap(
             _ => page.words(" ", style),
         }
     }
-    page.finish().lines().map(str::to_owned).collect()
 }
 
-/// Shrinks columns, the widest first, until they fit. A table with too many columns stays wider than the terminal.
-fn shrink(widths: &mut [usize], room: usize) {
+/// Shrinks columns, the widest first, until they fit. Returns `false` if there are too many columns.
+fn shrink(widths: &mut [usize], room: usize) -> bool {
     while widths.iter().sum::<usize>() > room {
         let widest = widths.iter_mut().max();
         match widest {
             Some(width) if *width > MIN_WIDTH => *width -= 1,
-            _ => break,
+            _ => return false,
         }
     }
+    true
 }
 
 /// Pads a text to the width of its column. The length of the text is its visible width, so `format!` cannot pad it.

@@ -154,6 +154,43 @@ fn a_table_that_is_too_wide_wraps_its_cells() {
 }
 
 #[test]
+fn the_rows_of_a_table_with_too_many_columns_are_lists() {
+    let narrow = Layout { width: 20, ..PLAIN };
+    let text = "| Mountain | Height | *Note* |\n|---|---|---|\n\
+        | Ben Nevis | 1345 | the highest one of Scotland |\n| Mount Everest | | |\n";
+
+    assert_eq!(
+        rendered(text, narrow),
+        "Mountain: Ben Nevis\nHeight: 1345\nNote: the highest\none of Scotland\n\n\
+         Mountain: Mount\nEverest\nHeight:\nNote:"
+    );
+    let columns = |cell: &str| format!("|{}\n", format!(" {cell} |").repeat(12));
+    let wide = Layout { width: 80, ..PLAIN };
+    let shown = rendered(
+        &(columns("column") + &columns("---") + &columns("a value")),
+        wide,
+    );
+    assert_eq!(shown, ["column: a value"; 12].join("\n"));
+    assert_eq!(
+        rendered(&(columns("column") + &columns("---")), wide),
+        ["column"; 12].join("\n")
+    );
+    assert_eq!(
+        rendered("| a |\n|---|\n| one two three four five |\n", narrow),
+        "a\n────────────────────\none two three four\nfive"
+    );
+}
+
+#[test]
+fn a_line_break_after_a_backslash_may_be_split() {
+    assert_eq!(
+        rendered("line one\nline two\\\nline three", PLAIN),
+        "line one line two\nline three"
+    );
+    assert_eq!(rendered("line two\\", PLAIN), "line two\\");
+}
+
+#[test]
 fn links_show_their_target() {
     assert_eq!(
         rendered("see [docs](http://a.b/c) or <http://a.b>", PLAIN),

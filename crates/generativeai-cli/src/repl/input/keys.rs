@@ -13,6 +13,9 @@ pub(super) const MENU: &str = "completions";
 /// Delimiter at both ends of a message of several lines.
 const QUOTES: &str = "\"\"\"";
 
+/// Command that the prompt returns for Ctrl-X Ctrl-E.
+pub(super) const EDIT: &str = "edit";
+
 /// Command that the prompt returns for Ctrl-Z.
 pub(super) const SUSPEND: &str = "suspend";
 
@@ -69,7 +72,9 @@ impl EditMode for Keys {
                 self.after_ctrl_x = true;
                 ReedlineEvent::None
             }
-            event if after_ctrl_x && is_ctrl(&event, 'e') => ReedlineEvent::OpenEditor,
+            event if after_ctrl_x && is_ctrl(&event, 'e') => {
+                ReedlineEvent::ExecuteHostCommand(EDIT.to_owned())
+            }
             Event::Paste(text) => {
                 ReedlineEvent::Edit(vec![EditCommand::InsertString(drawable(&text))])
             }

@@ -8,7 +8,6 @@ use crate::conversation::Conversation;
 use crate::repl::editor;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
-use crate::usage::ReplyUsage;
 
 /// Message that asks a model to continue a truncated reply. Used if the service sent no continuation token.
 const CONTINUE: &str = "Continue exactly where you stopped, without repeating anything.";
@@ -94,7 +93,7 @@ impl Repl<'_> {
                 self.attachments.extend(Attachment::of_message(&message));
                 return Ok(());
             }
-            None => Err(anyhow::anyhow!("no editor is configured: set EDITOR")),
+            None => Err(anyhow::anyhow!(editor::NO_EDITOR)),
         };
         let edited = edited.inspect_err(|_| {
             self.conversations[self.current].redo();
@@ -131,24 +130,27 @@ impl Repl<'_> {
     }
 
     /// Sets the maximum number of tokens of a request. From then on, older turns are summarized when a request exceeds
-    /// it. The default is half of the last request.
-    pub(super) fn compact(&mut self, tokens: &str) {
-        let half = self
-            .conversation()
-            .usage
-            .last()
-            .map_or(0, ReplyUsage::input_tokens)
-            / 2;
-        let Some(tokens) = self.count_of(tokens, half) else {
+    /// it. `off` removes the maximum.
+    pub(super) fn compact(&mut self, argument: &str) {
+        if let "off" | "0" = argument {
+            self.conversation().chat.remove_context_budget();
+            self.printer.note("older turns are no longer summarized");
             return;
-        };
-        let Some(tokens) = u32::try_from(tokens).ok().filter(|&tokens| tokens > 0) else {
+        }
+        if argument.is_empty() && self.conversation().chat.history().is_empty() {
             return self.no_messages();
+        }
+        let tokens = match argument {
+            "" => self.default_budget(),
+            _ => match self.count_of(argument, 0) {
+                Some(tokens) => u32::try_from(tokens).unwrap_or(u32::MAX),
+                None => return,
+            },
         };
         let chat = &mut self.conversation().chat;
         chat.set_context_budget(tokens, Compaction::Summarize);
         self.printer.note(format_args!(
-            "older turns will be summarized when a request exceeds {tokens} tokens"
+            "older turns will be summarized when a request exceeds {tokens} tokens (/compact off ends this)"
         ));
     }
 
