@@ -14,8 +14,9 @@ use crate::approval::{self, Approvals};
 use crate::conversation::Conversation;
 use crate::exit::Exit;
 use crate::render::Printer;
+use crate::repl::Signals;
 use crate::reply::{
-    self, Answer, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Received, Sink, TextSink, ctrl_c,
+    self, Answer, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Received, Sink, TextSink,
 };
 use crate::storage;
 use crate::usage::ReplyUsage;
@@ -53,19 +54,22 @@ impl OneShot {
     pub(crate) fn run(
         self,
         runtime: &Runtime,
+        signals: &Signals,
         mut conversation: Conversation,
         message: Content,
         printer: &mut Printer,
     ) -> anyhow::Result<Exit> {
-        let mut exit = self.answer(runtime, &mut conversation.chat, message, printer);
-        if matches!(exit, Ok(Exit::Interrupted)) {
+        let chat = &mut conversation.chat;
+        let mut exit = self.answer(runtime, signals, chat, message, printer);
+        if matches!(exit, Ok(exit) if exit != Exit::Success) {
             // The session gets the part that the user has seen, so that it can be continued.
             conversation.chat.keep_partial();
         }
-        let closed = runtime.block_on(async {
-            let closing = storage::close(conversation);
-            storage::unless_stopped(ctrl_c(), closing, printer).await
-        });
+        // The Ctrl-C that stopped the reply does not stop the saving.
+        signals.clear();
+        let closing = storage::close(conversation);
+        let closing = storage::unless_stopped(signals.interrupt(), closing, printer);
+        let closed = runtime.block_on(closing);
         match closed {
             Some(Ok(())) => {}
             Some(Err(error)) => storage::report_unsaved(&error, printer),
@@ -93,6 +97,7 @@ impl OneShot {
     fn receive(
         &self,
         runtime: &Runtime,
+        signals: &Signals,
         chat: &mut ChatSession,
         message: Content,
         sink: &mut impl Sink,
@@ -100,7 +105,7 @@ impl OneShot {
     ) -> anyhow::Result<Received> {
         let mut next = chat.send_message(message);
         loop {
-            let received = reply::receive(next, sink, ctrl_c(), printer);
+            let received = reply::receive(next, sink, signals.stop(), printer);
             let received = runtime.block_on(received)?;
             let calls = approval::waiting(chat);
             let Some(approvals) = self.approvals.as_ref().filter(|_| !calls.is_empty()) else {
@@ -108,14 +113,8 @@ impl OneShot {
             };
             let tools = chat.model().toolbox().cloned().unwrap_or_default();
             let mut read = |printer: &mut Printer| {
-                runtime.block_on(async {
-                    tokio::select! {
-                        // Polled first, to listen for Ctrl-C before the prompt is shown.
-                        biased;
-                        () = ctrl_c() => None,
-                        line = read_line(printer) => line,
-                    }
-                })
+                let line = signals.unless_stopped(read_line(printer));
+                runtime.block_on(line).flatten()
             };
             match approvals.ask(&calls, &tools, printer, &mut read) {
                 Some(decisions) => next = chat.decide(decisions),
@@ -134,6 +133,7 @@ impl OneShot {
     fn answer(
         &self,
         runtime: &Runtime,
+        signals: &Signals,
         chat: &mut ChatSession,
         message: Content,
         printer: &mut Printer,
@@ -145,17 +145,43 @@ impl OneShot {
         }
         let json = || Answer::new(self.structured, self.approvals.clone());
         let received = match self.output {
-            Output::Text => self.receive(runtime, chat, message, &mut TextSink::default(), printer),
-            Output::Code => self.receive(runtime, chat, message, &mut CodeSink::default(), printer),
-            Output::Json => self.receive(runtime, chat, message, &mut JsonSink(json()), printer),
-            Output::Jsonl => {
-                self.receive(runtime, chat, message, &mut JsonLinesSink(json()), printer)
-            }
+            Output::Text => self.receive(
+                runtime,
+                signals,
+                chat,
+                message,
+                &mut TextSink::default(),
+                printer,
+            ),
+            Output::Code => self.receive(
+                runtime,
+                signals,
+                chat,
+                message,
+                &mut CodeSink::default(),
+                printer,
+            ),
+            Output::Json => self.receive(
+                runtime,
+                signals,
+                chat,
+                message,
+                &mut JsonSink(json()),
+                printer,
+            ),
+            Output::Jsonl => self.receive(
+                runtime,
+                signals,
+                chat,
+                message,
+                &mut JsonLinesSink(json()),
+                printer,
+            ),
         }?;
         self.report_denied(printer);
         let took = started.elapsed();
         if received.outcome == Outcome::Stopped {
-            return Ok(Exit::Interrupted);
+            return Ok(signals.exit_code());
         }
         if let Some(response) = chat.last() {
             if self.stats {

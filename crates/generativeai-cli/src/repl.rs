@@ -21,7 +21,7 @@ use crate::exit::{Exit, ReaderGone};
 use crate::render::Printer;
 use command_line::{Command, Line};
 use input::{Input, Prompt};
-use signals::Signals;
+pub(crate) use signals::Signals;
 use state::Repl;
 pub(crate) use state::Settings;
 
@@ -30,10 +30,10 @@ pub(crate) fn run(
     runtime: &Runtime,
     conversation: Conversation,
     settings: Settings,
+    signals: Signals,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     terminal::restore_on_panic();
-    let signals = Signals::listen(runtime)?;
     let prompt = Prompt::new(&signals, printer)?;
     printer.note("/help lists the commands; Ctrl-D quits.");
     let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, settings);

@@ -23,8 +23,7 @@ use crate::oneshot::{OneShot, Output};
 use crate::project;
 use crate::prompts::Prompt;
 use crate::render::Printer;
-use crate::repl::{self, Settings};
-use crate::reply::ctrl_c;
+use crate::repl::{self, Settings, Signals};
 use crate::schema;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
@@ -187,8 +186,12 @@ impl Chat {
             true => ServerLog::Stderr,
             false => ServerLog::File,
         };
-        let tools = ToolServers::connect(&runtime, &self.tool, log)?;
-        let (model, uploaders) = choice.open(&self.engine, printer)?;
+        // From here on, a signal ends the process only where this program handles it.
+        let signals = Signals::listen(&runtime)?;
+        let connect = || ToolServers::connect(&runtime, &self.tool, log);
+        let tools = signals.exit_at_once_during(connect)?;
+        let (model, uploaders) =
+            signals.exit_at_once_during(|| choice.open(&self.engine, printer))?;
         let mut model = model.generation_config(config);
         if let Some(system) = system {
             model = model.system_instruction(system);
@@ -198,15 +201,13 @@ impl Chat {
         }
         model.check().map_err(refused)?;
         let attached = attached(files, &uploaders, &model, printer);
-        let Some(attachments) = runtime.block_on(unless_interrupted(attached)) else {
-            return Ok(Exit::Interrupted);
+        let Some(attachments) = runtime.block_on(signals.unless_stopped(attached)) else {
+            return Ok(signals.exit_code());
         };
         let attachments = attachments?;
         let opened = storage::open(session, &model, !self.no_save, printer);
-        // tokio never removes its handler of SIGINT. So after the first wait, Ctrl-C no longer ends the process, and
-        // each further wait has to watch for it.
-        let Some(opened) = runtime.block_on(unless_interrupted(opened)) else {
-            return Ok(Exit::Interrupted);
+        let Some(opened) = runtime.block_on(signals.unless_stopped(opened)) else {
+            return Ok(signals.exit_code());
         };
         let (mut conversation, lock) = opened?;
         match message {
@@ -226,7 +227,7 @@ impl Chat {
             Some(message) => {
                 let message = attachment::message(&attachments, &message);
                 let one_shot = self.one_shot(approvals);
-                let exit = one_shot.run(&runtime, conversation, message, printer);
+                let exit = one_shot.run(&runtime, &signals, conversation, message, printer);
                 drop(lock);
                 exit
             }
@@ -240,7 +241,7 @@ impl Chat {
                     approvals,
                     uploaders,
                 };
-                repl::run(&runtime, conversation, settings, printer)
+                repl::run(&runtime, conversation, settings, signals, printer)
             }
         };
         runtime.block_on(tools.close());
@@ -434,14 +435,6 @@ async fn attached(
         });
     }
     Ok(attachments)
-}
-
-/// Waits for a result. Returns `None` if Ctrl-C is pressed first.
-async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        done = work => Some(done),
-        () = ctrl_c() => None,
-    }
 }
 
 /// Converts an error about settings that the API would reject into a usage error, since the arguments caused it.

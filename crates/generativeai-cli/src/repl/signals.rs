@@ -1,4 +1,4 @@
-//! Signals during a session: Ctrl-C, SIGTERM, and SIGHUP of a closed terminal.
+//! Signals during a chat: Ctrl-C, SIGTERM, and SIGHUP of a closed terminal.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -27,7 +27,7 @@ const NOT_POISONED: &str = "the lock is not poisoned: nothing panics while holdi
 
 /// Signals received and not yet handled.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Signals(Arc<State>);
+pub(crate) struct Signals(Arc<State>);
 
 /// State that the signal handlers and the session share.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl State {
 
 impl Signals {
     /// Installs the signal handlers.
-    pub(super) fn listen(runtime: &Runtime) -> anyhow::Result<Self> {
+    pub(crate) fn listen(runtime: &Runtime) -> anyhow::Result<Self> {
         let signals = Self::default();
         // tokio registers signal handlers with the runtime of the current context.
         let _context = runtime.enter();
@@ -73,6 +73,11 @@ impl Signals {
         *self.0.exit()
     }
 
+    /// Returns the exit code after a signal has stopped something: that of Ctrl-C, unless the program must exit anyway.
+    pub(crate) fn exit_code(&self) -> Exit {
+        self.exit().unwrap_or(Exit::Interrupted)
+    }
+
     /// Waits a moment for an exit code. Reads from a closed terminal fail before SIGHUP arrives.
     pub(super) fn exit_soon(&self) -> Option<Exit> {
         let waited = self
@@ -83,7 +88,7 @@ impl Signals {
     }
 
     /// Marks every Ctrl-C so far as handled. A signal that ends the program stays.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.interrupts.store(0, SeqCst);
         if self.exit().is_none() {
             self.0.wake.store(false, SeqCst);
@@ -91,7 +96,7 @@ impl Signals {
     }
 
     /// Waits for a signal.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         loop {
             // Created before the check: it also receives a notification that is sent between the check and the await.
             let received = self.0.received.notified();
@@ -103,7 +108,7 @@ impl Signals {
     }
 
     /// Waits for work. Returns `None` if a signal is first.
-    pub(super) async fn unless_stopped<T>(&self, work: impl IntoFuture<Output = T>) -> Option<T> {
+    pub(crate) async fn unless_stopped<T>(&self, work: impl IntoFuture<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             () = self.stop() => None,
@@ -112,7 +117,7 @@ impl Signals {
     }
 
     /// Waits for Ctrl-C only. SIGTERM does not interrupt work that is needed before the exit, such as saving.
-    pub(super) async fn interrupt(&self) {
+    pub(crate) async fn interrupt(&self) {
         loop {
             let received = self.0.received.notified();
             if self.0.interrupts.load(SeqCst) > 0 {
@@ -123,7 +128,7 @@ impl Signals {
     }
 
     /// Runs blocking work that cannot be interrupted. Until it is done, a signal ends the program at once.
-    pub(super) fn exit_at_once_during<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn exit_at_once_during<T>(&self, work: impl FnOnce() -> T) -> T {
         self.0.exit_at_once.store(true, SeqCst);
         let done = work();
         self.0.exit_at_once.store(false, SeqCst);
@@ -162,7 +167,11 @@ fn listen(signals: Signals) -> std::io::Result<impl Future<Output = ()>> {
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    // Checked first: a handler replaces the ignored action.
+    let mut hangup = match ignores_hangup() {
+        true => None,
+        false => Some(signal(SignalKind::hangup())?),
+    };
     Ok(async move {
         loop {
             let exiting = signals.exit();
@@ -175,14 +184,30 @@ fn listen(signals: Signals) -> std::io::Result<impl Future<Output = ()>> {
                     None => std::future::pending().await,
                 }
             };
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             signals.receive(tokio::select! {
                 _ = interrupt.recv() => Exit::Interrupted,
                 _ = terminate.recv() => Exit::Terminated,
-                _ = hangup.recv() => Exit::HungUp,
+                _ = hung_up => Exit::HungUp,
                 exit = timeout => exit,
             });
         }
     })
+}
+
+/// Returns whether SIGHUP is ignored, as in a program that `nohup` has started. Only Linux reports it.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1, which is SIGHUP.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]

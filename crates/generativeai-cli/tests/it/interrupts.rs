@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, assert_contains, genai, ran, saving};
+use super::support::{Ran, assert_contains, genai, ran, saving, through_shell};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -199,6 +199,46 @@ fn a_signal_during_a_function_sets_the_exit_code_and_keeps_the_turn() {
         );
         assert!(!user.is_called_again());
     }
+}
+
+#[test]
+fn a_signal_during_a_single_message_sets_the_exit_code_and_keeps_the_part() {
+    for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+        let user = User::new(Answer::Hangs("Once upon a time"));
+        let mut command = user.chat(&["Tell me a story"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut output = child.stdout.take().expect("it prints");
+        output.read_exact(&mut [0; 16]).expect("the part");
+
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+
+        assert!(sent.expect("kill runs").success());
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(code), "{signal}");
+        let shown = "you: Tell me a story\n\nmodel: Once upon a time (interrupted)\n";
+        assert_eq!(user.shown(), shown, "{signal}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_nohup_has_started_survives_sighup() {
+    let user = User::new(Answer::Gated("It is four."));
+    let chat = user.chat(&["Two and two?"]);
+    let mut child = through_shell(&chat, "trap '' HUP; exec \"$0\" \"$@\"")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+
+    user.service.request();
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", "HUP", &id]).status();
+    assert!(sent.expect("kill runs").success());
+    user.service.open_gate();
+
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(user.shown(), "you: Two and two?\n\nmodel: It is four.\n");
 }
 
 #[test]
