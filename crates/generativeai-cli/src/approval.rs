@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use generativeai::protocol::content::FunctionCall;
+use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part};
 use generativeai::{
     AutomaticFunctionCalling, CallRequest, ChatSession, Decision, Function, FunctionEvent, Reason,
-    Toolbox, WaitingCall,
+    SendMessage, Toolbox, WaitingCall,
 };
 use serde_json::{Value, json};
 
@@ -224,6 +224,22 @@ pub(crate) fn waiting(chat: &ChatSession) -> Vec<WaitingCall> {
         Some(Reason::AwaitingApproval(calls)) => calls.clone(),
         _ => Vec::new(),
     }
+}
+
+/// Prepares a message. It first answers the calls of the last reply that were not run, with an error for each: the API
+/// rejects a history with an unanswered call. The model of a chat without tools may call a function nevertheless, and
+/// an imported history may end with a call.
+pub(crate) fn send(chat: &mut ChatSession, mut message: Content) -> SendMessage<'_> {
+    let calls = chat.pending_calls().into_iter();
+    let not_run = json!({ "error": "not run: this program does not have the function" });
+    let errors = calls.map(|call| Part::from(FunctionResponse::to(call, not_run.clone())));
+    let errors: Vec<Part> = errors.collect();
+    // An undone message may have such errors already.
+    message
+        .parts
+        .retain(|part| part.as_function_response().is_none());
+    message.parts.splice(..0, errors);
+    chat.send_message(message)
 }
 
 /// Returns the names of calls, for a note.

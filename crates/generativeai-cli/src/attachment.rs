@@ -80,6 +80,8 @@ impl Attachment {
         let files = message.parts.iter().enumerate();
         files
             .filter(|(at, _)| Some(*at) != text)
+            // An answer to a call that was not run: see `approval::send`.
+            .filter(|(_, part)| part.as_function_response().is_none())
             .map(|(_, part)| Self::of_part(part))
             .collect()
     }

@@ -103,7 +103,7 @@ impl OneShot {
         sink: &mut impl Sink,
         printer: &mut Printer,
     ) -> anyhow::Result<Received> {
-        let mut next = chat.send_message(message);
+        let mut next = approval::send(chat, message);
         loop {
             let received = reply::receive(next, sink, signals.stop(), printer);
             let received = runtime.block_on(received)?;

@@ -22,7 +22,7 @@ impl Repl<'_> {
     pub(super) fn receive(&mut self, next: Next) -> anyhow::Result<Received> {
         let chat = &mut self.conversations[self.current].chat;
         let message = match next {
-            Next::Message(message) => chat.send_message(message),
+            Next::Message(message) => approval::send(chat, message),
             Next::Retry => chat.retry(),
             Next::Decide(decisions) => chat.decide(decisions),
         };

@@ -1,7 +1,8 @@
 //! `--tool`: tools of MCP servers.
 
 use super::fake_service::{Answer, Service};
-use super::support::{assert_contains, genai, ran, run};
+use super::support::{assert_contains, genai, ran, run, saving};
+use super::terminal::Terminal;
 
 /// Returns a command that starts an MCP server with one tool.
 pub(crate) fn server(name: &str, greeting: &str) -> String {
@@ -40,6 +41,50 @@ fn a_called_tool_runs_and_its_result_is_sent_back() {
     assert_contains(answer, r#""calls":[{"name":"greet""#);
     assert!(service.request().contains("functionDeclarations"));
     assert!(service.request().contains("Good day, Ada!"));
+}
+
+#[test]
+fn a_call_without_tools_is_answered_by_the_next_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let answers = vec![Answer::Calls("greet", ""), Answer::Texts(vec!["Hello."])];
+    let service = Service::start(Answer::Each(answers));
+    let ask = |words: &[&str]| {
+        let words = [&["chat", "-m", "gemini-x", "--session", "x"], words].concat();
+        ran(saving(service.genai(&words), folder.path()).output())
+    };
+
+    let called = ask(&["--new", "Greet Ada."]);
+    ask(&["And now?"]).assert_printed("Hello.\n");
+
+    assert_eq!(called.code, Some(0), "{called:?}");
+    service.request();
+    let request = service.request();
+    let answer = r#""parts":[{"functionResponse":{"name":"greet","response":{"error":"not run: "#;
+    assert_contains(&request, answer);
+    assert_contains(&request, r#"}},{"text":"And now?"}]"#);
+}
+
+#[test]
+fn a_call_of_an_imported_history_is_answered_by_the_next_message() {
+    let service = Service::start(Answer::Texts(vec!["Hello."]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("chat.json");
+    let history = r#"[{"role":"user","parts":[{"text":"Greet Ada."}]},
+        {"role":"model","parts":[{"functionCall":{"name":"greet","args":{}}}]}]"#;
+    std::fs::write(&file, history).expect("written");
+    let path = file.to_str().expect("text");
+    let import = genai(&["sessions", "import", path, "--name", "x"]);
+    ran(saving(import, folder.path()).output()).assert_printed("x\n");
+    let chat = service.genai(&["chat", "-m", "gemini-x", "--session", "x"]);
+    let mut terminal = Terminal::start(&saving(chat, folder.path()));
+
+    assert_eq!(terminal.ask("And now?"), "Hello.");
+
+    terminal.quit();
+    assert_contains(
+        &service.request(),
+        r#""parts":[{"functionResponse":{"name":"greet""#,
+    );
 }
 
 #[test]
