@@ -85,14 +85,25 @@ fn invalid_address() -> Error {
     Error::new(ErrorKind::Configuration, message)
 }
 
+/// Returns whether a file exists.
+///
+/// # Errors
+/// [`ErrorKind::Storage`] if that is unknown, for example because a folder of the path cannot be read.
+pub(crate) fn exists(file: &Path) -> Result<bool> {
+    file.try_exists().map_err(|error| cannot_open(file, error))
+}
+
+/// Builds the error for a file that cannot be opened.
+fn cannot_open(file: &Path, error: io::Error) -> Error {
+    let message = format!("the file `{}` cannot be opened", file.display());
+    Error::new(ErrorKind::Storage, message).with_source(error)
+}
+
 /// Creates the file with mode 0600 and missing folders with mode 0700. An existing file is not changed.
 ///
 /// SQLite gives its `-wal` and `-shm` files the mode of the database file.
 fn create_file(file: &Path) -> Result<()> {
-    let failed = |error: io::Error| {
-        let message = format!("the file `{}` cannot be opened", file.display());
-        Error::new(ErrorKind::Storage, message).with_source(error)
-    };
+    let failed = |error: io::Error| cannot_open(file, error);
     if file.is_dir() {
         let message = format!("`{}` is a folder: name a file in it", file.display());
         return Err(Error::new(ErrorKind::Storage, message));

@@ -149,9 +149,9 @@ impl Store {
     /// Opens the [user's own store](Self::open_default) if it exists. Creates nothing.
     ///
     /// # Errors
-    /// Those of [`open_default`](Self::open_default).
+    /// Those of [`open_default`](Self::open_default), and [`ErrorKind::Storage`] if the data folder cannot be read.
     pub async fn find_default() -> Result<Option<Self>> {
-        match location::default_file()?.exists() {
+        match location::exists(&location::default_file()?)? {
             true => Self::open_default().await.map(Some),
             false => Ok(None),
         }

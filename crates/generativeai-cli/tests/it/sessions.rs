@@ -90,6 +90,22 @@ fn a_named_session_is_created_and_continued() {
 }
 
 #[test]
+fn a_data_folder_that_cannot_be_read_is_not_an_empty_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Root may read any folder, so this is a file.
+    let data = folder.path().join("data");
+    fs::write(&data, "").expect("written");
+    for words in [&["list"][..], &["rm", "--all", "-y"], &["show", "x"]] {
+        let command = genai(&[&["sessions"], words].concat());
+        let refused = ran(saving(command, &data).output());
+
+        let path = data.join("generativeai/chats.sqlite");
+        let path = path.to_str().expect("text");
+        refused.assert_refused(1, &[path, "cannot be opened", "because: "]);
+    }
+}
+
+#[test]
 fn sessions_are_searched_renamed_and_deleted() {
     let user = User::new();
     user.chat(&["--new", "--session", "one", "How tall is Ben Nevis?"]);
