@@ -19,13 +19,15 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Returns the file of the user's own store, in the data folder of the user.
 ///
-/// `XDG_DATA_HOME` is used on every system if it is set; otherwise `%LOCALAPPDATA%` on Windows,
+/// `XDG_DATA_HOME` is used on every system if it is an absolute path; otherwise `%LOCALAPPDATA%` on Windows,
 /// `~/Library/Application Support` on macOS, and `~/.local/share` elsewhere.
 pub(crate) fn default_file() -> Result<PathBuf> {
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let home = || variable("HOME").map(PathBuf::from);
-    let folder = if let Some(folder) = variable("XDG_DATA_HOME") {
-        Some(PathBuf::from(folder))
+    // The XDG Base Directory Specification requires absolute paths, and that relative ones are ignored.
+    let data = variable("XDG_DATA_HOME").map(PathBuf::from);
+    let folder = if let Some(folder) = data.filter(|folder| folder.is_absolute()) {
+        Some(folder)
     } else if cfg!(windows) {
         variable("LOCALAPPDATA").map(PathBuf::from)
     } else if cfg!(target_os = "macos") {

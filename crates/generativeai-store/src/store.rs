@@ -115,9 +115,9 @@ impl Store {
 
     /// Returns the path of the user's own store, whether or not it exists.
     ///
-    /// It is `generativeai/chats.sqlite` in `$XDG_DATA_HOME` if that is set. Otherwise it is in `%LOCALAPPDATA%`
-    /// on Windows, `~/Library/Application Support` on macOS, and `~/.local/share` elsewhere. A program can keep
-    /// files about the store next to it.
+    /// It is `generativeai/chats.sqlite` in `$XDG_DATA_HOME` if that is an absolute path. Otherwise it is in
+    /// `%LOCALAPPDATA%` on Windows, `~/Library/Application Support` on macOS, and `~/.local/share` elsewhere. A program
+    /// can keep files about the store next to it.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`]: the environment names no data folder and no home folder.

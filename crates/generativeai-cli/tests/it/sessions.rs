@@ -106,6 +106,26 @@ fn a_data_folder_that_cannot_be_read_is_not_an_empty_one() {
 }
 
 #[test]
+fn a_relative_data_folder_is_ignored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Service::start(Answer::Texts(vec!["Yes."]));
+    let command = service.genai(&["chat", "Hello"]);
+    let mut command = saving(command, std::path::Path::new("data"));
+    command
+        .env("HOME", folder.path())
+        .current_dir(folder.path());
+
+    ran(command.output()).assert_printed("Yes.\n");
+
+    assert!(!folder.path().join("data").exists());
+    let default = match cfg!(target_os = "macos") {
+        true => "Library/Application Support/generativeai",
+        false => ".local/share/generativeai",
+    };
+    assert!(folder.path().join(default).join("chats.sqlite").exists());
+}
+
+#[test]
 fn sessions_are_searched_renamed_and_deleted() {
     let user = User::new();
     user.chat(&["--new", "--session", "one", "How tall is Ben Nevis?"]);
