@@ -6,6 +6,7 @@ use generativeai::ChatSession;
 use generativeai::protocol::content::Content;
 use generativeai_store::Session;
 
+use crate::storage::OpenMark;
 use crate::usage::SessionUsage;
 
 /// A conversation of the program.
@@ -14,6 +15,8 @@ pub(crate) struct Conversation {
     pub(crate) chat: ChatSession,
     /// The stored session; `None` if the conversation is not saved.
     pub(crate) session: Option<Session>,
+    /// Prevents other processes from deleting the session.
+    pub(crate) open_mark: Option<OpenMark>,
     /// Whether the session has no name yet. The first message determines it.
     pub(crate) unnamed: bool,
     /// The file that `/save` wrote last. Only this file may be overwritten.
@@ -27,6 +30,7 @@ impl Conversation {
         Self {
             chat,
             session,
+            open_mark: None,
             unnamed: false,
             file: None,
             usage: SessionUsage::default(),

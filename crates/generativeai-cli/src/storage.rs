@@ -5,6 +5,7 @@ mod lock;
 use std::pin::pin;
 use std::time::Duration;
 
+use anyhow::bail;
 use generativeai::protocol::content::Content;
 use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel, Result};
 use generativeai_store::{Session, Store};
@@ -16,7 +17,7 @@ use crate::exit::UsageError;
 use crate::render::{Printer, sanitize};
 use crate::suggest::nearest;
 use crate::transcript::excerpt;
-pub(crate) use lock::SessionLock;
+pub(crate) use lock::{OpenMark, SessionLock};
 
 /// Maximum length of a name that is derived from the first message, in characters.
 const MAX_NAME: usize = 40;
@@ -143,8 +144,24 @@ pub(crate) async fn last() -> anyhow::Result<Session> {
 
 /// Opens a stored session to continue it. New messages are saved in it.
 pub(crate) async fn read(session: Session, model: &GenerativeModel) -> Result<Conversation> {
+    let open_mark = OpenMark::new(session.id());
     let chat = session.chat(model).await?;
-    Ok(Conversation::new(chat, Some(session)))
+    let mut conversation = Conversation::new(chat, Some(session));
+    conversation.open_mark = open_mark;
+    Ok(conversation)
+}
+
+/// Deletes a session.
+///
+/// # Errors
+/// Another process has the session open: its next messages would fail.
+pub(crate) async fn delete(session: &Session, name: &str) -> anyhow::Result<()> {
+    if let Some(process) = OpenMark::owner(session.id()) {
+        bail!("session `{name}` is open in another genai (process {process}): quit that one first");
+    }
+    session.delete().await?;
+    OpenMark::remove_all(session.id());
+    Ok(())
 }
 
 /// Opens a copy of a stored session that is not saved.

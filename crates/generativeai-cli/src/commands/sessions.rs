@@ -73,6 +73,8 @@ enum Action {
         new: String,
     },
     /// Delete sessions permanently
+    ///
+    /// A session that another genai has open is not deleted.
     #[command(alias = "delete")]
     Rm(delete::Delete),
     /// Print a session as JSON Lines, for `genai sessions import`

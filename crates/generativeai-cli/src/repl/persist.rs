@@ -1,5 +1,7 @@
 //! Saving during a session at the terminal: after each line, and at the end.
 
+use generativeai::ErrorKind;
+
 use super::state::Repl;
 use crate::exit::Exit;
 use crate::storage;
@@ -25,7 +27,13 @@ impl Repl<'_> {
         }
         let unsaved = self.conversations[self.current].chat.unsaved();
         match unsaved {
-            Some(error) if !self.reported_unsaved => storage::report_unsaved(error, self.printer),
+            Some(error) if !self.reported_unsaved => {
+                storage::report_unsaved(error, self.printer);
+                if error.kind() == ErrorKind::Conflict {
+                    self.printer
+                        .note("(to continue in a new session: /save FILE, and then /load FILE)");
+                }
+            }
             None if self.reported_unsaved => self.printer.note("(messages are saved again)"),
             _ => {}
         }

@@ -1,4 +1,5 @@
-//! Locks of sessions, so that only one process at a time sends messages in a session.
+//! Locks of sessions, so that only one process at a time sends messages in a session, and none deletes a session that
+//! another one has open.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
@@ -50,11 +51,7 @@ impl SessionLock {
 
     /// Locks the file at a path. Returns `None` if another process holds the lock.
     fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
-        let mut options = File::options();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let file = open(path)?;
         match file.try_lock() {
             // The last owner may have removed the file after it was opened here. A third process could then create and
             // lock another file at the same path.
@@ -77,6 +74,75 @@ impl Drop for SessionLock {
         }
         let _ = self.file.unlock();
     }
+}
+
+/// Mark that this process has a session open, also while it sends no message. It is removed when it is dropped. That of
+/// a killed process has no lock, so it means nothing.
+#[derive(Debug)]
+pub(crate) struct OpenMark {
+    /// Locked, shared with other marks of this process for the same session.
+    file: File,
+    path: PathBuf,
+}
+
+impl OpenMark {
+    /// Marks a session as open. Returns `None` if the folder of the store is not writable, since nothing can be deleted
+    /// then.
+    pub(super) fn new(session: i64) -> Option<Self> {
+        let own = std::process::id().to_string();
+        let path = path(session).ok()?.with_extension(own);
+        let file = open(&path).ok()?;
+        file.try_lock_shared().ok()?;
+        Some(Self { file, path })
+    }
+
+    /// Returns the id of a process that has a session open, if any.
+    pub(super) fn owner(session: i64) -> Option<String> {
+        let mut paths = Self::paths(session).into_iter();
+        let path = paths.find(|path| {
+            let lock = File::open(path).map(|file| file.try_lock());
+            matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+        })?;
+        Some(path.extension()?.to_string_lossy().into_owned())
+    }
+
+    /// Removes the marks of a deleted session that killed processes have left.
+    pub(super) fn remove_all(session: i64) {
+        for path in Self::paths(session) {
+            // An error is ignored: the file does no harm.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Returns the paths of all marks of a session. They are those of its lock, with the process as extension.
+    fn paths(session: i64) -> Vec<PathBuf> {
+        let Ok(lock) = path(session) else {
+            return Vec::new();
+        };
+        let files = lock.parent().map(fs::read_dir).into_iter().flatten();
+        let paths = files.flatten().flatten().map(|file| file.path());
+        let is_mark =
+            |path: &PathBuf| path.extension().is_some() && path.with_extension("") == lock;
+        paths.filter(is_mark).collect()
+    }
+}
+
+impl Drop for OpenMark {
+    fn drop(&mut self) {
+        // Another mark of this process may share the file.
+        if self.file.try_lock().is_ok() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Opens a file that is created if it is missing.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Returns the path of the lock file of a session, in a folder next to the store.

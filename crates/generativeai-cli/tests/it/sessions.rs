@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::fake_service::{Answer, Service};
 use super::support::{Ran, assert_contains, genai, ran, saving};
+use super::terminal::Terminal;
 
 /// A user with a data folder, and a service.
 struct User {
@@ -123,6 +124,45 @@ fn a_relative_data_folder_is_ignored() {
         false => ".local/share/generativeai",
     };
     assert!(folder.path().join(default).join("chats.sqlite").exists());
+}
+
+#[test]
+fn a_session_that_another_program_has_open_is_not_deleted() {
+    let user = User::new();
+    user.chat(&["--new", "--session", "one", "How tall is Ben Nevis?"]);
+    let chat = user.service.genai(&["chat", "--session", "one"]);
+    let mut terminal = Terminal::start(&saving(chat, user.data.path()));
+    terminal.wait_for_prompt();
+
+    let refused = "session `one` is open in another genai (process ";
+    user.sessions(&["rm", "one"]).assert_refused(1, &[refused]);
+    let refused = [refused, "1 session not deleted"];
+    user.sessions(&["rm", "--all", "-y"])
+        .assert_refused(1, &refused);
+    assert_eq!(terminal.ask("And in feet?"), "It is 1,345 m tall.");
+    terminal.quit();
+
+    assert_eq!(user.sessions(&["rm", "one"]).code, Some(0));
+    let locks = user.data.path().join("generativeai/locks");
+    assert_eq!(fs::read_dir(locks).expect("a folder").count(), 0);
+}
+
+#[test]
+fn the_commands_that_save_a_deleted_session_are_named() {
+    let user = User::new();
+    user.chat(&["--new", "--session", "one", "How tall is Ben Nevis?"]);
+    let chat = user.service.genai(&["chat", "--session", "one"]);
+    let mut terminal = Terminal::start(&saving(chat, user.data.path()));
+    terminal.wait_for_prompt();
+    // As a program of an older version does.
+    let locks = user.data.path().join("generativeai/locks");
+    fs::remove_dir_all(locks).expect("removed");
+
+    assert_eq!(user.sessions(&["rm", "one"]).code, Some(0));
+    terminal.enter("And in feet?");
+
+    terminal.wait_for("(to continue in a new session: /save FILE, and then /load FILE)");
+    terminal.quit();
 }
 
 #[test]

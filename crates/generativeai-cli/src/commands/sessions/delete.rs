@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, SystemTime};
 
+use anyhow::bail;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use generativeai_store::Store;
+use generativeai_store::{SessionInfo, Store};
 
 use crate::exit::UsageError;
 use crate::render::Printer;
@@ -35,7 +36,8 @@ pub(super) struct Delete {
 impl Delete {
     pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         for name in &self.names {
-            storage::existing(store, name).await?.delete().await?;
+            let session = storage::existing(store, name).await?;
+            storage::delete(&session, name).await?;
             printer.note(format_args!("{name} deleted"));
         }
         if !self.names.is_empty() {
@@ -44,15 +46,15 @@ impl Delete {
         // `None` if `SystemTime` cannot represent a time so long ago: no session is that old.
         let unused_since = SystemTime::now().checked_sub(self.older.unwrap_or_default());
         let sessions = store.list().await?;
-        let old: Vec<_> = sessions
-            .iter()
-            .filter(|session| self.all || unused_since.is_some_and(|time| session.changed < time))
-            .collect();
-        if old.is_empty() {
+        let is_old = |session: &SessionInfo| {
+            self.all || unused_since.is_some_and(|time| session.changed < time)
+        };
+        let count = sessions.iter().filter(|session| is_old(session)).count();
+        if count == 0 {
             printer.note("no sessions to delete");
             return Ok(());
         }
-        let (count, all) = (old.len(), counted(sessions.len()));
+        let all = counted(sessions.len());
         let question = format!("Delete {count} of {all}? [y/N] ");
         if !self.yes {
             if !io::stdin().is_terminal() {
@@ -64,17 +66,21 @@ impl Delete {
                 return Ok(());
             }
         }
-        if let (Some(_), Some(time)) = (self.older, unused_since) {
-            // Compares the times again, so that a session used while the user was asked is kept.
-            let count = store.delete_older_than(time).await?;
-            let count = counted(usize::try_from(count).unwrap_or(usize::MAX));
-            printer.note(format_args!("{count} deleted"));
-            return Ok(());
+        // Listed again, so that a session used while the user was asked is kept.
+        let sessions = store.list().await?;
+        let mut kept = 0;
+        for old in sessions.iter().filter(|session| is_old(session)) {
+            let session = store.session(&old.id.to_string()).await?;
+            match storage::delete(&session, &old.name).await {
+                Ok(()) => printer.note(format_args!("{} deleted: {}", old.id, old.name)),
+                Err(error) => {
+                    printer.error(&error);
+                    kept += 1;
+                }
+            }
         }
-        for session in old {
-            let id = session.id.to_string();
-            store.session(&id).await?.delete().await?;
-            printer.note(format_args!("{id} deleted: {}", session.name));
+        if kept > 0 {
+            bail!("{} not deleted", counted(kept));
         }
         Ok(())
     }
