@@ -2,9 +2,9 @@
 
 mod files;
 
-use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
@@ -14,6 +14,8 @@ use generativeai::Remote;
 use generativeai_openai::OpenAi;
 use generativeai_server::{Faults, Server};
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::backend::{self, ModelChoice};
 use crate::catalog::LOCAL;
@@ -33,12 +35,18 @@ const MAX_OUTPUT_TOKENS: i32 = 2_048;
 /// itself.
 const SERVICE_REQUESTS: usize = 1_024;
 
+/// Maximum wait for running replies when the server stops. The help contains it.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time after which a server that is stopping prints why it waits.
+const REPORT_AFTER: Duration = Duration::from_millis(200);
+
 /// Serve the Gemini REST API, so that any Gemini client works offline.
 ///
 /// With --upstream, an OpenAI-compatible server runs the models: vLLM, llama-server, Ollama or another.
 ///
 /// Prints `listening on http://ADDRESS` when it is ready; a browser shows a chat page there. Ctrl-C stops the
-/// server after the running replies.
+/// server after the running replies, for which it waits at most 10 s. Ctrl-C again stops it at once.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Address to listen on; any other than a loopback address is open to the network
@@ -200,17 +208,33 @@ impl Serve {
                 if let Some(files) = files {
                     server = server.files(files);
                 }
-                let stop = stop()?;
+                let mut signals = StopSignals::listen()?;
                 printer.answer(&format!("listening on http://{address}\n"))?;
-                let served = server.faults(faults).serve(listener, stop);
-                let served = match supervisor {
-                    None => served.await,
-                    Some(supervisor) => tokio::select! {
-                        served = served => served,
-                        never = supervisor.run(printer) => match never {},
-                    },
+                let (stop, stopped) = oneshot::channel();
+                let stopped = async { stopped.await.unwrap_or_default() };
+                let server = server.faults(faults).drain_timeout(DRAIN_TIMEOUT);
+                let served = server.serve(listener, stopped);
+                let stopped_at_once = async {
+                    signals.next().await;
+                    // The server runs until this future is dropped, so it receives the message.
+                    let _ = stop.send(());
+                    tokio::select! {
+                        () = signals.next() => return,
+                        () = sleep(REPORT_AFTER) => report_drain(),
+                    }
+                    signals.next().await;
                 };
-                served.context("cannot serve")
+                let supervised = async {
+                    match supervisor {
+                        Some(supervisor) => match supervisor.run(printer).await {},
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    served = served => served.context("cannot serve"),
+                    () = stopped_at_once => Ok(()),
+                    () = supervised => Ok(()),
+                }
             });
         match served {
             // The engine process has reported the reason on stderr, so it is not printed twice.
@@ -352,25 +376,53 @@ fn has_reported(error: &anyhow::Error) -> bool {
         .is_some_and(|StartFailed(status)| status.code().is_some())
 }
 
-/// Returns a future that completes on Ctrl-C and, on Unix, on SIGTERM.
-fn stop() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal;
+/// Prints that the server waits for running replies. The supervisor may hold the printer of the command.
+fn report_drain() {
+    let seconds = DRAIN_TIMEOUT.as_secs();
+    Printer::new().note(format_args!(
+        "(finishing the running replies, at most {seconds} s; Ctrl-C again stops now)"
+    ));
+}
+
+/// Signals that stop the server: Ctrl-C and, on Unix, SIGTERM.
+struct StopSignals {
     #[cfg(unix)]
-    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
-        .context("cannot install signal handlers")?;
-    Ok(async move {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    /// Installs the signal handlers.
+    #[cfg(unix)]
+    fn listen() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let listen = |kind| signal(kind).context("cannot install signal handlers");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next signal.
+    async fn next(&mut self) {
         #[cfg(unix)]
         tokio::select! {
-            // If the handler cannot be installed, the branch is disabled.
-            Ok(()) = signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
         // If the handler cannot be installed, the server runs until it is killed.
         #[cfg(not(unix))]
-        if signal::ctrl_c().await.is_err() {
+        if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
-    })
+    }
 }
 
 #[cfg(test)]

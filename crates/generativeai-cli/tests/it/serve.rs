@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use crate::fake_service::{Answer, Service};
 use crate::support::{SHORT, assert_contains, genai, ran, run};
 
 /// A server with the embedded model, which is killed at the end of the test.
@@ -143,6 +145,52 @@ fn sigterm_stops_the_server_with_success() {
     assert!(sent.success());
     assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
     assert_eq!(rest, "");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_stops_the_server_before_the_running_replies() {
+    let service = Service::start(Answer::Hangs("Once upon a time"));
+    let mut command = service.genai(&["serve", "--port", "0", "--model", "gemini-x"]);
+    command.stderr(Stdio::piped());
+    let mut serving = Serving::start_with(command);
+    let mut notes = BufReader::new(serving.child.stderr.take().expect("it prints"));
+    let mut client = TcpStream::connect(&serving.address).expect("a connection");
+    let body = r#"{"contents":[{"parts":[{"text":"Tell me a story"}]}]}"#;
+    let head = format!(
+        "POST /v1beta/models/gemini-x:streamGenerateContent?alt=sse HTTP/1.1\r\nhost: localhost\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(head.as_bytes()).expect("sent");
+    let mut reply = BufReader::new(client);
+    let mut next_line = |text: &str| {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(reply.read_line(&mut line).expect("text"), 0, "no {text}");
+        }
+    };
+    next_line("Once upon a time");
+    let id = serving.child.id().to_string();
+    let interrupt = || {
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("kill runs").success());
+    };
+
+    let started = Instant::now();
+    interrupt();
+    let mut note = String::new();
+    while !note.contains("finishing") {
+        note.clear();
+        assert_ne!(notes.read_line(&mut note).expect("text"), 0);
+    }
+    interrupt();
+
+    let expected = "(finishing the running replies, at most 10 s; Ctrl-C again stops now)\n";
+    assert_eq!(note, expected);
+    assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
