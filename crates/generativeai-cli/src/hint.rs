@@ -1,8 +1,43 @@
-//! Hints shown below an error. They suggest a remedy in terms of this program, which the SDK's error cannot.
+//! Errors in terms of this program: hints shown below them, and the words of the SDK that they contain.
 
-use generativeai::{Error, ErrorKind};
+use std::error::Error;
+
+use generativeai::ErrorKind;
 
 use crate::exit::ToolServerError;
+
+/// Advice in errors of the SDK that names its functions and fields, and what a user of this program can do instead.
+const ADVICE: [(&str, &str); 11] = [
+    (
+        "set it with `mime_type`",
+        "rename the file to an extension of its type, such as .pdf, or name the type with --mime-type of `genai files \
+         upload`",
+    ),
+    (", or call `api_key` on the builder", ""),
+    (", or allow plain HTTP", ""),
+    (": send it in a header", ""),
+    (", see `safety_ratings`", ""),
+    (
+        "the limit `max_output_tokens`",
+        "the limit --max-output-tokens",
+    ),
+    ("reached `max_output_tokens`", "reached --max-output-tokens"),
+    (": the mode `ANY` or `VALIDATED` prevents it", ""),
+    ("set one with `chat_template`, or ", ""),
+    ("set another one with `chat_template`", "use another model"),
+    (
+        "set another template with `chat_template`",
+        "use another model",
+    ),
+];
+
+/// Returns the message of an error with advice for users of this program.
+pub(crate) fn message(error: &dyn Error) -> String {
+    let message = error.to_string();
+    ADVICE
+        .iter()
+        .fold(message, |message, (sdk, own)| message.replace(sdk, own))
+}
 
 /// Returns the hint for an error, if any.
 pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
@@ -13,7 +48,7 @@ pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
     }
     let error = error
         .chain()
-        .find_map(|cause| cause.downcast_ref::<Error>())?;
+        .find_map(|cause| cause.downcast_ref::<generativeai::Error>())?;
     let hint = match error.kind() {
         ErrorKind::Authentication => {
             "check the key in GEMINI_API_KEY (for openai:NAME, OPENAI_API_KEY), or use the embedded model: --model local"

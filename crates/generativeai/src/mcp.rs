@@ -183,7 +183,9 @@ impl Connection {
         let handshake = tokio::time::timeout(TIMEOUT, config.serve(transport)).await;
         let service = handshake
             .map_err(|_| unreachable().with_source(format!("no response within {TIMEOUT:?}")))?
-            .map_err(|error| unreachable().with_source(cause_of(error, has_query)))?;
+            .map_err(|error| {
+                unreachable().with_source(cause_of(server::of_handshake(error), has_query))
+            })?;
         Ok(Self {
             server: Arc::new(Server::new(name, has_query, service)),
             prefix: String::new(),

@@ -208,9 +208,9 @@ impl Printer {
 
     /// Writes an error with its causes and a hint.
     pub(crate) fn error(&mut self, error: &anyhow::Error) {
-        self.note(format_args!("genai: {error}"));
+        self.note(format_args!("genai: {}", hint::message(&**error)));
         for cause in error.chain().skip(1) {
-            self.note(format_args!("  because: {cause}"));
+            self.note(format_args!("  because: {}", hint::message(cause)));
         }
         if let Some(hint) = hint::for_error(error) {
             self.note(format_args!("  hint: {hint}"));

@@ -143,6 +143,42 @@ fn without_a_key_the_error_names_what_a_user_can_do() {
     }
 }
 
+/// The functions and fields of the SDK in an error are a dead end for users of the program.
+#[test]
+fn errors_name_options_of_the_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("film.unknown");
+    std::fs::write(&file, [0, 159]).expect("written");
+    let safety = r#"{"candidates":[{"finishReason":"SAFETY"}]}"#;
+    let service = Service::start(Answer::Fails(200, safety));
+    let upload = ["files", "upload", file.to_str().expect("text")];
+    let mut plain = service.genai(&["chat", "Hello"]);
+    plain.env("GOOGLE_GEMINI_BASE_URL", "http://example.com");
+    for (mut command, code, remedy) in [
+        (service.genai(&upload), 1, "--mime-type"),
+        (
+            genai(&["chat", "-m", "openai:m", "Hello"]),
+            1,
+            "OPENAI_API_KEY",
+        ),
+        (service.genai(&["chat", "Hello"]), 1, "rephrase the message"),
+        (plain, 1, "use https://"),
+    ] {
+        let refused = ran(command.output());
+
+        refused.assert_refused(code, &[remedy]);
+        for word in [
+            "`mime_type`",
+            "`api_key`",
+            "builder",
+            "`safety_ratings`",
+            "plain HTTP",
+        ] {
+            assert!(!refused.stderr.contains(word), "{word} in {refused:?}");
+        }
+    }
+}
+
 #[test]
 fn a_key_that_is_wrong_is_not_shown() {
     let body = r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.",

@@ -144,6 +144,18 @@ fn an_unusable_server_is_named() {
 }
 
 #[test]
+fn the_error_of_an_unreachable_server_contains_no_rust_type() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+
+    let refused = run(&["chat", "--model", "local", "--tool", &address, "Hello"]);
+
+    refused.assert_refused(1, &[&address, "does not answer", "error sending request"]);
+    assert!(!refused.stderr.contains("::"), "{refused:?}");
+}
+
+#[test]
 fn a_misspelled_server_of_the_settings_gets_a_suggestion() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = folder.path().join("config.toml");

@@ -31,7 +31,9 @@ impl AllowedHosts {
         match hosts.find(|host| !self.allows(host)) {
             None => Ok(()),
             Some(host) => {
-                let message = format!("host `{host}` is not allowed: allow it with `allow_host`");
+                let message = format!(
+                    "host `{host}` is not allowed: allow it with `allow_host` (`genai serve --allow-host`)"
+                );
                 Err(ApiError::forbidden(message))
             }
         }

@@ -34,7 +34,7 @@ impl AllowedOrigins {
         match parts.headers.get(ORIGIN) {
             Some(origin) if !self.allows(origin) && !is_same_origin(origin, parts) => {
                 let message = "requests from pages of this origin are not allowed: \
-                               allow the origin with `allow_origin`";
+                               allow the origin with `allow_origin` (`genai serve --allow-origin`)";
                 Err(ApiError::forbidden(message))
             }
             _ => Ok(()),

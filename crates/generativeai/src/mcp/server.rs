@@ -10,7 +10,7 @@ use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotificationParam,
     ClientConfig, ClientRequest, RequestId, ServerResult, Tool,
 };
-use rmcp::service::{Peer, PeerRequestOptions, RoleClient, RunningService};
+use rmcp::service::{ClientInitializeError, Peer, PeerRequestOptions, RoleClient, RunningService};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
@@ -58,7 +58,7 @@ impl Server {
         };
         listing
             .map_err(|_| failed(format!("no response within {TIMEOUT:?}").into()))?
-            .map_err(|error: ServiceError| failed(error.into()))
+            .map_err(|error| failed(of_request(error)))
     }
 
     /// Calls a tool. Dropping the future cancels the call at the server.
@@ -82,7 +82,7 @@ impl Server {
         };
         called.map_err(|error| {
             let message = format!("the call of the MCP server `{}` failed", self.name);
-            let cause = cause_of(error, self.has_query);
+            let cause = cause_of(of_request(error), self.has_query);
             Error::new(ErrorKind::Function, message).with_source(cause)
         })
     }
@@ -116,6 +116,22 @@ impl Server {
             // An error means that the task has panicked. Then it has ended as well.
             let _ = service.close().await;
         }
+    }
+}
+
+/// Returns the error of a handshake. `rmcp` puts the Rust type of the transport before its error, which is left out.
+pub(super) fn of_handshake(error: ClientInitializeError) -> BoxError {
+    match error {
+        ClientInitializeError::TransportError { error, .. } => error.error,
+        error => error.into(),
+    }
+}
+
+/// Returns the error of a request, like [`of_handshake`].
+fn of_request(error: ServiceError) -> BoxError {
+    match error {
+        ServiceError::TransportSend(error) => error.error,
+        error => error.into(),
     }
 }
 
