@@ -1,8 +1,10 @@
 //! Errors in terms of this program: hints shown below them, and the words of the SDK that they contain.
 
 use std::error::Error;
+use std::time::Duration;
 
 use generativeai::ErrorKind;
+use generativeai::protocol::response::FinishReason;
 
 use crate::exit::ToolServerError;
 
@@ -61,10 +63,13 @@ pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
         }
         ErrorKind::Quota => "raise the quota, or use the embedded model: --model local",
         ErrorKind::RateLimited => {
-            return Some(match error.retry_after() {
-                Some(wait) => format!("try again in {} s", wait.as_secs_f64().ceil()),
+            return Some(match error.retry_after().and_then(readable) {
+                Some(wait) => format!("try again in {wait}"),
                 None => "try again later".to_owned(),
             });
+        }
+        ErrorKind::Empty | ErrorKind::Shape if has_reached_limit(error) => {
+            "raise the limit with --max-output-tokens"
         }
         ErrorKind::Truncated | ErrorKind::Empty => "try again",
         ErrorKind::Blocked | ErrorKind::Stopped => "rephrase the message",
@@ -73,13 +78,35 @@ pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
     Some(hint.to_owned())
 }
 
+/// Returns whether the reply of an error ended at the token limit.
+fn has_reached_limit(error: &generativeai::Error) -> bool {
+    let reply = error.response();
+    reply.and_then(|reply| reply.finish_reason()) == Some(&FinishReason::MaxTokens)
+}
+
+/// Returns a wait in a unit of a readable size, rounded up. `None` if it is so long that a number does not help.
+fn readable(wait: Duration) -> Option<String> {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let seconds = wait.as_millis().div_ceil(1_000);
+    let seconds = u64::try_from(seconds).ok()?;
+    let (unit, name) = match seconds {
+        _ if seconds < 2 * MINUTE => (1, "s"),
+        _ if seconds < 2 * HOUR => (MINUTE, "min"),
+        _ if seconds < 2 * DAY => (HOUR, "h"),
+        _ if seconds <= 366 * DAY => (DAY, "days"),
+        _ => return None,
+    };
+    Some(format!("{} {name}", seconds.div_ceil(unit)))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use anyhow::Context;
+    use generativeai::Error;
 
-    use super::*;
+    use super::{Duration, ErrorKind, for_error, readable};
 
     #[test]
     fn a_hint_is_found_below_the_context_of_an_error() {
@@ -102,6 +129,21 @@ mod tests {
             for_error(&error.into()).as_deref(),
             Some("try again in 2 s")
         );
+    }
+
+    #[test]
+    fn a_long_wait_is_readable() {
+        let readable = |seconds| readable(Duration::from_secs(seconds));
+        for (seconds, text) in [
+            (119, "119 s"),
+            (121, "3 min"),
+            (7_200, "2 h"),
+            (86_400, "24 h"),
+            (172_801, "3 days"),
+        ] {
+            assert_eq!(readable(seconds).as_deref(), Some(text));
+        }
+        assert_eq!(readable(u64::MAX), None);
     }
 
     #[test]

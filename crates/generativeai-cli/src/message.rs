@@ -20,8 +20,13 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// Returns the message to send, or `None` for a session at the terminal.
 ///
 /// Words are joined by spaces. Piped input follows them as a separate paragraph, or replaces the word `-`. With words
-/// and without `-`, the input is optional: it is awaited for at most [`SILENCE`].
-pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result<Option<String>> {
+/// and without `-`, the input is optional: it is awaited for at most [`SILENCE`]. The error for an empty message
+/// contains an example with the `command`.
+pub(crate) fn message(
+    words: &[String],
+    command: &str,
+    printer: &mut Printer,
+) -> anyhow::Result<Option<String>> {
     let stdin = io::stdin();
     let message = match words {
         [] if stdin.is_terminal() => return Ok(None),
@@ -33,7 +38,7 @@ pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result
         words => {
             let words = words.join(" ");
             if words.trim().is_empty() {
-                return Err(empty());
+                return Err(empty(command));
             }
             let input = match read_unless_silent(printer)? {
                 Some(bytes) => text(bytes)?,
@@ -43,7 +48,7 @@ pub(crate) fn message(words: &[String], printer: &mut Printer) -> anyhow::Result
         }
     };
     if message.trim().is_empty() {
-        return Err(empty());
+        return Err(empty(command));
     }
     Ok(Some(message))
 }
@@ -80,9 +85,9 @@ pub(crate) fn is_piped() -> bool {
     !io::stdin().is_terminal()
 }
 
-fn empty() -> anyhow::Error {
-    let message = "the message is empty: write one, as in genai chat \"Hello\"";
-    UsageError(message.to_owned()).into()
+fn empty(command: &str) -> anyhow::Error {
+    let message = format!("the message is empty: write one, as in genai {command} \"Hello\"");
+    UsageError(message).into()
 }
 
 /// Joins the words of a message; the input replaces `-`, as a separate paragraph.

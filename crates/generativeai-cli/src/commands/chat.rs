@@ -331,13 +331,13 @@ impl Chat {
     /// Returns the message of the command line and stdin, inserted into the named prompt if there is one.
     fn message(&self, printer: &mut Printer) -> anyhow::Result<Option<String>> {
         let Some(name) = &self.template else {
-            return message::message(&self.words, printer);
+            return message::message(&self.words, "chat", printer);
         };
         let prompt = Prompt::find(name)?;
         // A prompt may need no message. So input that cannot contain one, such as `/dev/null`, is not an empty message.
         let message = match self.words.is_empty() && !message::is_piped() {
             true => None,
-            false => message::message(&self.words, printer)?,
+            false => message::message(&self.words, "chat", printer)?,
         };
         Ok(Some(prompt.fill(message.as_deref(), &self.param)?))
     }

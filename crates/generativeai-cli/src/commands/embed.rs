@@ -31,7 +31,7 @@ pub(crate) struct Embed {
 impl Embed {
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let text = match message::message(&self.words, printer)? {
+        let text = match message::message(&self.words, "embed", printer)? {
             Some(text) => text,
             None => message::piped()?,
         };

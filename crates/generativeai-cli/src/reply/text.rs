@@ -52,7 +52,8 @@ impl Sink for TextSink {
         printer.end_answer()?;
         if let End::Complete(response) = end {
             if !self.has_text {
-                printer.note(format_args!("(no text in the reply: {})", kinds(response)));
+                let kinds = kinds(response);
+                printer.note(format_args!("(no text in the reply: {kinds})"));
             }
             report_cut(response, self.remedy, printer);
         }
@@ -84,9 +85,14 @@ fn describe(call: &FunctionCall) -> String {
     }
 }
 
-/// Returns the kinds of the parts of a response, such as an image or a function call.
+/// Returns the kinds of the parts of a response without text, such as an image, a function call or thoughts.
 fn kinds(response: &GenerateContentResponse) -> String {
     let parts = response.parts().unwrap_or_default().iter();
-    let kinds: Vec<_> = parts.filter_map(|part| part.kind()).collect();
+    let kinds: Vec<_> = parts
+        .filter_map(|part| match part.is_thought() {
+            true => Some("thoughts"),
+            false => part.kind(),
+        })
+        .collect();
     kinds.join(", ")
 }

@@ -137,9 +137,8 @@ impl File<'_> {
             ));
         };
         let Some(values) = values(value.get_ref()) else {
-            let kind = value.get_ref().type_str();
             let message = format_args!(
-                "`{word}` cannot be a {kind}: use a string, a number, true, false, or a list of these"
+                "`{word}` has an unsuitable value: use a string, a number, true, false, or a list of these"
             );
             return Err(self.wrong(at, message));
         };
@@ -177,8 +176,10 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
         DeValue::Integer(number) => {
-            let number = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
-            Some(number.to_string())
+            // A number that is too large stays unchanged: the option refuses it.
+            let (text, radix) = (number.as_str(), number.radix());
+            let number = i64::from_str_radix(text, radix).map(|number| number.to_string());
+            Some(number.unwrap_or_else(|_| text.to_owned()))
         }
         DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(truth) => Some(truth.to_string()),
@@ -290,8 +291,8 @@ mod tests {
             "{message}"
         );
         assert!(wrong("[chat]\ntemperature = [1, 2]").contains("cannot be used multiple times"));
-        assert!(wrong("[chat]\ntemperature = 1979-05-27").contains("cannot be a"));
-        assert!(wrong("[chat]\ntemperature = {a = 1}").contains("cannot be a table"));
+        assert!(wrong("[chat]\ntemperature = 1979-05-27").contains("unsuitable value"));
+        assert!(wrong("[chat]\ntemperature = {a = 1}").contains("unsuitable value"));
     }
 
     #[test]

@@ -55,6 +55,16 @@ fn the_command_line_overrides_the_environment_which_overrides_the_file() {
 }
 
 #[test]
+fn a_number_that_is_too_large_is_refused_like_on_the_command_line() {
+    let settings = Settings::new("[chat]\nseed = 99999999999999999999\n");
+
+    let refused = ran(settings.apply(genai(&["chat", "Hello"])).output());
+
+    let problem = "line 2: `seed`: invalid value '99999999999999999999'";
+    refused.assert_refused(2, &[problem]);
+}
+
+#[test]
 fn the_origin_of_each_setting_is_shown_without_secrets() {
     let settings = Settings::new(FILE);
     let path = settings.0.path().join("generativeai/config.toml");

@@ -162,7 +162,7 @@ fn an_answer_cut_off_before_its_json_is_complete_is_a_failure() {
 
     let cut = run(&[&words[..], &["--output", "json"]].concat());
 
-    cut.assert_refused(1, &["max_output_tokens"]);
+    cut.assert_refused(1, &["--max-output-tokens"]);
 }
 
 #[test]

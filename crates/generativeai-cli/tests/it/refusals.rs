@@ -9,6 +9,9 @@ use super::support::{genai, ran, run};
 fn an_empty_message_is_refused() {
     run(&["chat", ""]).assert_refused(2, &["the message is empty"]);
     run(&["chat", "  "]).assert_refused(2, &["the message is empty"]);
+    let refused = run(&["embed", ""]);
+    refused.assert_refused(2, &["the message is empty"]);
+    assert!(!refused.stderr.contains("genai chat"), "{refused:?}");
 }
 
 #[test]
@@ -177,6 +180,27 @@ fn errors_name_options_of_the_program() {
             assert!(!refused.stderr.contains(word), "{word} in {refused:?}");
         }
     }
+}
+
+#[test]
+fn the_hint_for_an_empty_reply_at_the_token_limit_names_the_limit() {
+    let empty = r#"{"candidates":[{"content":{"role":"model"},"finishReason":"MAX_TOKENS"}]}"#;
+    let service = Service::start(Answer::Fails(200, empty));
+
+    let refused = service.run(&["chat", "Hello"]);
+
+    refused.assert_refused(1, &["hint: raise the limit with --max-output-tokens"]);
+}
+
+#[test]
+fn a_reply_with_thoughts_alone_is_reported_as_such() {
+    let thoughts = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hm","thought":true}]},
+        "finishReason":"STOP"}]}"#;
+    let service = Service::start(Answer::Fails(200, thoughts));
+
+    let answered = service.run(&["chat", "-q", "Hello"]);
+
+    assert_eq!(answered.stderr, "(no text in the reply: thoughts)\n");
 }
 
 #[test]

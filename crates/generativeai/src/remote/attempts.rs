@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::deadline::Deadlines;
-use super::failure::{self, Failure};
+use super::failure::{self, ErrorReader, Failure};
 use super::request::Outgoing;
 use super::retry::{self, Situation};
 use super::service::Service;
@@ -90,7 +90,7 @@ impl Attempts {
         match response.code() {
             200..=299 => accepted(response),
             // Not followed: the request contains the key and the conversation, and they belong to this host alone.
-            300..=399 => Err(redirected(&response).into()),
+            300..=399 => Err(redirected(&response, &self.service.errors).into()),
             // Boxed: this branch is rare and would enlarge the future of every request.
             _ => Err(Box::pin(self.refused(response)).await),
         }
@@ -245,12 +245,20 @@ fn accepted(response: Response) -> Result<Response, Failure> {
     }
 }
 
-fn redirected(response: &Response) -> Error {
-    let target = response.header("location").and_then(transport::host_of);
+fn redirected(response: &Response, errors: &ErrorReader) -> Error {
+    let target = response.header("location").unwrap_or_default();
+    let (target, remedy) = match transport::host_of(target) {
+        Some(host) => (host, "set that address as base URL"),
+        None => {
+            // A query may contain a key.
+            let path = target.split(['?', '#']).next().unwrap_or_default();
+            let path = failure::redacted_excerpt(path.as_bytes(), errors);
+            (path, "check the path of the base URL")
+        }
+    };
     let message = format!(
-        "{}: the service redirects to `{}`, and redirects are not followed: set that address as base URL",
+        "{}: the service redirects to `{target}`, and redirects are not followed: {remedy}",
         response.code(),
-        target.as_deref().unwrap_or("another path"),
     );
     Error::new(ErrorKind::Configuration, message).with_http_code(response.code())
 }

@@ -158,7 +158,7 @@ fn missing_resource(status: &Status) -> Option<&'static str> {
 
 /// Creates the error of a body that is not a response of the API: a login page, for example.
 pub(super) fn foreign(body: &[u8], errors: &ErrorReader) -> Error {
-    let excerpt = excerpt(&redacted(body, &errors.secrets));
+    let excerpt = redacted_excerpt(body, errors);
     let name = errors.profile.name;
     let message = format!("the response is not one of {name}: {excerpt}");
     Error::new(ErrorKind::Decode, message)
@@ -172,6 +172,11 @@ pub(super) fn unreadable(body: &[u8], cause: serde_json::Error, errors: &ErrorRe
         Cow::Borrowed(_) => error.with_source(cause),
         Cow::Owned(text) => error.with_source(String::from_utf8_lossy(&text).into_owned()),
     }
+}
+
+/// Returns an [`excerpt`] without the keys that the body repeats.
+pub(super) fn redacted_excerpt(body: &[u8], errors: &ErrorReader) -> String {
+    excerpt(&redacted(body, &errors.secrets))
 }
 
 /// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret.

@@ -32,11 +32,16 @@ async fn a_redirect_is_an_error_that_names_the_other_host() {
 
 #[tokio::test]
 async fn a_redirect_to_the_same_host_is_not_followed() {
-    let server = Server::always(3, &with_headers("307 Loop", &[("location", "/again")], ""));
+    let server = Server::always(
+        3,
+        &with_headers("307 Loop", &[("location", "/again?key=x")], ""),
+    );
 
     let error = whole(&client(&server).0).await.expect_err("a loop");
 
     assert_eq!(error.http_code(), Some(307));
+    let message = "307: the service redirects to `/again`, and redirects are not followed: check the path of the base URL";
+    assert_eq!(error.to_string(), message);
     assert_eq!(server.received().len(), 1);
 }
 
