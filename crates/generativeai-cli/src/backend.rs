@@ -69,7 +69,7 @@ impl ModelChoice {
     /// which ones exist.
     ///
     /// # Errors
-    /// The name, or one in a list, is empty.
+    /// The name, or one in a list, is empty or contains white space.
     pub(crate) fn named(name: &str) -> Result<Self, UsageError> {
         let path = Path::new(name);
         let is_gguf = path
@@ -91,6 +91,10 @@ impl ModelChoice {
         } else if name.trim().is_empty() {
             Err(UsageError(format!(
                 "the model name is empty: try --model {GEMINI} or --model {LOCAL}"
+            )))
+        } else if name.contains(|char: char| char.is_whitespace() || char.is_control()) {
+            Err(UsageError(format!(
+                "the model name `{name}` contains white space: `genai models list` has the names"
             )))
         } else {
             Ok(Self::Gemini(name.to_owned()))
@@ -196,9 +200,13 @@ pub(crate) fn remote(what: &str, alternatives: &str) -> anyhow::Result<Remote> {
     match Remote::from_env() {
         // The client's own error suggests a call of its builder, which helps a programmer but not a user.
         Err(_) if !VARIABLES.into_iter().any(environment::is_set) => {
-            bail!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{alternatives}")
+            let message =
+                format!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{alternatives}");
+            bail!(UsageError(message))
         }
-        created => created.with_context(|| format!("cannot use {what} of the Gemini API")),
+        created => {
+            created.with_context(|| UsageError(format!("cannot use {what} of the Gemini API")))
+        }
     }
 }
 

@@ -49,10 +49,9 @@ impl Provider {
             // reports that the connection is not encrypted.
             Self::OpenAi => OpenAi::builder().allow_plain_http(true).build(),
         };
-        let client = client.context(
-            "cannot use an OpenAI-compatible server: set OPENAI_BASE_URL to its address, such as \
-             http://localhost:8000/v1, or OPENAI_API_KEY",
-        )?;
+        let message = "cannot use an OpenAI-compatible server: set OPENAI_BASE_URL to its address, such as \
+                       http://localhost:8000/v1, or OPENAI_API_KEY";
+        let client = client.context(UsageError(message.to_owned()))?;
         report_plain_http(&client, printer);
         Ok(client)
     }
@@ -94,7 +93,7 @@ pub(crate) fn upstream(
     }
     let client = builder
         .build()
-        .with_context(|| format!("cannot use the upstream server {url}"))?;
+        .with_context(|| UsageError(format!("cannot use the upstream server {url}")))?;
     report_plain_http(&client, printer);
     Ok(client)
 }

@@ -11,7 +11,7 @@ fn an_empty_message_is_refused() {
     run(&["chat", "  "]).assert_refused(2, &["the message is empty"]);
     let refused = run(&["embed", ""]);
     refused.assert_refused(2, &["the message is empty"]);
-    assert!(!refused.stderr.contains("genai chat"), "{refused:?}");
+    refused.assert_reported("genai embed \"Hello\"");
 }
 
 #[test]
@@ -121,9 +121,9 @@ fn a_file_that_is_not_a_model_is_named() {
 #[test]
 fn a_model_of_the_service_needs_a_key() {
     run(&["chat", "--model", "gemini-2.5-pro", "Hello"])
-        .assert_refused(1, &["gemini-2.5-pro", "GEMINI_API_KEY", "--model local"]);
+        .assert_refused(2, &["gemini-2.5-pro", "GEMINI_API_KEY", "--model local"]);
     run(&["chat", "--model", "qwen2.5-coder", "Hello"])
-        .assert_refused(1, &["GEMINI_API_KEY", "did you mean `qwen2.5-coder-0.5b`?"]);
+        .assert_refused(2, &["GEMINI_API_KEY", "did you mean `qwen2.5-coder-0.5b`?"]);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn without_a_key_the_error_names_what_a_user_can_do() {
     ] {
         let refused = run(words);
 
-        refused.assert_refused(1, &[&["set GEMINI_API_KEY"], remedies].concat());
+        refused.assert_refused(2, &[&["set GEMINI_API_KEY"], remedies].concat());
         assert!(!refused.stderr.contains("builder"), "{refused:?}");
     }
 }
@@ -161,11 +161,11 @@ fn errors_name_options_of_the_program() {
         (service.genai(&upload), 1, "--mime-type"),
         (
             genai(&["chat", "-m", "openai:m", "Hello"]),
-            1,
+            2,
             "OPENAI_API_KEY",
         ),
         (service.genai(&["chat", "Hello"]), 1, "rephrase the message"),
-        (plain, 1, "use https://"),
+        (plain, 2, "use https://"),
     ] {
         let refused = ran(command.output());
 
@@ -201,6 +201,27 @@ fn a_reply_with_thoughts_alone_is_reported_as_such() {
     let answered = service.run(&["chat", "-q", "Hello"]);
 
     assert_eq!(answered.stderr, "(no text in the reply: thoughts)\n");
+}
+
+#[test]
+fn invalid_names_addresses_and_keys_have_the_exit_code_of_invalid_arguments() {
+    let service = Service::start(Answer::Texts(vec!["Yes."]));
+    service
+        .run(&["chat", "-m", "gemini x", "Hello"])
+        .assert_refused(2, &["`gemini x` contains white space"]);
+    for (variable, value, problem) in [
+        (
+            "GOOGLE_GEMINI_BASE_URL",
+            "nowhere",
+            "the base URL is invalid",
+        ),
+        ("GEMINI_API_KEY", "two\nlines", "contains a line break"),
+    ] {
+        let mut command = service.genai(&["chat", "-m", "gemini-x", "Hello"]);
+        ran(command.env(variable, value).output()).assert_refused(2, &[problem]);
+    }
+    run(&["serve", "--port", "0", "--upstream", "nowhere"])
+        .assert_refused(2, &["the upstream server nowhere"]);
 }
 
 #[test]

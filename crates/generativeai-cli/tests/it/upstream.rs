@@ -220,7 +220,7 @@ fn an_upstream_that_cannot_be_used_is_refused_with_advice() {
     let serve = |words: &[&str]| run(&[&["serve", "--port", "0"], words].concat());
 
     serve(&["--upstream", "vllm:8000"])
-        .assert_refused(1, &["cannot use the upstream server vllm:8000"]);
+        .assert_refused(2, &["cannot use the upstream server vllm:8000"]);
     serve(&["--upstream", "http://127.0.0.1:1"])
         .assert_refused(1, &["--model", "http://127.0.0.1:1/v1"]);
     serve(&["--upstream-key", "s3cret"]).assert_refused(2, &["--upstream with the URL"]);
