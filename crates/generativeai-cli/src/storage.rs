@@ -61,9 +61,10 @@ pub(crate) async fn open(
     let (session, unnamed) = match (found, choice) {
         (Some(session), _) => (session, false),
         (None, SessionChoice::Named(name)) => {
-            printer.note(format_args!("(new session `{name}`)"));
             let store = Store::open_default().await?;
-            (store.find_or_create(&name).await?, false)
+            let session = store.find_or_create(&name).await.map_err(refused)?;
+            printer.note(format_args!("(new session `{name}`)"));
+            (session, false)
         }
         (None, _) => match new_session("").await {
             Ok(session) => (session, true),
@@ -78,6 +79,14 @@ pub(crate) async fn open(
     let mut conversation = read(session, model).await?;
     conversation.unnamed = unnamed;
     Ok((conversation, lock))
+}
+
+/// Converts an error about the name of a new session into a usage error.
+fn refused(error: Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::Request => UsageError(error.to_string()).into(),
+        _ => error.into(),
+    }
 }
 
 /// Creates a session in the store. An empty name means none.

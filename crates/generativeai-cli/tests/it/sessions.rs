@@ -107,6 +107,19 @@ fn a_data_folder_that_cannot_be_read_is_not_an_empty_one() {
 }
 
 #[test]
+fn a_session_with_an_invalid_name_is_not_reported_as_new() {
+    let user = User::new();
+
+    let chat = user
+        .service
+        .genai(&["chat", "--new", "--session", "a\nb", "Hello"]);
+    let refused = user.run(chat);
+
+    refused.assert_refused(2, &["control characters"]);
+    assert!(!refused.stderr.contains("new session"), "{refused:?}");
+}
+
+#[test]
 fn a_relative_data_folder_is_ignored() {
     let folder = tempfile::tempdir().expect("a folder");
     let service = Service::start(Answer::Texts(vec!["Yes."]));
