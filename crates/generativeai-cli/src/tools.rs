@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use generativeai::{Toolbox, mcp::Connection};
-use tokio::runtime::Runtime;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::exit::{ToolServerError, UsageError};
-use crate::render::print_server_log;
+use crate::render::{Printer, print_server_log};
 use crate::suggest::nearest;
 use crate::{settings, state_file};
 
 /// Maximum wait for servers to exit. It is shorter than the time after which SIGTERM ends the program in any case.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time after which the wait for a server is reported.
+const REPORT_AFTER: Duration = Duration::from_secs(2);
 
 /// Connected MCP servers and their tools.
 #[derive(Debug)]
@@ -29,45 +32,46 @@ pub(crate) struct ToolServers {
 impl ToolServers {
     /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or a name in the
     /// table `[servers]` of the settings.
-    pub(crate) fn connect(
-        runtime: &Runtime,
+    ///
+    /// If this future is dropped, a server that is starting is killed.
+    pub(crate) async fn connect(
         servers: &[String],
         log: ServerLog,
+        printer: &mut Printer,
     ) -> anyhow::Result<Self> {
         let names = match servers.is_empty() {
             true => BTreeMap::new(),
             false => settings::named("servers")?,
         };
-        runtime.block_on(async {
-            let mut tools = Self {
-                toolbox: Toolbox::default(),
-                connections: Vec::new(),
+        let mut tools = Self {
+            toolbox: Toolbox::default(),
+            connections: Vec::new(),
+        };
+        for name in servers {
+            let command = names.get(name);
+            let (write, path) = log.writer();
+            let opened = async {
+                let connection = open(command.unwrap_or(name), write).await?;
+                // The user chose the server, and so trusts its declarations of read-only tools, which run without
+                // a question.
+                let connection = connection.trust_read_only_hints();
+                let functions = connection.functions().await?;
+                anyhow::Ok((connection, functions))
             };
-            for name in servers {
-                let command = names.get(name);
-                let (write, path) = log.writer();
-                let opened = async {
-                    let connection = open(command.unwrap_or(name), write).await?;
-                    // The user chose the server, and so trusts its declarations of read-only tools, which run without
-                    // a question.
-                    let connection = connection.trust_read_only_hints();
-                    let functions = connection.functions().await?;
-                    anyhow::Ok((connection, functions))
-                };
-                let (connection, functions) = opened.await.map_err(|error| {
-                    let known = names.keys().map(String::as_str);
-                    let similar = nearest(name, known.filter(|_| command.is_none()));
-                    let error_of = ToolServerError(described(name, path, similar));
-                    match error.is::<UsageError>() {
-                        true => error,
-                        false => error.context(error_of),
-                    }
-                })?;
-                tools.toolbox = functions.into_iter().fold(tools.toolbox, Toolbox::function);
-                tools.connections.push(connection);
-            }
-            Ok(tools)
-        })
+            let opened = with_notice(opened, name, printer).await;
+            let (connection, functions) = opened.map_err(|error| {
+                let known = names.keys().map(String::as_str);
+                let similar = nearest(name, known.filter(|_| command.is_none()));
+                let error_of = ToolServerError(described(name, path, similar));
+                match error.is::<UsageError>() {
+                    true => error,
+                    false => error.context(error_of),
+                }
+            })?;
+            tools.toolbox = functions.into_iter().fold(tools.toolbox, Toolbox::function);
+            tools.connections.push(connection);
+        }
+        Ok(tools)
     }
 
     /// Returns the tools of all servers.
@@ -111,6 +115,19 @@ impl ServerLog {
             None => (Box::new(print_server_log), None),
         }
     }
+}
+
+/// Waits for the tools of a server, with a note if it takes long.
+async fn with_notice<T>(work: impl Future<Output = T>, server: &str, printer: &mut Printer) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = sleep(REPORT_AFTER) => {
+            printer.note(format_args!("(waiting for the tools of `{server}`; Ctrl-C stops)"));
+        }
+    }
+    work.await
 }
 
 /// Connects to a server at a URL, or starts one with a command.

@@ -56,12 +56,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::tools::Function;
 
 mod function;
+mod group;
 mod lenient;
 mod log;
 mod names;
 mod response;
 mod server;
 
+use group::StartingGroup;
 use server::{Server, TIMEOUT, cause_of};
 
 /// Connection to a server of the Model Context Protocol.
@@ -98,7 +100,8 @@ pub struct Connection {
 impl Connection {
     /// Starts a server as a child process and connects to it over stdin and stdout.
     ///
-    /// The process ends with the connection. Its stderr goes to the stderr of this process. On a terminal use
+    /// The process ends with the connection. If it does not start in time, or this future is dropped, it is killed, with
+    /// its process group if the command makes it the leader of one. Its stderr goes to the stderr of this process. On a terminal use
     /// [`spawn_with_log`](Self::spawn_with_log) instead: a server may log text of a model, which may contain
     /// control characters.
     ///
@@ -107,7 +110,7 @@ impl Connection {
     /// runtime, [`Unreachable`](ErrorKind::Unreachable) if the handshake fails or takes more than 30 s.
     pub async fn spawn(command: Command) -> Result<Self> {
         let (name, process, _) = start(command, Stdio::inherit())?;
-        Self::handshake(name, process).await
+        Self::started(name, process).await
     }
 
     /// [Starts](Self::spawn) a server and passes each line of its stderr to `log`, which runs on a task of the
@@ -136,7 +139,15 @@ impl Connection {
         if let Some(stderr) = stderr {
             tokio::spawn(log::read(stderr, log));
         }
-        Self::handshake(name, process).await
+        Self::started(name, process).await
+    }
+
+    /// Performs the handshake with a process. If it fails or is dropped, kills the process and its group.
+    async fn started(name: String, process: TokioChildProcess) -> Result<Self> {
+        let mut group = StartingGroup::of(process.id());
+        let connection = Self::handshake(name, process).await?;
+        group.keep();
+        Ok(connection)
     }
 
     /// Connects to a server at an address, over streamable HTTP. The headers are sent with every request.

@@ -188,8 +188,11 @@ impl Chat {
         };
         // From here on, a signal ends the process only where this program handles it.
         let signals = Signals::listen(&runtime)?;
-        let connect = || ToolServers::connect(&runtime, &self.tool, log);
-        let tools = signals.exit_at_once_during(connect)?;
+        let tools = ToolServers::connect(&self.tool, log, printer);
+        let Some(tools) = runtime.block_on(signals.unless_stopped(tools)) else {
+            return Ok(signals.exit_code());
+        };
+        let tools = tools?;
         let (model, uploaders) =
             signals.exit_at_once_during(|| choice.open(&self.engine, printer))?;
         let mut model = model.generation_config(config);

@@ -221,6 +221,42 @@ fn a_signal_during_a_single_message_sets_the_exit_code_and_keeps_the_part() {
     }
 }
 
+#[test]
+fn a_signal_ends_a_server_that_hangs_at_its_start_with_its_processes() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let alive = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = alive.local_addr().expect("an address").port();
+        // A process of the server connects to the test, and ends only if it is killed.
+        let script = format!(
+            "import socket, time; s = socket.create_connection((\"127.0.0.1\", {port})); time.sleep(600)"
+        );
+        let tool = format!(
+            "sh -c \"python3 -c '{}'; true\"",
+            script.replace('"', "\\\"")
+        );
+        let user = User::new(Answer::Silent);
+        let mut command = user.chat(&["--tool", &tool, "Hello"]);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut process = alive.accept().expect("the server starts").0;
+        let mut notes = BufReader::new(child.stderr.take().expect("it prints"));
+        let mut note = String::new();
+        while !note.contains("(waiting for the tools of") {
+            note.clear();
+            assert_ne!(notes.read_line(&mut note).expect("text"), 0, "no note");
+        }
+
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+
+        assert!(sent.expect("kill runs").success());
+        assert_eq!(child.wait().expect("it ends").code(), Some(code));
+        // The connection of a killed process is closed.
+        let time_limit = Some(Duration::from_secs(60));
+        process.set_read_timeout(time_limit).expect("a socket");
+        assert_eq!(process.read(&mut [0]).expect("it ends"), 0, "{signal}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_program_that_nohup_has_started_survives_sighup() {
