@@ -100,7 +100,7 @@ impl OneShot {
         signals: &Signals,
         chat: &mut ChatSession,
         message: Content,
-        sink: &mut impl Sink,
+        sink: &mut dyn Sink,
         printer: &mut Printer,
     ) -> anyhow::Result<Received> {
         let mut next = approval::send(chat, message);
@@ -144,40 +144,13 @@ impl OneShot {
             printer.note("(calls that waited for approval were not run)");
         }
         let json = || Answer::new(self.structured, self.approvals.clone());
-        let received = match self.output {
-            Output::Text => self.receive(
-                runtime,
-                signals,
-                chat,
-                message,
-                &mut TextSink::default(),
-                printer,
-            ),
-            Output::Code => self.receive(
-                runtime,
-                signals,
-                chat,
-                message,
-                &mut CodeSink::default(),
-                printer,
-            ),
-            Output::Json => self.receive(
-                runtime,
-                signals,
-                chat,
-                message,
-                &mut JsonSink(json()),
-                printer,
-            ),
-            Output::Jsonl => self.receive(
-                runtime,
-                signals,
-                chat,
-                message,
-                &mut JsonLinesSink(json()),
-                printer,
-            ),
-        }?;
+        let mut sink: Box<dyn Sink> = match self.output {
+            Output::Text => Box::new(TextSink::default()),
+            Output::Code => Box::new(CodeSink::default()),
+            Output::Json => Box::new(JsonSink(json())),
+            Output::Jsonl => Box::new(JsonLinesSink(json())),
+        };
+        let received = self.receive(runtime, signals, chat, message, &mut *sink, printer)?;
         self.report_denied(printer);
         let took = started.elapsed();
         if received.outcome == Outcome::Stopped {

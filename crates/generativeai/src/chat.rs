@@ -5,7 +5,7 @@
 //! | File | Contents |
 //! | --- | --- |
 //! | `session` | the conversation: settings, history, undo, journal |
-//! | `send`, `structured` | a message and its reply, as text or as a Rust type |
+//! | `send`, `reply`, `structured` | a message and its reply, as text or as a Rust type |
 //! | `opening` | the turn that a message opens |
 //! | `turn` | the loop of requests, replies and function calls |
 //! | `functions`, `round` | the functions of a reply, and the pair of contents that they become |
@@ -27,6 +27,7 @@ mod history;
 mod journal;
 mod opening;
 mod reason;
+mod reply;
 mod round;
 mod saved;
 mod send;
@@ -43,7 +44,8 @@ pub use budget::Compaction;
 pub use event::{Entry, Event};
 pub use journal::Journal;
 pub use reason::{Reason, WaitingCall};
-pub use send::{ReplyStream, SendMessage};
+pub use reply::ReplyStream;
+pub use send::SendMessage;
 pub use session::ChatSession;
 pub use structured::SendJson;
 pub use unfinished::Unfinished;

@@ -66,7 +66,7 @@ pub(crate) enum Outcome {
 /// The reply failed, or the sink did.
 pub(crate) async fn receive(
     message: SendMessage<'_>,
-    sink: &mut impl Sink,
+    sink: &mut dyn Sink,
     stop: impl Future<Output = ()>,
     printer: &mut Printer,
 ) -> anyhow::Result<Received> {

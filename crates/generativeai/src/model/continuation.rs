@@ -140,8 +140,8 @@ impl Hops {
         self.is_over
     }
 
-    /// Polls the next chunk of the hop. `None` is its end, after which [`is_over`](Self::is_over) tells whether another
-    /// one follows. An error ends the reply.
+    /// Polls the next chunk of the hop. `None` is its end: another hop follows, unless the reply
+    /// [is over](Self::is_over). An error ends the reply.
     ///
     /// The token counts and the grounding of a chunk cover all hops so far.
     // Polled by hand, see "Chunks are polled" in ARCHITECTURE.md.
