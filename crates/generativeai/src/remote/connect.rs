@@ -77,16 +77,24 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, address: Uri) -> Self::Future {
-        let limit = TIMEOUT.try_with(|limit| *limit).unwrap_or(Duration::MAX);
-        // The limit is enforced here, not around the request: a connecting future that loses the race
-        // against a pooled connection continues in a separate task, and would never end.
-        let connecting = tokio::time::timeout(limit, self.0.call(address));
+        let limit = TIMEOUT.try_with(|limit| *limit);
+        let connecting = self.0.call(address);
         Box::pin(async move {
+            let limit = limit?;
+            // The connection of a response returns to the pool in a task of its own, often just after the next
+            // request has asked for one. Let that task run before another connection is opened. If the request takes
+            // the returned connection, hyper-util polls this future in a new task: it ends without a connection.
+            tokio::task::yield_now().await;
+            TIMEOUT.try_with(|_| ())?;
+            // The limit is enforced here, not around the request: a connecting future that loses the race
+            // against a pooled connection later than this continues in a new task, and would never end.
             let late = |_| {
                 let message = format!("not established within {limit:?}");
                 io::Error::new(io::ErrorKind::TimedOut, message)
             };
-            connecting.await.map_err(late)?
+            tokio::time::timeout(limit, connecting)
+                .await
+                .map_err(late)?
         })
     }
 }
@@ -153,6 +161,7 @@ fn with_port(address: Uri) -> Uri {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
     use std::thread;
@@ -180,7 +189,8 @@ mod tests {
         let matcher = Matcher::builder().all(proxy).no("127.0.0.1").build();
         let tls = super::super::tls::config(false, Vec::new()).expect("nothing to verify");
         let mut connector = connector(tls, Some(matcher), Resolver::default());
-        let connected = connector.call(Uri::from_static("http://example.com")).await;
+        let request = async { connector.call(Uri::from_static("http://example.com")).await };
+        let connected = with_timeout(Duration::MAX, request).await;
         connected.map(drop).map_err(|error| error.to_string())
     }
 
@@ -219,5 +229,27 @@ mod tests {
             .expect_err("no tunnel");
 
         assert_eq!(error, "proxies of the kind `socks5` are not supported");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_took_a_pooled_connection_opens_no_other() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
+        listener.set_nonblocking(true).expect("a socket");
+        let address = listener.local_addr().expect("an address");
+        let tls = super::super::tls::config(false, Vec::new()).expect("nothing to verify");
+        let mut connector = connector(tls, None, Resolver::default());
+        let uri: Uri = format!("http://{address}").parse().expect("an address");
+
+        let abandoned = with_timeout(Duration::MAX, async {
+            let mut connecting = connector.call(uri.clone());
+            let first = poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx))).await;
+            assert!(first.is_pending());
+            connecting
+        });
+        assert!(abandoned.await.await.is_err());
+        assert!(listener.accept().is_err());
+
+        let wanted = with_timeout(Duration::MAX, async { connector.call(uri).await });
+        wanted.await.map(drop).expect("a connection");
     }
 }
