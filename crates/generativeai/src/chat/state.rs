@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::event::{Event, InvalidEvent};
 use super::history::recorded_content;
 use super::round::Round;
-use super::snapshot::{Snapshot, check_indices};
+use super::snapshot::{Snapshot, check_indices, events_of};
 use super::unfinished::{Transient, Unfinished};
 use crate::protocol::content::{Content, FunctionResponse, Transcript};
 use crate::protocol::response::GenerateContentResponse;
@@ -392,6 +392,26 @@ impl State {
     ///
     /// Only replaying a journal of an older version leads to such contents. They have to stay until the end of the
     /// replay, because the lengths in the events of that journal include them.
+    /// Returns the events that lead to this state. They do not include the last response.
+    pub(super) fn events(&self) -> Vec<Event> {
+        // The turns are redone in a copy, and the events add and undo them again.
+        let mut whole = self.clone();
+        let current = whole.unfinished.take();
+        let mut undoing: Vec<Vec<Event>> = Vec::new();
+        let mut length = whole.history().len();
+        while whole.redo().is_ok() {
+            let unfinished = whole.unfinished.take();
+            let opening = unfinished.into_iter().flat_map(|turn| events_of(*turn));
+            undoing.push(opening.chain(once(Event::Rewound { length })).collect());
+            length = whole.history().len();
+        }
+        let contents = whole.snapshot().into_events();
+        let contents = contents.expect("a state is consistent");
+        let undoing = undoing.into_iter().rev().flatten();
+        let current = current.into_iter().flat_map(|turn| events_of(*turn));
+        contents.into_iter().chain(undoing).chain(current).collect()
+    }
+
     pub(super) fn has_empty_contents(&self) -> bool {
         let undone = self.undone.iter().flat_map(|undone| match undone {
             Undone::Turn { contents, .. } => contents.as_slice(),

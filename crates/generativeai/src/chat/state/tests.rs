@@ -152,6 +152,39 @@ fn a_summary_that_is_undone_and_redone_is_still_a_summary() {
 }
 
 #[test]
+fn the_events_of_a_state_lead_to_it_and_to_its_undone_turns() {
+    let turns = || added(&["a", "b", "c", "d"]);
+    let summary = [content("user", "s"), content("model", "t")];
+    let compacted = event(json!({"compacted": {"length": 2, "summary": summary}}));
+    let kept = event(json!({"added": {
+        "contents": [content("user", "e"), content("model", "f")], "interrupted": [1],
+    }}));
+    let blocked = event(json!({"unfinished": {"reason": "blocked"}}));
+    for events in [
+        vec![turns(), rewound(2), rewound(0)],
+        vec![turns(), kept, rewound(4), rewound(2)],
+        vec![turns(), opened(), blocked, rewound(4), rewound(2)],
+        vec![turns(), opened(), called(), rewound(4), rewound(2)],
+        vec![turns(), rewound(2), opened()],
+        vec![turns(), rewound(2), opened(), rewound(2)],
+        vec![turns(), compacted.clone(), rewound(2), rewound(0)],
+        vec![turns(), rewound(2), opened(), compacted],
+    ] {
+        let name = format!("{events:?}");
+        let mut original = state(events);
+        let mut copy = state(original.events());
+        loop {
+            assert_eq!(all(&copy), all(&original), "{name}");
+            let redone = [&mut copy, &mut original].map(|state| state.apply(Event::Redone).is_ok());
+            assert_eq!(redone[0], redone[1], "{name}");
+            if !redone[0] {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn a_snapshot_leads_to_the_same_state() {
     let unfinished = event(json!({"unfinished": {"reason": "truncated", "received": {
         "candidates": [{"content": content("model", "half")}],
