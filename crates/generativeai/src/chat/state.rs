@@ -267,11 +267,6 @@ impl State {
         self.running().transient = transient;
     }
 
-    /// Sets the number of tokens of the first request.
-    pub(super) fn set_tokens(&mut self, tokens: u32) {
-        self.running().transient.tokens = Some(tokens);
-    }
-
     /// Sets the reply to the last request. A further hop is merged into it.
     pub(super) fn receive(&mut self, mut reply: GenerateContentResponse) {
         if self.running().received.is_some() {

@@ -26,7 +26,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::budget::Fit;
 use super::check;
 use super::deciding::Deciding;
 use super::event::Event;
@@ -67,7 +66,7 @@ enum Step {
     /// Write the message to the journal.
     Store(Write),
     /// Compare the request with the context budget.
-    Fit(BoxFuture<Result<Fit>>),
+    Fit(BoxFuture<Result<Option<Event>>>),
     /// Make the next request.
     Request,
     /// Wait for the next chunk of the reply.
@@ -193,7 +192,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                 self.fit();
             }
             Step::Fit(fit) => match fit.await {
-                Ok(fit) => self.fitted(fit),
+                Ok(compaction) => self.fitted(compaction),
                 Err(error) => self.close(error),
             },
             Step::Request => self.request(),
@@ -262,12 +261,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     }
 
     /// Shortens the history if the request exceeds the context budget.
-    fn fitted(&mut self, fit: Fit) {
-        if let Some(event) = fit.compaction {
+    fn fitted(&mut self, compaction: Option<Event>) {
+        if let Some(event) = compaction {
             self.chat.commit(event);
-        }
-        if let Some(tokens) = fit.tokens {
-            self.chat.state.set_tokens(tokens);
         }
         self.step = Step::Request;
     }

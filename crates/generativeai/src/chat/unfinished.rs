@@ -70,8 +70,6 @@ pub(super) struct Transient {
     pub(super) rounds_run: u32,
     /// Token counts of the requests before the last one.
     pub(super) usage: Option<Box<UsageMetadata>>,
-    /// Number of tokens of the first request, if they were counted.
-    pub(super) tokens: Option<u32>,
     /// Replies that did not pass the check of the message, each followed by the request for a correction. They are sent
     /// after the contents of the turn, and do not enter the history.
     pub(super) corrections: Vec<Content>,
