@@ -345,6 +345,29 @@ fn a_chat_whose_process_died_after_a_hop_continues_with_the_next() {
 #[test]
 fn without_automatic_continuation_a_turn_stops_and_a_retry_continues_it() {
     let script = Scripted::default()
+#[test]
+fn a_reply_that_another_writer_overtakes_takes_no_further_request() {
+    let script = Scripted::default()
+        .then_stream([hop("Once ", "a")])
+        .then_text("upon a time");
+    let journal = Memory::default();
+    let model = GenerativeModel::new("m").backend(script.clone());
+    let mut chat = model.start_chat().journal(journal.clone());
+    let mut reply = chat.send_message("Hi").stream();
+    run(reply.next()).unwrap().unwrap();
+
+    let mut other = journal.resume(&GenerativeModel::new("m").backend(Scripted::always("one")));
+    run(other.send_message("1").into_future()).unwrap();
+    let error = run(reply.next()).unwrap().unwrap_err();
+    assert!(run(reply.next()).is_none());
+    drop(reply);
+
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(error.response().unwrap().text().unwrap(), "Once ");
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(chat.unfinished().unwrap().continuation_token(), Some("a"));
+}
+
         .then_stream([hop("Once ", "a")])
         .then_text("upon a time");
     let model = GenerativeModel::new("m")
