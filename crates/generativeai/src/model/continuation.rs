@@ -221,14 +221,15 @@ impl Hops {
         let hop = &mut self.hop;
         hop.has_chunks = true;
         hop.is_blocked |= chunk.is_blocked();
-        // The service counts each request for itself, and a later chunk of a request replaces the counts of an earlier
-        // one. So the caller gets the sum of the finished hops and the last counts of this one.
-        if chunk.usage_metadata.is_some() {
-            hop.usage.clone_from(&chunk.usage_metadata);
-        }
-        if let (Some(usage), Some(before)) = (&mut chunk.usage_metadata, &self.usage) {
-            let hop = mem::replace(usage, before.clone());
-            usage.add(&hop);
+        // The service counts each request for itself, and the last counts of a request cover all of its chunks. A later
+        // chunk may have no counts. So the caller gets the sum of the finished hops and the last counts of this one.
+        if let Some(usage) = &mut chunk.usage_metadata {
+            let so_far = hop.usage.get_or_insert_default();
+            so_far.merge_chunk(usage);
+            if let Some(before) = &self.usage {
+                usage.clone_from(before);
+                usage.add(so_far);
+            }
         }
         if !self.continues {
             return Ok(());

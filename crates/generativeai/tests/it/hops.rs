@@ -255,9 +255,12 @@ fn token_counts_and_grounding_cover_all_hops() {
         json!({"finishReason": "CONTINUATION", "continuationToken": "t"}),
     );
     let third = parse(part("ef", 12, 3), json!({"finishReason": "STOP"}));
+    // Vertex AI ends a stream with metadata that has no counts.
+    let traffic = json!({"usageMetadata": {"trafficType": "ON_DEMAND"}});
+    let traffic: GenerateContentResponse = serde_json::from_value(traffic).unwrap();
     let script = Scripted::default()
-        .then_stream([first, second])
-        .then_stream([third]);
+        .then_stream([first, second, traffic.clone()])
+        .then_stream([third, traffic]);
     let mut chat = GenerativeModel::new("m").backend(script).start_chat();
 
     let response = run(chat.send_message("Hi").stream().finish()).unwrap();
@@ -343,9 +346,6 @@ fn a_chat_whose_process_died_after_a_hop_continues_with_the_next() {
 }
 
 #[test]
-fn without_automatic_continuation_a_turn_stops_and_a_retry_continues_it() {
-    let script = Scripted::default()
-#[test]
 fn a_reply_that_another_writer_overtakes_takes_no_further_request() {
     let script = Scripted::default()
         .then_stream([hop("Once ", "a")])
@@ -368,6 +368,9 @@ fn a_reply_that_another_writer_overtakes_takes_no_further_request() {
     assert_eq!(chat.unfinished().unwrap().continuation_token(), Some("a"));
 }
 
+#[test]
+fn without_automatic_continuation_a_turn_stops_and_a_retry_continues_it() {
+    let script = Scripted::default()
         .then_stream([hop("Once ", "a")])
         .then_text("upon a time");
     let model = GenerativeModel::new("m")
