@@ -281,11 +281,7 @@ impl State {
 
     /// Merges a chunk into the reply to the last request.
     pub(super) fn receive_chunk(&mut self, chunk: &GenerateContentResponse) {
-        let turn = self.running();
-        let received = turn.received.get_or_insert_default();
-        // While the turn runs, only a checkpoint or its event shares the reply, so it is copied once per token at most.
-        Arc::make_mut(received).merge_chunk(chunk);
-        turn.mark_checkpoint();
+        self.running().merge_chunk(chunk);
     }
 
     /// Begins the round of function calls of the last reply.
@@ -387,6 +383,15 @@ impl State {
     ///
     /// Only replaying a journal of an older version leads to such contents. They have to stay until the end of the
     /// replay, because the lengths in the events of that journal include them.
+    pub(super) fn has_empty_contents(&self) -> bool {
+        let undone = self.undone.iter().flat_map(|undone| match undone {
+            Undone::Turn { contents, .. } => contents.as_slice(),
+            Undone::Unfinished(_) => &[],
+        });
+        let kept = self.history().iter().chain(self.dropped.contents());
+        kept.chain(undone).any(Content::is_empty)
+    }
+
     /// Returns the events that lead to this state. They do not include the last response.
     pub(super) fn events(&self) -> Vec<Event> {
         // The turns are redone in a copy, and the events add and undo them again.
@@ -405,15 +410,6 @@ impl State {
         let undoing = undoing.into_iter().rev().flatten();
         let current = current.into_iter().flat_map(|turn| events_of(*turn));
         contents.into_iter().chain(undoing).chain(current).collect()
-    }
-
-    pub(super) fn has_empty_contents(&self) -> bool {
-        let undone = self.undone.iter().flat_map(|undone| match undone {
-            Undone::Turn { contents, .. } => contents.as_slice(),
-            Undone::Unfinished(_) => &[],
-        });
-        let kept = self.history().iter().chain(self.dropped.contents());
-        kept.chain(undone).any(Content::is_empty)
     }
 
     /// Returns a copy without undone turns.
