@@ -22,15 +22,14 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use futures_util::stream;
 
 use self::grounding::Grounding;
 use self::replay::Replay;
 use super::settings::RequestTemplate;
-use crate::backend::{Backend, RequestOptions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::backend::{Backend, Deadline, RequestOptions};
+use crate::error::{Error, Result};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
 use crate::stream::ChunkStream;
@@ -61,8 +60,8 @@ pub(crate) struct Hops {
     mode: Mode,
     /// Whether there may be further hops. Otherwise chunks are returned as they are.
     continues: bool,
-    /// End of the time limit, which covers all hops. Set by the first request.
-    deadline: Option<Instant>,
+    /// Time limit of all hops. Started by the first request.
+    deadline: Option<Deadline>,
     /// Reply to the current request, until it ends.
     chunks: Option<ChunkStream>,
     hop: Hop,
@@ -175,19 +174,11 @@ impl Hops {
 
     /// Makes the request of the next hop: the request of the reply, with the token.
     fn request(&mut self) -> Result<ChunkStream> {
-        let mut options = self.options.clone();
-        if let Some(timeout) = options.timeout {
-            let now = Instant::now();
-            if let Some(deadline) = self.deadline {
-                let left = deadline.saturating_duration_since(now);
-                if left.is_zero() {
-                    let message = "the time limit was reached between two requests of the reply";
-                    return Err(Error::new(ErrorKind::Timeout, message));
-                }
-                options.timeout = Some(left);
-            } else {
-                // An overflow means that there is no limit, such as `Duration::MAX`.
-                self.deadline = now.checked_add(timeout);
+        let options = match self.deadline {
+            Some(deadline) => deadline.apply_to(&self.options)?,
+            None => {
+                self.deadline = Some(Deadline::start(self.options.timeout));
+                self.options.clone()
             }
         }
         let mut request = if self.continues {
