@@ -308,9 +308,15 @@ impl Backend for Fallback {
         })
     }
 
+    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            let name = one.model.as_ref().unwrap_or(&name);
+            one.backend.get_model(name.clone(), options)
+        })
+    }
+
     same_model! {
         list_models(Option<String>) -> ListModelsResponse;
-        get_model(String) -> Model;
         get_cached_content(String) -> CachedContent;
         embed_content(EmbedContentRequest) -> EmbedContentResponse;
         batch_embed_contents(BatchEmbedContentsRequest) -> BatchEmbedContentsResponse;
