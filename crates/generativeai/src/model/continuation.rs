@@ -19,7 +19,6 @@
 //! lengths of the hops before.
 
 use std::mem;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -92,6 +91,16 @@ struct Hop {
     usage: Option<Box<UsageMetadata>>,
 }
 
+/// What follows the end of a hop.
+enum Next {
+    /// The end of the reply, with its error.
+    End(Option<Error>),
+    /// Another hop.
+    Hop,
+    /// The same hop again, from the last token.
+    Resumption,
+}
+
 impl Hops {
     /// Creates a reply. Nothing is requested until it is polled.
     pub(crate) fn new(
@@ -153,7 +162,7 @@ impl Hops {
                 Some(chunks) => chunks,
                 None => match self.request() {
                     Ok(chunks) => self.chunks.insert(chunks),
-                    Err(error) => return Poll::Ready(self.end(Some(error)).map(Err)),
+                    Err(error) => return self.end(Some(error)),
                 },
             };
             let mut item = chunks.as_mut().poll_next(cx);
@@ -161,12 +170,14 @@ impl Hops {
                 Poll::Pending => return item,
                 Poll::Ready(Some(Ok(chunk))) => match self.receive(chunk) {
                     Ok(()) => return item,
-                    Err(error) => return Poll::Ready(self.end(Some(error)).map(Err)),
+                    Err(error) => return self.end(Some(error)),
                 },
                 Poll::Ready(ended) => ended.take().and_then(Result::err),
             };
-            if let ControlFlow::Break(error) = self.end_hop(error) {
-                return Poll::Ready(error.map(Err));
+            match self.end_hop(error) {
+                Next::End(error) => return self.end(error),
+                Next::Hop => return Poll::Ready(None),
+                Next::Resumption => {}
             }
         }
         Poll::Ready(None)
@@ -180,7 +191,7 @@ impl Hops {
                 self.deadline = Some(Deadline::start(self.options.timeout));
                 self.options.clone()
             }
-        }
+        };
         let mut request = if self.continues {
             self.request.clone()
         } else {
@@ -256,10 +267,8 @@ impl Hops {
         Ok(())
     }
 
-    /// Ends a hop, and decides what follows: the end of the reply, another hop, or a resumption after the last token.
-    ///
-    /// `Break` contains the error, if the reply ends with one. After `Continue` the reply is resumed.
-    fn end_hop(&mut self, error: Option<Error>) -> ControlFlow<Option<Error>> {
+    /// Ends a hop, and decides what follows.
+    fn end_hop(&mut self, error: Option<Error>) -> Next {
         self.chunks = None;
         let hop = &mut self.hop;
         match (&mut self.usage, hop.usage.take()) {
@@ -279,7 +288,7 @@ impl Hops {
             let is_over = self.token.is_some() && hop.finish_reason.is_some();
             let is_lost = |error: &Error| error.is_retryable() && error.status().is_none();
             let error = error.filter(|error| !(self.continues && is_over && is_lost(error)));
-            return ControlFlow::Break(self.end(error));
+            return Next::End(error);
         }
         if has_new_token {
             self.resumptions = 0;
@@ -289,7 +298,7 @@ impl Hops {
         }
         if hop.finish_reason.is_some() {
             self.grounding.end_hop();
-            return ControlFlow::Break(None);
+            return Next::Hop;
         }
         // A response with an error code is not resumed: the backend has retried it, as its retry rules permit.
         let is_rejected = error
@@ -302,20 +311,20 @@ impl Hops {
         if self.token.is_none() || !can_resume || self.resumptions > MAX_RESUMPTIONS {
             // A stream may end early without an error. An error of an earlier attempt then explains the failure.
             let error = error.or(self.error.take());
-            return ControlFlow::Break(self.end(error));
+            return Next::End(error);
         }
         self.replay.restart();
         self.grounding.restart();
-        ControlFlow::Continue(())
+        Next::Resumption
     }
 
     /// Ends the reply. The request is dropped at once: it shares the history with a chat that is about to change it,
     /// and the change would copy a shared history.
-    fn end(&mut self, error: Option<Error>) -> Option<Error> {
+    fn end(&mut self, error: Option<Error>) -> Poll<Option<Result<GenerateContentResponse>>> {
         self.is_over = true;
         self.chunks = None;
         self.request = GenerateContentRequest::default();
-        error
+        Poll::Ready(error.map(Err))
     }
 }
 
