@@ -17,6 +17,7 @@ use crate::stream::{BoxFuture, ChunkStream};
 mod options;
 mod shared;
 
+pub(crate) use options::Deadline;
 pub use options::{RequestOptions, Retry};
 
 /// Service that answers requests: the Gemini API, an embedded model, a script in a test.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryFutureExt as _, stream};
 
-use crate::backend::{Backend, RequestOptions};
+use crate::backend::{Backend, Deadline, RequestOptions};
 use crate::error::{Attempt, Error, ErrorKind, Result};
 use crate::protocol::caches::CachedContent;
 use crate::protocol::embeddings::{
@@ -125,7 +125,7 @@ impl Fallback {
     ) -> BoxFuture<Result<T>> {
         let this = self.clone();
         Box::pin(async move {
-            let began = Instant::now();
+            let deadline = Deadline::start(options.timeout);
             let is_in_scope = |at: usize| {
                 at == 0 || scope == Scope::AnyModel || this.0[at].model == this.0[0].model
             };
@@ -134,10 +134,7 @@ impl Fallback {
             let mut failed = Failed::default();
             while let Some(at) = order.next() {
                 let next = order.peek().map(|at| &this.0[*at]);
-                let mut own = options.clone();
-                own.timeout = options
-                    .timeout
-                    .map(|timeout| timeout.saturating_sub(began.elapsed()));
+                let mut own = deadline.apply_to(&options)?;
                 if next.is_some() && own.retry.is_none() {
                     // The next backend probably answers sooner than this one would after a backoff.
                     own = own.without_retry();
@@ -148,10 +145,7 @@ impl Fallback {
                     Err(error) => error,
                 };
                 failed.add(&this.0[at].label, &error, started.elapsed());
-                let is_late = options
-                    .timeout
-                    .is_some_and(|timeout| timeout <= began.elapsed());
-                match next.filter(|_| is_temporary(error.kind()) && !is_late) {
+                match next.filter(|_| is_temporary(error.kind()) && !deadline.is_over()) {
                     Some(next) => failed.report(&error, &next.label, &options),
                     None => return Err(failed.into_error(error)),
                 }
@@ -314,9 +308,15 @@ impl Backend for Fallback {
         })
     }
 
+    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
+        self.ask(Scope::SameModel, options, move |one, options| {
+            let name = one.model.as_ref().unwrap_or(&name);
+            one.backend.get_model(name.clone(), options)
+        })
+    }
+
     same_model! {
         list_models(Option<String>) -> ListModelsResponse;
-        get_model(String) -> Model;
         get_cached_content(String) -> CachedContent;
         embed_content(EmbedContentRequest) -> EmbedContentResponse;
         batch_embed_contents(BatchEmbedContentsRequest) -> BatchEmbedContentsResponse;

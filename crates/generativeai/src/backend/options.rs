@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Attempt;
+use tokio::time::Instant;
+
+use crate::error::{Attempt, Error, ErrorKind, Result};
 
 /// Options of a request: time limits, retries, and the content of traces.
 ///
@@ -231,6 +233,43 @@ impl RequestOptions {
     }
 }
 
+/// Time limit that several requests share. It starts when it is created.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// Starts a limit. `None` is no limit, as is a time beyond what `Instant` can express.
+    pub(crate) fn start(limit: Option<Duration>) -> Self {
+        Self(limit.and_then(|limit| Instant::now().checked_add(limit)))
+    }
+
+    /// Returns the time that is left, if there is a limit.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        let end = self.0?;
+        Some(end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Returns whether no time is left.
+    pub(crate) fn is_over(self) -> bool {
+        self.remaining()
+            .is_some_and(|remaining| remaining.is_zero())
+    }
+
+    /// Returns the options of the next request: their timeout is the time that is left.
+    ///
+    /// # Errors
+    /// [`Timeout`](ErrorKind::Timeout) if no time is left.
+    pub(crate) fn apply_to(self, options: &RequestOptions) -> Result<RequestOptions> {
+        if self.is_over() {
+            let message = "the time limit was reached before the next request";
+            return Err(Error::new(ErrorKind::Timeout, message));
+        }
+        let mut options = options.clone();
+        options.timeout = self.remaining().or(options.timeout);
+        Ok(options)
+    }
+}
+
 /// Callback of [`RequestOptions::on_retry`].
 ///
 /// Two hooks are equal if they are clones of one, since closures cannot be compared.
@@ -266,6 +305,24 @@ mod tests {
         assert_eq!(merged.timeout, Some(Duration::from_secs(2)));
         assert_eq!(merged.on_retry, below.on_retry);
         assert_eq!(merged.retry.expect("inherited").max_attempts, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_share_the_time_of_a_deadline() {
+        let options = RequestOptions::default().timeout(Duration::from_secs(3));
+        let deadline = Deadline::start(options.timeout);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let next = deadline.apply_to(&options).expect("two seconds are left");
+        assert_eq!(next.timeout, Some(Duration::from_secs(2)));
+
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let error = deadline.apply_to(&options).expect_err("no time is left");
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+
+        for unlimited in [None, Some(Duration::MAX)] {
+            let next = Deadline::start(unlimited).apply_to(&options);
+            assert_eq!(next.expect("no limit"), options);
+        }
     }
 
     #[test]

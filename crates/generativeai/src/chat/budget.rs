@@ -18,7 +18,7 @@ use crate::stream::BoxFuture;
 use crate::trace;
 
 /// Prompt that asks the model for a summary.
-const SUMMARY_PROMPT: &str = "Summarise our conversation so far, so that we can go on without it: what was asked \
+const SUMMARY_PROMPT: &str = "Summarize our conversation so far, so that we can go on without it: what was asked \
                               and answered, what was decided, and every name, number and wish that still \
                               matters. Answer with the summary alone.";
 
@@ -71,78 +71,59 @@ pub(super) struct Budget {
     pub(super) compaction: Compaction,
 }
 
-/// Result of a comparison with the budget.
-#[derive(Default)]
-pub(super) struct Fit {
-    /// Tokens of the request after the compaction, if they were counted.
-    pub(super) tokens: Option<u32>,
-    /// Event that shortens the history, if the request exceeds the budget.
-    pub(super) compaction: Option<Event>,
-}
-
 impl Budget {
-    /// Decides what leaves the history, so that the request of the open turn stays within the budget.
+    /// Decides what leaves the history, so that the request of the open turn stays within the budget. Returns the event
+    /// that shortens the history, if the request exceeds the budget.
     ///
     /// Nothing changes until the caller applies the event. So an error, or a drop of the future at any await, leaves
     /// the conversation unchanged.
-    pub(super) fn fit(self, state: &State, template: &RequestTemplate) -> BoxFuture<Result<Fit>> {
+    pub(super) fn fit(
+        self,
+        state: &State,
+        template: &RequestTemplate,
+    ) -> BoxFuture<Result<Option<Event>>> {
         let Some(turn) = state.unfinished() else {
-            return Box::pin(ready(Ok(Fit::default())));
+            return Box::pin(ready(Ok(None)));
         };
-        // An earlier attempt counted its first request. The rounds completed since then make this one longer.
-        let known = turn.transient.tokens.filter(|_| turn.rounds.is_empty());
         let counter = TokenCounter {
             template: template.clone(),
             contents: turn.contents(),
         };
         let history = Arc::clone(state.transcript());
-        Box::pin(async move { self.shorten(&history, &counter, known).await })
+        Box::pin(async move { self.shorten(&history, &counter).await })
     }
 
-    /// Compares the request with the budget, and decides what leaves the history if it exceeds it. `known` is the
-    /// number of tokens of the request, if an earlier attempt has counted them.
+    /// Compares the request with the budget, and decides what leaves the history if it exceeds it.
     async fn shorten(
         self,
         history: &Arc<Transcript>,
         counter: &TokenCounter,
-        known: Option<u32>,
-    ) -> Result<Fit> {
+    ) -> Result<Option<Event>> {
         if counter.is_below(history, self.tokens) {
-            return Ok(Fit::default());
+            return Ok(None);
         }
-        let mut tokens = match known {
-            Some(tokens) => tokens,
-            None => counter.count(history).await?,
-        };
-        let mut compaction = None;
-        if tokens > self.tokens {
-            let length;
-            (length, tokens) = self.cut(history.contents(), counter, tokens).await?;
-            let mut summary = Vec::new();
-            if self.compaction == Compaction::Summarize {
-                let (old, rest) = history.contents().split_at(length);
-                summary = summarize(old, &counter.template).await?.into();
-                // The length of a summary is known only now, and it may still be too long.
-                let shorter: Vec<Content> = summary.iter().chain(rest).cloned().collect();
-                tokens = counter.count(&Arc::new(shorter.into())).await?;
-                self.check("the message with the summary", tokens)?;
-            }
-            compaction = Some(Event::Compacted { length, summary });
+        let current = counter.count(history).await?;
+        if current <= self.tokens {
+            return Ok(None);
         }
-        let tokens = Some(tokens);
-        Ok(Fit { tokens, compaction })
+        let length = self.cut(history.contents(), counter, current).await?;
+        let mut summary = Vec::new();
+        if self.compaction == Compaction::Summarize {
+            let (old, rest) = history.contents().split_at(length);
+            summary = summarize(old, &counter.template).await?.into();
+            // The length of a summary is known only now, and it may still be too long.
+            let shorter: Vec<Content> = summary.iter().chain(rest).cloned().collect();
+            let shorter = counter.count(&Arc::new(shorter.into())).await?;
+            self.check("the message with the summary", shorter)?;
+        }
+        Ok(Some(Event::Compacted { length, summary }))
     }
 
-    /// Returns the number of contents that have to leave the history, and the tokens of the request without them.
+    /// Returns the number of contents that have to leave the history. `current` is the number of tokens of the request.
     ///
     /// Whole turns leave, as few as the goal allows. The goal is below the budget, so that most messages need no
     /// compaction: each one costs requests, and changes the beginning of the prompt, which the service may have cached.
-    async fn cut(
-        self,
-        history: &[Content],
-        counter: &TokenCounter,
-        current: u32,
-    ) -> Result<(usize, u32)> {
+    async fn cut(self, history: &[Content], counter: &TokenCounter, current: u32) -> Result<usize> {
         // Divided first, since three times a large budget overflows. With a summary the goal is lower, because the
         // summary is added to the request again.
         let goal = match self.compaction {
@@ -169,7 +150,7 @@ impl Budget {
         let left = tokens.get(found).copied().unwrap_or(current);
         self.check("the message without any history that can be dropped", left)?;
         // Cannot panic: without any turns `left` is the current count, which exceeds the budget, so `check` has failed.
-        Ok((ends[found], left))
+        Ok(ends[found])
     }
 
     /// Checks that a request keeps within the budget.

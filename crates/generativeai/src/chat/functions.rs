@@ -47,21 +47,13 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts the functions of a round. They make progress only while [`next`](Self::next) is awaited.
-    ///
-    /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) if there is a time limit, but no tokio runtime to measure it.
     pub(super) fn start(
         round: &Round,
         tools: &Toolbox,
         automatic: &AutomaticFunctionCalling,
-    ) -> Result<Self> {
-        check_runtime(automatic)?;
+    ) -> Self {
         let run = |call: &FunctionCall| tools.run(call, automatic.time_limit);
-        Ok(Self::new(
-            round.calls().cloned().enumerate(),
-            automatic,
-            run,
-        ))
+        Self::new(round.calls().cloned().enumerate(), automatic, run)
     }
 
     /// Answers the calls of a round that the service rejected with a finish reason.

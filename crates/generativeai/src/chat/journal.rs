@@ -111,7 +111,8 @@ impl Writer {
 
     /// Adds an event to the pending ones.
     pub(super) fn note(&mut self, event: Event) {
-        // Steps of a turn and a compaction change nothing here. Of the other events all but `Opened` end the turn.
+        // Without a wildcard, so that the compiler reports a new kind of event here. Steps of a turn and a compaction
+        // change nothing.
         self.is_open = match event {
             Event::Opened { .. } => true,
             Event::Exchanged { .. }
@@ -120,7 +121,12 @@ impl Writer {
             | Event::Started
             | Event::Answered { .. }
             | Event::Compacted { .. } => self.is_open,
-            _ => false,
+            Event::Completed { .. }
+            | Event::Unfinished { .. }
+            | Event::Added { .. }
+            | Event::Replaced { .. }
+            | Event::Rewound { .. }
+            | Event::Redone => false,
         };
         self.pending.push(Entry::new(event));
     }

@@ -1,15 +1,18 @@
 //! First step of a turn: a new turn, the continuation of one whose calls were returned, a retry, or the continuation of
 //! a round whose calls wait for approval.
 //!
-//! "Of the turn" in this table means of the unfinished turn that continues:
+//! In this table "the turn" is the unfinished turn that continues.
 //!
 //! | Opened by | Message | Rounds | Beginning of the reply |
 //! | --- | --- | --- | --- |
 //! | a message | the message | none | none |
 //! | a message that answers returned calls | of the turn | of the turn, with the calls and the answers | none |
 //! | a retry | of the turn | of the turn; a running call is answered with the interruption | up to a token |
-//! | decisions about held calls | of the turn | of the turn; the held round continues | none |
+//! | decisions about held calls, or a retry of them | of the turn | of the turn; the held round continues | none |
 //! | a reply of the wrong shape | of the turn | of the turn | none; the reply and its error are sent |
+//!
+//! Failed replies that an attempt sends with their errors are sent until the attempt ends. A retry is a new attempt,
+//! unless it continues a held round.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,7 +85,7 @@ impl Opening {
         // The reply with the calls and the message with their responses become a round of the same turn.
         beginning.received = None;
         beginning.rounds.extend([reply, message]);
-        let mut transient = carried(turn);
+        let mut transient = turn.transient.clone();
         // The caller decided to continue, so the limit of rounds counts from here.
         transient.rounds_run = 0;
         // `Turn::return_calls` stored the counts of the whole turn in this reply, so earlier ones are not added again.
@@ -97,14 +100,13 @@ impl Opening {
     /// An interrupted call is not run again, since it may have taken effect: its response reports the
     /// interruption to the model.
     pub(super) fn again(turn: &Unfinished) -> Self {
-        let transient = carried(turn);
-        match turn.held_round() {
-            Some(_) => Self {
-                start: Start::Ask,
-                transient,
-            },
-            None => Self::of(Beginning::of(turn), transient),
+        let mut transient = turn.transient.clone();
+        if turn.held_round().is_some() {
+            let start = Start::Ask;
+            return Self { start, transient };
         }
+        transient.corrections.clear();
+        Self::of(Beginning::of(turn), transient)
     }
 
     /// Returns another attempt at a turn whose reply did not pass the check of its message. Its requests contain the
@@ -112,11 +114,10 @@ impl Opening {
     pub(super) fn corrected(turn: &Unfinished, error: &Error) -> Self {
         let mut beginning = Beginning::of(turn);
         beginning.received = None;
-        let mut transient = carried(turn);
+        let mut transient = turn.transient.clone();
         transient.usage = turn.total_usage();
         // The failed replies follow the contents of the turn in each request, and never enter the history.
-        let corrections = turn.transient.corrections.iter().cloned();
-        transient.corrections = corrections.chain(turn.reply()).collect();
+        transient.corrections.extend(turn.reply());
         transient.corrections.push(correction(error));
         Self::of(beginning, transient)
     }
@@ -153,7 +154,7 @@ impl Opening {
         decided.retain(|_, decision| *decision != Decision::Wait);
         Ok(Self {
             start: Start::Decide(decided),
-            transient: carried(turn),
+            transient: turn.transient.clone(),
         })
     }
 
@@ -174,12 +175,4 @@ impl Beginning {
             received: turn.checkpoint(),
         }
     }
-}
-
-/// Returns the settings and counts that a new attempt at a turn takes over from the earlier one.
-fn carried(turn: &Unfinished) -> Transient {
-    let mut transient = turn.transient.clone();
-    // A retry by the caller sends the message alone. `Opening::corrected` adds the failed replies again.
-    transient.corrections.clear();
-    transient
 }

@@ -15,7 +15,7 @@ use super::session::ChatSession;
 use super::shared;
 use super::snapshot::Snapshot;
 use super::state::State;
-use super::unfinished::Unfinished;
+use super::unfinished::{Checkpoint, Unfinished};
 use crate::model::{GenerativeModel, SavedModel};
 use crate::protocol::content::{Content, Contents};
 use crate::protocol::response::GenerateContentResponse;
@@ -190,7 +190,7 @@ impl From<&Unfinished> for SavedTurn {
 impl From<SavedTurn> for Unfinished {
     fn from(saved: SavedTurn) -> Self {
         let mut turn = Self::new(saved.sent, saved.rounds);
-        turn.checkpoint = saved.checkpoint;
+        turn.checkpoint = saved.checkpoint.map(Checkpoint::new);
         turn.received = saved.received;
         turn.mark_checkpoint();
         let round = saved.approval.zip(turn.reply());

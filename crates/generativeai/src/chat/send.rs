@@ -277,8 +277,6 @@ impl<C> SendMessage<'_, C> {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(opening) = &mut self.opening {
             change(opening.transient.settings.get_or_insert_default());
-            // Tools and schemas have tokens too, so the count of an earlier attempt no longer applies.
-            opening.transient.tokens = None;
         }
         self
     }

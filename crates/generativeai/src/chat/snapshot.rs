@@ -100,7 +100,7 @@ impl Snapshot {
 }
 
 /// Returns the events that lead to an unfinished turn.
-fn events_of(turn: Unfinished) -> Vec<Event> {
+pub(super) fn events_of(turn: Unfinished) -> Vec<Event> {
     let approval = turn.held_round().and_then(Round::approval).cloned();
     if let (Some(approval), Some(received)) = (approval, turn.received.clone()) {
         return held_events(turn, received, approval);

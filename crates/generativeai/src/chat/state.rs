@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::event::{Event, InvalidEvent};
 use super::history::recorded_content;
 use super::round::Round;
-use super::snapshot::{Snapshot, check_indices};
+use super::snapshot::{Snapshot, check_indices, events_of};
 use super::unfinished::{Transient, Unfinished};
 use crate::protocol::content::{Content, FunctionResponse, Transcript};
 use crate::protocol::response::GenerateContentResponse;
@@ -267,11 +267,6 @@ impl State {
         self.running().transient = transient;
     }
 
-    /// Sets the number of tokens of the first request.
-    pub(super) fn set_tokens(&mut self, tokens: u32) {
-        self.running().transient.tokens = Some(tokens);
-    }
-
     /// Sets the reply to the last request. A further hop is merged into it.
     pub(super) fn receive(&mut self, mut reply: GenerateContentResponse) {
         if self.running().received.is_some() {
@@ -286,11 +281,7 @@ impl State {
 
     /// Merges a chunk into the reply to the last request.
     pub(super) fn receive_chunk(&mut self, chunk: &GenerateContentResponse) {
-        let turn = self.running();
-        let received = turn.received.get_or_insert_default();
-        // While the turn runs, only a checkpoint or its event shares the reply, so it is copied once per token at most.
-        Arc::make_mut(received).merge_chunk(chunk);
-        turn.mark_checkpoint();
+        self.running().merge_chunk(chunk);
     }
 
     /// Begins the round of function calls of the last reply.
@@ -399,6 +390,26 @@ impl State {
         });
         let kept = self.history().iter().chain(self.dropped.contents());
         kept.chain(undone).any(Content::is_empty)
+    }
+
+    /// Returns the events that lead to this state. They do not include the last response.
+    pub(super) fn events(&self) -> Vec<Event> {
+        // The turns are redone in a copy, and the events add and undo them again.
+        let mut whole = self.clone();
+        let current = whole.unfinished.take();
+        let mut undoing: Vec<Vec<Event>> = Vec::new();
+        let mut length = whole.history().len();
+        while whole.redo().is_ok() {
+            let unfinished = whole.unfinished.take();
+            let opening = unfinished.into_iter().flat_map(|turn| events_of(*turn));
+            undoing.push(opening.chain(once(Event::Rewound { length })).collect());
+            length = whole.history().len();
+        }
+        let contents = whole.snapshot().into_events();
+        let contents = contents.expect("a state is consistent");
+        let undoing = undoing.into_iter().rev().flatten();
+        let current = current.into_iter().flat_map(|turn| events_of(*turn));
+        contents.into_iter().chain(undoing).chain(current).collect()
     }
 
     /// Returns a copy without undone turns.

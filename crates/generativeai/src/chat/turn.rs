@@ -8,25 +8,23 @@
 //! write.
 //!
 //! ```text
-//! Store ─► Fit ─► Request ─► Receive ─┬─► Close ─► Over
-//!                    ▲        ▲   │   │     ▲
-//!                    │        │   ▼   │     └── an error, from any step
-//!                    │     StoreHop   ├─► StoreDecisions ◄─► Decide
-//!                    │                ▼                        │
-//!                    └─ StoreRound ◄─ Run ◄── StoreStart ◄─────┘
+//! ─► Fit ─► Request ─► Receive ─┬─► Over ◄── an error, from any step
+//!              ▲        ▲   │   │
+//!              │        └───┘   ├─► Decide
+//!              │                ▼      │
+//!              └────────────── Run ◄───┘
 //! ```
 //!
-//! The steps whose names begin with `Store`, and `Close`, write to the journal. Without a journal they complete at
-//! once. `Fit` compares the request with the context budget, if any. After a reply without function calls, `Close`
-//! follows `Receive`. After calls that need no approval, `Run` follows.
+//! `Fit` compares the request with the context budget, if any. `Receive` follows itself if the reply takes several
+//! requests. After a reply without function calls the turn is over. After calls that need no approval, `Run` follows.
+//! Before most of these steps the turn waits in `Write`, until the journal contains what happened so far: see [`Then`].
 
 use std::mem;
-use std::ops::{ControlFlow, DerefMut};
+use std::ops::DerefMut;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::budget::Fit;
 use super::check;
 use super::deciding::Deciding;
 use super::event::Event;
@@ -42,7 +40,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Hops, Mode, RequestTemplate};
 use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
-use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
 
@@ -64,30 +62,36 @@ pub(super) struct Turn<C> {
 /// Next step of a turn, with everything that it waits for.
 // Large contents are boxed. A turn contains a step, and an enum is as large as its largest variant.
 enum Step {
-    /// Write the message to the journal.
-    Store(Write),
+    /// Wait for a write to the journal, and continue. Without a journal there is nothing to wait for.
+    Write(Write, Then),
     /// Compare the request with the context budget.
-    Fit(BoxFuture<Result<Fit>>),
+    Fit(BoxFuture<Result<Option<Event>>>),
     /// Make the next request.
     Request,
     /// Wait for the next chunk of the reply.
     Receive(Box<Hops>),
-    /// Write a hop of the reply to the journal, and continue the reply.
-    StoreHop(Write, Box<Hops>),
-    /// Write the calls that need approval, or decisions on them, to the journal, and ask for the next decision.
-    StoreDecisions(Write, Box<Deciding>),
     /// Wait for a decision on a call.
     Decide(Box<Deciding>),
-    /// Write to the journal that the approved functions start.
-    StoreStart(Write),
     /// Wait for the functions that the reply calls, and write the responses of approved ones to the journal.
     Run(Box<Running>, Option<Write>),
-    /// Write the round to the journal.
-    StoreRound(Write),
-    /// Write the result to the journal, and return the error of the turn if it failed.
-    Close(Write, Option<Error>),
-    /// Nothing: the turn is over.
-    Over,
+    /// Nothing: the turn is over. Contains its error until the error is returned.
+    Over(Option<Error>),
+}
+
+/// Step that follows a write to the journal.
+enum Then {
+    /// [`Step::Fit`]: the message was written.
+    Fit,
+    /// [`Step::Receive`]: a hop of the reply was written.
+    Receive(Box<Hops>),
+    /// [`Step::Decide`]: the calls that need approval, or decisions on them, were written.
+    Decide(Box<Deciding>),
+    /// [`Step::Run`]: the start of the approved functions was written.
+    Run,
+    /// [`Step::Request`]: a round was written.
+    Request,
+    /// [`Step::Over`]: the result of the turn was written.
+    End(Option<Error>),
 }
 
 impl ChatSession {
@@ -118,7 +122,7 @@ impl ChatSession {
             // `Opened` begins a turn without a reply, so the beginning of the reply has to follow it in the journal.
             self.commit_hop(received);
         }
-        Ok((template, Step::Store(self.begin_write())))
+        Ok((template, Step::Write(self.begin_write(), Then::Fit)))
     }
 }
 
@@ -153,11 +157,13 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<GenerateContentResponse>>> {
         loop {
-            let Step::Receive(reply) = &mut self.step else {
-                // What a step waits for is in the step, so each poll can create another future.
-                match ready!(pin!(self.advance()).poll(cx)) {
-                    ControlFlow::Continue(()) => continue,
-                    ControlFlow::Break(error) => return Poll::Ready(error.map(Err)),
+            let reply = match &mut self.step {
+                Step::Receive(reply) => reply,
+                Step::Over(error) => return Poll::Ready(error.take().map(Err)),
+                _ => {
+                    // What a step waits for is in the step, so each poll can create another future.
+                    ready!(pin!(self.advance()).poll(cx));
+                    continue;
                 }
             };
             let item = reply.poll_hop(cx);
@@ -181,56 +187,64 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }
     }
 
-    /// Performs the step of the turn, unless it is [`Step::Receive`]. `Break` is the end of the turn, and its error.
-    async fn advance(&mut self) -> ControlFlow<Option<Error>> {
+    /// Performs the step of the turn, unless it is [`Step::Receive`] or [`Step::Over`].
+    async fn advance(&mut self) {
         match &mut self.step {
-            Step::Store(write) => {
+            Step::Write(write, _) => {
                 let written = write.result().await;
-                // If the journal fails in another way, the conversation continues in memory: see `unsaved`.
-                if let Some(conflict) = self.end_write(written) {
-                    return ControlFlow::Break(Some(conflict));
-                }
-                self.fit();
+                self.written(written);
             }
             Step::Fit(fit) => match fit.await {
-                Ok(fit) => self.fitted(fit),
+                Ok(compaction) => self.fitted(compaction),
                 Err(error) => self.close(error),
             },
             Step::Request => self.request(),
-            Step::Receive(_) => {}
-            Step::StoreHop(write, _) => {
-                let written = write.result().await;
-                // Once the message was sent, a failed write does not end its turn. `unsaved` reports the failure, and
-                // the next write repeats the events.
-                self.chat.end_write(written).ok();
-                if let Step::StoreHop(_, reply) = mem::replace(&mut self.step, Step::Over) {
-                    self.step = Step::Receive(reply);
-                }
+            Step::Decide(deciding) => {
+                let decision = deciding.next().await;
+                self.decided(decision);
             }
-            Step::StoreDecisions(..) | Step::Decide(_) | Step::StoreStart(_) => {
-                if let Some(error) = self.approve().await {
-                    return ControlFlow::Break(Some(error));
-                }
+            Step::Run(running, write) => {
+                let progress = running.progress(write).await;
+                self.record(progress);
             }
-            Step::Run(..) => self.run_functions().await,
-            Step::StoreRound(write) => {
-                let written = write.result().await;
-                // The rest of the turn could not be stored, and further functions must not run.
-                if let Some(conflict) = self.end_write(written) {
-                    return ControlFlow::Break(Some(conflict));
-                }
-                self.step = Step::Request;
-            }
-            Step::Close(write, error) => {
-                let written = write.result().await;
-                self.chat.end_write(written).ok();
-                let error = error.take();
-                self.step = Step::Over;
-                return ControlFlow::Break(error);
-            }
-            Step::Over => return ControlFlow::Break(None),
+            Step::Receive(_) | Step::Over(_) => {}
         }
-        ControlFlow::Continue(())
+    }
+
+    /// Begins to write the committed events to the journal.
+    fn write(&mut self, then: Then) {
+        self.step = Step::Write(self.chat.begin_write(), then);
+    }
+
+    /// Continues after a write. A conflict ends the turn: the journal belongs to the other writer now, so the rest of
+    /// the turn could not be stored, and no further request is made and no further function runs.
+    fn written(&mut self, written: Option<Result<()>>) {
+        // If the journal fails in another way, the conversation continues in memory. `unsaved` reports the failure, and
+        // the next write repeats the events.
+        let failed = self.chat.end_write(written).err();
+        let conflict = failed.filter(|error| error.kind() == ErrorKind::Conflict);
+        let Step::Write(_, then) = mem::replace(&mut self.step, Step::Over(None)) else {
+            return;
+        };
+        self.step = match (then, conflict.or_else(|| self.missing_runtime())) {
+            (Then::End(error), _) => Step::Over(error),
+            (_, Some(error)) => return self.close(error),
+            (Then::Fit, None) => self.fit(),
+            (Then::Receive(reply), None) => Step::Receive(reply),
+            (Then::Decide(deciding), None) => Step::Decide(deciding),
+            (Then::Run, None) => self.run_approved(),
+            (Then::Request, None) => Step::Request,
+        };
+    }
+
+    /// Returns an error if the functions of the turn have a time limit, but there is no tokio runtime to measure it.
+    ///
+    /// The first write precedes the first request, so nothing was billed. A stream may be created outside of the
+    /// runtime that polls it, so this is not checked earlier.
+    fn missing_runtime(&self) -> Option<Error> {
+        let automatic = self.automatic.as_ref();
+        let automatic = automatic.filter(|_| self.template.tools.has_functions())?;
+        check_runtime(automatic).err()
     }
 
     /// Returns the response so far.
@@ -253,21 +267,18 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         turn.expect("a turn that is not over is unfinished")
     }
 
-    /// Compares the request with the context budget, if any.
-    fn fit(&mut self) {
-        self.step = match self.chat.budget {
+    /// Returns the step that compares the request with the context budget, if any.
+    fn fit(&self) -> Step {
+        match self.chat.budget {
             Some(budget) => Step::Fit(budget.fit(&self.chat.state, &self.template)),
             None => Step::Request,
-        };
+        }
     }
 
     /// Shortens the history if the request exceeds the context budget.
-    fn fitted(&mut self, fit: Fit) {
-        if let Some(event) = fit.compaction {
+    fn fitted(&mut self, compaction: Option<Event>) {
+        if let Some(event) = compaction {
             self.chat.commit(event);
-        }
-        if let Some(tokens) = fit.tokens {
-            self.chat.state.set_tokens(tokens);
         }
         self.step = Step::Request;
     }
@@ -298,13 +309,13 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
 
     /// Writes the received reply to the journal, before the next hop of the reply.
     fn store_hop(&mut self) {
-        let Step::Receive(reply) = mem::replace(&mut self.step, Step::Over) else {
+        let Step::Receive(reply) = mem::replace(&mut self.step, Step::Over(None)) else {
             return;
         };
         if let Some(received) = self.turn().received.clone() {
             self.chat.commit_hop(received);
         }
-        self.step = Step::StoreHop(self.chat.begin_write(), reply);
+        self.write(Then::Receive(reply));
     }
 
     /// Returns the request of a round without its contents.
@@ -337,9 +348,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// # Errors
     /// The reply is blocked, stopped, cut off or empty, or it calls functions after the last round.
     fn evaluate_reply(&mut self) -> Result<()> {
-        let turn = self.turn();
-        let rounds_run = turn.transient.rounds_run;
-        let reply = turn.received.clone().unwrap_or_default();
+        let reply = self.turn().received.clone().unwrap_or_default();
         let round = self.round_of(&reply);
         let mistake = reply.finish_reason().filter(|_| round.is_some());
         let mistake = mistake.filter(|reason| is_mistaken_call(reason));
@@ -348,42 +357,53 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         reply.complete(self.mode == Mode::Stream, |reason| {
             self.template.accepted.contains(reason) || mistake.is_some()
         })?;
-        match (&self.automatic, round) {
-            (Some(automatic), Some(round)) => {
-                if rounds_run < automatic.max_rounds {
-                    // No function runs for a rejected call, so there is nothing to approve.
-                    if mistake.is_none() && automatic.policy.is_some() {
-                        let automatic = automatic.clone();
-                        check_runtime(&automatic)?;
-                        self.request_approval(&automatic);
-                        return Ok(());
-                    }
-                    let running = match mistake {
-                        None => Running::start(&round, &self.template.tools, automatic)?,
-                        Some(reason) => {
-                            Running::reject(&round, &self.template.tools, automatic, reason)
-                        }
-                    };
-                    self.step = Step::Run(Box::new(running), None);
-                    self.chat.state.begin_round(round);
-                } else if automatic.on_round_limit == OnRoundLimit::ReturnCalls {
-                    self.return_calls();
-                } else {
-                    let message =
-                        format!("the model still calls functions after {rounds_run} rounds");
-                    return Err(Error::new(ErrorKind::Function, message));
-                }
-            }
-            _ => {
-                let response = self.turn().final_response();
-                if let Some(check) = self.template.check {
-                    // Before the turn completes: a reply of the wrong shape does not enter the history.
-                    check(&response)?;
-                }
-                self.chat.commit(Event::Completed { response });
-                self.step = Step::Close(self.chat.begin_write(), None);
-            }
+        if let Some(round) = round
+            && let Some(automatic) = self.automatic.clone()
+        {
+            return self.begin_round(round, &automatic, mistake);
         }
+        let response = self.turn().final_response();
+        if let Some(check) = self.template.check {
+            // Before the turn completes: a reply of the wrong shape does not enter the history.
+            check(&response)?;
+        }
+        self.chat.commit(Event::Completed { response });
+        self.write(Then::End(None));
+        Ok(())
+    }
+
+    /// Begins a round of function calls, or returns its calls to the caller. `mistake` is the finish reason with which
+    /// the service rejected the calls, if it did.
+    ///
+    /// # Errors
+    /// The turn has reached its limit of rounds, which does not return the calls.
+    fn begin_round(
+        &mut self,
+        round: Round,
+        automatic: &AutomaticFunctionCalling,
+        mistake: Option<&FinishReason>,
+    ) -> Result<()> {
+        let rounds_run = self.turn().transient.rounds_run;
+        if rounds_run >= automatic.max_rounds {
+            if automatic.on_round_limit == OnRoundLimit::ReturnCalls {
+                self.return_calls();
+                return Ok(());
+            }
+            let message = format!("the model still calls functions after {rounds_run} rounds");
+            return Err(Error::new(ErrorKind::Function, message));
+        }
+        let tools = &self.template.tools;
+        let running = match mistake {
+            Some(reason) => Running::reject(&round, tools, automatic, reason),
+            // No function runs for a rejected call, so only here there is something to approve.
+            None if automatic.policy.is_some() => {
+                self.request_approval(automatic);
+                return Ok(());
+            }
+            None => Running::start(&round, tools, automatic),
+        };
+        self.step = Step::Run(Box::new(running), None);
+        self.chat.state.begin_round(round);
         Ok(())
     }
 
@@ -411,25 +431,13 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let reason = Reason::CallsReturned;
         let received = Some(self.turn().final_response());
         self.chat.commit(Event::Unfinished { reason, received });
-        self.step = Step::Close(self.chat.begin_write(), None);
-    }
-
-    /// Records the result of a write. Returns the error if it is a conflict, which ends the turn: nothing more is
-    /// written, since the journal belongs to the other writer now.
-    fn end_write(&mut self, written: Option<Result<()>>) -> Option<Error> {
-        let error = self.chat.end_write(written).err()?;
-        if error.kind() != ErrorKind::Conflict {
-            return None;
-        }
-        let error = self.fail(error);
-        self.step = Step::Over;
-        Some(error)
+        self.write(Then::End(None));
     }
 
     /// Ends the turn with an error, which is returned once the result is in the journal.
     fn close(&mut self, error: Error) {
         let error = self.fail(error);
-        self.step = Step::Close(self.chat.begin_write(), Some(error));
+        self.write(Then::End(Some(error)));
     }
 
     /// Ends the turn with an error, and returns the error with the received part of the reply.

@@ -49,13 +49,29 @@ pub struct Unfinished {
     pub received: Option<Arc<GenerateContentResponse>>,
     /// Reason why the turn ended.
     pub reason: Reason,
-    /// The received reply up to its last continuation token. A retry continues from it, and discards the chunks after
-    /// it.
-    pub(super) checkpoint: Option<Arc<GenerateContentResponse>>,
+    /// Place in the reply from which a retry continues. It discards the chunks after this place.
+    pub(super) checkpoint: Option<Checkpoint>,
     /// Round of function calls that is being answered. It is part of the events if its calls need approval.
     pub(super) round: Option<Round>,
     /// Data of this process, which is not stored.
     pub(super) transient: Transient,
+}
+
+/// Received reply up to its last continuation token.
+#[derive(Clone)]
+pub(super) struct Checkpoint {
+    reply: Arc<GenerateContentResponse>,
+    /// Chunks received after the token. The next token adds them to the reply. Copying the whole received reply at each
+    /// token would take quadratic time, since a reply may have a token in every chunk.
+    later: Vec<GenerateContentResponse>,
+}
+
+impl Checkpoint {
+    /// Creates the checkpoint of a reply that ends with a token.
+    pub(super) fn new(reply: Arc<GenerateContentResponse>) -> Self {
+        let later = Vec::new();
+        Self { reply, later }
+    }
 }
 
 /// Data of a turn that is neither saved nor part of its events.
@@ -70,8 +86,6 @@ pub(super) struct Transient {
     pub(super) rounds_run: u32,
     /// Token counts of the requests before the last one.
     pub(super) usage: Option<Box<UsageMetadata>>,
-    /// Number of tokens of the first request, if they were counted.
-    pub(super) tokens: Option<u32>,
     /// Replies that did not pass the check of the message, each followed by the request for a correction. They are sent
     /// after the contents of the turn, and do not enter the history.
     pub(super) corrections: Vec<Content>,
@@ -116,8 +130,7 @@ impl Unfinished {
     /// # Ok(()) }
     /// ```
     pub fn continuation_token(&self) -> Option<&str> {
-        self.checkpoint()?;
-        self.checkpoint.as_ref()?.resume_token()
+        self.resumable()?.resume_token()
     }
 
     /// Returns the contents that a request sends after the history.
@@ -145,25 +158,43 @@ impl Unfinished {
         self.rounds.iter().cloned().chain(round).collect()
     }
 
+    /// Merges a chunk into the received reply.
+    pub(super) fn merge_chunk(&mut self, chunk: &GenerateContentResponse) {
+        let received = Arc::make_mut(self.received.get_or_insert_default());
+        received.merge_chunk(chunk);
+        let Some(checkpoint) = &mut self.checkpoint else {
+            return self.mark_checkpoint();
+        };
+        checkpoint.later.push(chunk.clone());
+        if received.resume_token().is_some() {
+            let reply = Arc::make_mut(&mut checkpoint.reply);
+            let later = checkpoint.later.drain(..);
+            later.for_each(|chunk| reply.merge_chunk(&chunk));
+        }
+    }
+
     /// Makes the received reply the checkpoint if it ends with a continuation token.
     pub(super) fn mark_checkpoint(&mut self) {
         let received = self.received.as_ref();
         if let Some(received) = received.filter(|received| received.resume_token().is_some()) {
-            self.checkpoint = Some(Arc::clone(received));
+            self.checkpoint = Some(Checkpoint::new(Arc::clone(received)));
         }
     }
 
-    /// Returns the reply up to the token from which a retry continues it. `None` if there is no token, or if the reply
-    /// ended: a retry generates another one.
-    pub(super) fn checkpoint(&self) -> Option<Arc<GenerateContentResponse>> {
+    /// Returns the reply up to its last token. `None` if there is no token, or if the reply ended: a retry generates
+    /// another one.
+    fn resumable(&self) -> Option<&Arc<GenerateContentResponse>> {
         let received = self.open_reply()?;
         // Chunks after the token may have ended the reply, and they are not in the checkpoint.
         let reason = received.finish_reason();
-        let is_over = reason.is_some_and(FinishReason::ends_reply);
-        let mut checkpoint = self.checkpoint.clone()?;
-        if is_over || received.is_blocked() {
-            return None;
-        }
+        let is_over = reason.is_some_and(FinishReason::ends_reply) || received.is_blocked();
+        let checkpoint = self.checkpoint.as_ref().filter(|_| !is_over)?;
+        Some(&checkpoint.reply)
+    }
+
+    /// Returns the reply up to the token from which a retry continues it, if there is such a token.
+    pub(super) fn checkpoint(&self) -> Option<Arc<GenerateContentResponse>> {
+        let mut checkpoint = Arc::clone(self.resumable()?);
         let reason = checkpoint.candidates.first()?.finish_reason.as_ref();
         if reason.is_some() {
             // `CONTINUATION` is the end of a hop. The reply that continues has no finish reason yet.

@@ -19,18 +19,16 @@
 //! lengths of the hops before.
 
 use std::mem;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use futures_util::stream;
 
 use self::grounding::Grounding;
 use self::replay::Replay;
 use super::settings::RequestTemplate;
-use crate::backend::{Backend, RequestOptions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::backend::{Backend, Deadline, RequestOptions};
+use crate::error::{Error, Result};
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
 use crate::stream::ChunkStream;
@@ -61,8 +59,8 @@ pub(crate) struct Hops {
     mode: Mode,
     /// Whether there may be further hops. Otherwise chunks are returned as they are.
     continues: bool,
-    /// End of the time limit, which covers all hops. Set by the first request.
-    deadline: Option<Instant>,
+    /// Time limit of all hops. Started by the first request.
+    deadline: Option<Deadline>,
     /// Reply to the current request, until it ends.
     chunks: Option<ChunkStream>,
     hop: Hop,
@@ -91,6 +89,16 @@ struct Hop {
     is_blocked: bool,
     finish_reason: Option<FinishReason>,
     usage: Option<Box<UsageMetadata>>,
+}
+
+/// What follows the end of a hop.
+enum Next {
+    /// The end of the reply, with its error.
+    End(Option<Error>),
+    /// Another hop.
+    Hop,
+    /// The same hop again, from the last token.
+    Resumption,
 }
 
 impl Hops {
@@ -154,7 +162,7 @@ impl Hops {
                 Some(chunks) => chunks,
                 None => match self.request() {
                     Ok(chunks) => self.chunks.insert(chunks),
-                    Err(error) => return Poll::Ready(self.end(Some(error)).map(Err)),
+                    Err(error) => return self.end(Some(error)),
                 },
             };
             let mut item = chunks.as_mut().poll_next(cx);
@@ -162,12 +170,14 @@ impl Hops {
                 Poll::Pending => return item,
                 Poll::Ready(Some(Ok(chunk))) => match self.receive(chunk) {
                     Ok(()) => return item,
-                    Err(error) => return Poll::Ready(self.end(Some(error)).map(Err)),
+                    Err(error) => return self.end(Some(error)),
                 },
                 Poll::Ready(ended) => ended.take().and_then(Result::err),
             };
-            if let ControlFlow::Break(error) = self.end_hop(error) {
-                return Poll::Ready(error.map(Err));
+            match self.end_hop(error) {
+                Next::End(error) => return self.end(error),
+                Next::Hop => return Poll::Ready(None),
+                Next::Resumption => {}
             }
         }
         Poll::Ready(None)
@@ -175,21 +185,13 @@ impl Hops {
 
     /// Makes the request of the next hop: the request of the reply, with the token.
     fn request(&mut self) -> Result<ChunkStream> {
-        let mut options = self.options.clone();
-        if let Some(timeout) = options.timeout {
-            let now = Instant::now();
-            if let Some(deadline) = self.deadline {
-                let left = deadline.saturating_duration_since(now);
-                if left.is_zero() {
-                    let message = "the time limit was reached between two requests of the reply";
-                    return Err(Error::new(ErrorKind::Timeout, message));
-                }
-                options.timeout = Some(left);
-            } else {
-                // An overflow means that there is no limit, such as `Duration::MAX`.
-                self.deadline = now.checked_add(timeout);
+        let options = match self.deadline {
+            Some(deadline) => deadline.apply_to(&self.options)?,
+            None => {
+                self.deadline = Some(Deadline::start(self.options.timeout));
+                self.options.clone()
             }
-        }
+        };
         let mut request = if self.continues {
             self.request.clone()
         } else {
@@ -221,14 +223,15 @@ impl Hops {
         let hop = &mut self.hop;
         hop.has_chunks = true;
         hop.is_blocked |= chunk.is_blocked();
-        // The service counts each request for itself, and a later chunk of a request replaces the counts of an earlier
-        // one. So the caller gets the sum of the finished hops and the last counts of this one.
-        if chunk.usage_metadata.is_some() {
-            hop.usage.clone_from(&chunk.usage_metadata);
-        }
-        if let (Some(usage), Some(before)) = (&mut chunk.usage_metadata, &self.usage) {
-            let hop = mem::replace(usage, before.clone());
-            usage.add(&hop);
+        // The service counts each request for itself, and the last counts of a request cover all of its chunks. A later
+        // chunk may have no counts. So the caller gets the sum of the finished hops and the last counts of this one.
+        if let Some(usage) = &mut chunk.usage_metadata {
+            let so_far = hop.usage.get_or_insert_default();
+            so_far.merge_chunk(usage);
+            if let Some(before) = &self.usage {
+                usage.clone_from(before);
+                usage.add(so_far);
+            }
         }
         if !self.continues {
             return Ok(());
@@ -264,10 +267,8 @@ impl Hops {
         Ok(())
     }
 
-    /// Ends a hop, and decides what follows: the end of the reply, another hop, or a resumption after the last token.
-    ///
-    /// `Break` contains the error, if the reply ends with one. After `Continue` the reply is resumed.
-    fn end_hop(&mut self, error: Option<Error>) -> ControlFlow<Option<Error>> {
+    /// Ends a hop, and decides what follows.
+    fn end_hop(&mut self, error: Option<Error>) -> Next {
         self.chunks = None;
         let hop = &mut self.hop;
         match (&mut self.usage, hop.usage.take()) {
@@ -287,7 +288,7 @@ impl Hops {
             let is_over = self.token.is_some() && hop.finish_reason.is_some();
             let is_lost = |error: &Error| error.is_retryable() && error.status().is_none();
             let error = error.filter(|error| !(self.continues && is_over && is_lost(error)));
-            return ControlFlow::Break(self.end(error));
+            return Next::End(error);
         }
         if has_new_token {
             self.resumptions = 0;
@@ -297,7 +298,7 @@ impl Hops {
         }
         if hop.finish_reason.is_some() {
             self.grounding.end_hop();
-            return ControlFlow::Break(None);
+            return Next::Hop;
         }
         // A response with an error code is not resumed: the backend has retried it, as its retry rules permit.
         let is_rejected = error
@@ -310,20 +311,20 @@ impl Hops {
         if self.token.is_none() || !can_resume || self.resumptions > MAX_RESUMPTIONS {
             // A stream may end early without an error. An error of an earlier attempt then explains the failure.
             let error = error.or(self.error.take());
-            return ControlFlow::Break(self.end(error));
+            return Next::End(error);
         }
         self.replay.restart();
         self.grounding.restart();
-        ControlFlow::Continue(())
+        Next::Resumption
     }
 
     /// Ends the reply. The request is dropped at once: it shares the history with a chat that is about to change it,
     /// and the change would copy a shared history.
-    fn end(&mut self, error: Option<Error>) -> Option<Error> {
+    fn end(&mut self, error: Option<Error>) -> Poll<Option<Result<GenerateContentResponse>>> {
         self.is_over = true;
         self.chunks = None;
         self.request = GenerateContentRequest::default();
-        error
+        Poll::Ready(error.map(Err))
     }
 }
 

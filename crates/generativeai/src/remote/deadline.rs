@@ -126,30 +126,6 @@ impl Deadlines {
     }
 }
 
-/// Time limit that several requests share. It starts when it is created.
-#[derive(Clone, Copy)]
-pub(super) struct SharedLimit(Option<Instant>);
-
-impl SharedLimit {
-    /// Starts a limit. `None` is no limit, as is a time beyond what `Instant` can express.
-    pub(super) fn start(limit: Option<Duration>) -> Self {
-        Self(limit.and_then(|limit| Instant::now().checked_add(limit)))
-    }
-
-    /// Returns the time that is left, if there is a limit.
-    pub(super) fn remaining(self) -> Option<Duration> {
-        let end = self.0?;
-        Some(end.saturating_duration_since(Instant::now()))
-    }
-
-    /// Returns options whose timeout is the time that is left.
-    pub(super) fn apply_to(self, options: &RequestOptions) -> RequestOptions {
-        let mut options = options.clone();
-        options.timeout = self.remaining().or(options.timeout);
-        options
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Function, run};
+use super::Function;
+use super::run::{Contained, contained};
 use crate::protocol::content::FunctionCall;
 use crate::stream::BoxFuture;
 
@@ -156,16 +157,20 @@ impl Policy {
         let policy = Arc::clone(&self.0);
         let function = request.function.clone();
         Box::pin(async move {
-            match run::contained(move || policy.decide(request), limit).await {
-                Ok(Ok(Decision::RunWith(arguments))) => match function.check(&arguments) {
-                    Ok(()) => Decision::RunWith(arguments),
-                    Err(error) => {
-                        Decision::Deny(format!("the changed arguments do not fit: {error}"))
+            match contained(move || policy.decide(request), limit).await {
+                Contained::Returned(Decision::RunWith(arguments)) => {
+                    match function.check(&arguments) {
+                        Ok(()) => Decision::RunWith(arguments),
+                        Err(error) => {
+                            Decision::Deny(format!("the changed arguments do not fit: {error}"))
+                        }
                     }
-                },
-                Ok(Ok(decision)) => decision,
-                Ok(Err(limit)) => Decision::Deny(format!("nobody decided within {limit:?}")),
-                Err(_) => Decision::deny("the decision failed"),
+                }
+                Contained::Returned(decision) => decision,
+                Contained::Exceeded(limit) => {
+                    Decision::Deny(format!("nobody decided within {limit:?}"))
+                }
+                Contained::Panicked(_) => Decision::deny("the decision failed"),
             }
         })
     }

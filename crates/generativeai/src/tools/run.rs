@@ -32,15 +32,13 @@ pub(crate) fn call(
         let failed = |message: String| Error::new(ErrorKind::Function, message);
         let arguments = call.args.unwrap_or_default();
         let response = match contained(move || function.call(arguments), limit).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(error))) => {
-                return Err(failed(format!("function `{name}` failed")).with_source(error));
-            }
-            Ok(Err(limit)) => {
+            Contained::Returned(returned) => returned
+                .map_err(|error| failed(format!("function `{name}` failed")).with_source(error))?,
+            Contained::Exceeded(limit) => {
                 let message = format!("function `{name}` did not return within {limit:?}");
                 return Err(failed(message));
             }
-            Err(panic) => {
+            Contained::Panicked(panic) => {
                 let message = panic_message(&*panic);
                 return Err(failed(format!("function `{name}` panicked: {message}")));
             }
@@ -53,22 +51,33 @@ pub(crate) fn call(
     })
 }
 
-/// Runs code of the user. Returns its output, or the limit that it exceeded, or the payload of its panic.
+/// Outcome of code of the user.
+pub(super) enum Contained<T> {
+    Returned(T),
+    /// It exceeded this limit.
+    Exceeded(Duration),
+    /// It panicked, with this payload.
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// Runs code of the user, which may exceed the limit or panic.
 pub(super) async fn contained<T>(
     start: impl FnOnce() -> BoxFuture<T>,
     limit: Option<Duration>,
-) -> std::thread::Result<Result<T, Duration>> {
+) -> Contained<T> {
     // `start` is called inside: it may panic before it returns its future. A function that is not `async` runs in it.
     let running = AssertUnwindSafe(async move {
         let running = start();
         match limit {
-            None => Ok(running.await),
-            Some(limit) => tokio::time::timeout(limit, running)
-                .await
-                .map_err(|_| limit),
+            None => Contained::Returned(running.await),
+            Some(limit) => match tokio::time::timeout(limit, running).await {
+                Ok(output) => Contained::Returned(output),
+                Err(_) => Contained::Exceeded(limit),
+            },
         }
     });
-    running.catch_unwind().await
+    let outcome = running.catch_unwind().await;
+    outcome.unwrap_or_else(Contained::Panicked)
 }
 
 /// Returns the response to a call that failed.

@@ -341,7 +341,7 @@ fn a_compaction_that_is_dropped_leaves_the_history_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
+async fn each_attempt_is_counted_once_and_not_at_all_if_it_is_short() {
     let script = Scripted::default()
         .then_fail(&[])
         .then_text("one")
@@ -351,12 +351,13 @@ async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
     let mut chat = chat(backend.clone(), 4).context_budget(60, Compaction::Drop);
 
     chat.send_message(MESSAGE).await.unwrap_err();
-    chat.retry().await.unwrap();
     assert_eq!(backend.counts(), 1);
+    chat.retry().await.unwrap();
+    assert_eq!(backend.counts(), 2);
 
     chat = chat.context_budget(10_000, Compaction::Drop);
     chat.send_message(MESSAGE).await.unwrap();
-    assert_eq!(backend.counts(), 1);
+    assert_eq!(backend.counts(), 2);
 
     let schema = json!({"description": "x".repeat(10_000)});
     let config = GenerationConfig::default().response_json_schema(schema);
@@ -364,9 +365,37 @@ async fn a_request_is_counted_once_and_not_at_all_if_it_is_short() {
     message.await.unwrap();
     assert_eq!(
         backend.counts(),
-        2,
+        3,
         "the schema of the reply counts as well"
     );
+}
+
+#[tokio::test]
+async fn a_request_that_became_longer_since_the_last_attempt_keeps_within_the_budget() {
+    // The message and four turns are 46 words.
+    let start = |script: Scripted| chat(script, 4).context_budget(50, Compaction::Drop);
+
+    let script = Scripted::default().then_fail(&[]).then_text("one");
+    let mut chat = start(script.clone());
+    chat.send_message(MESSAGE).await.unwrap_err();
+    let model = GenerativeModel::new("m").system_instruction("answer as a sailor would");
+    chat.set_model(model.backend(script));
+    chat.retry().await.unwrap();
+    assert!(!chat.dropped().is_empty(), "another model");
+
+    let mut chat = start(Scripted::default().then_fail(&[]).then_text("one"));
+    chat.rewind().unwrap();
+    chat.send_message(format!("{MESSAGE} {MESSAGE}"))
+        .await
+        .unwrap_err();
+    assert!(chat.redo());
+    chat.retry().await.unwrap();
+    assert!(!chat.dropped().is_empty(), "a turn that was redone");
+
+    let mut chat = start(Scripted::default().then_text("not a number").then_text("1"));
+    let reply: u32 = chat.send_message(MESSAGE).json().retries(1).await.unwrap();
+    assert_eq!(reply, 1);
+    assert!(!chat.dropped().is_empty(), "a correction");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use generativeai::protocol::embeddings::{EmbedContentRequest, EmbedContentResponse};
+use generativeai::protocol::models::Model;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
@@ -212,6 +213,12 @@ impl Backend for Embedder {
         assert_eq!(request.model.as_deref(), Some("models/e"));
         Box::pin(std::future::ready(Ok(EmbedContentResponse::default())))
     }
+
+    fn get_model(&self, name: String, _: RequestOptions) -> BoxFuture<Result<Model>> {
+        let mut model = Model::default();
+        model.name = Some(name);
+        Box::pin(std::future::ready(Ok(model)))
+    }
 }
 
 #[tokio::test]
@@ -274,6 +281,16 @@ async fn tokens_and_embeddings_come_from_the_first_model() {
         .embed_content(request(), options())
         .await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn the_description_is_that_of_the_model_that_replies() {
+    let named = Fallback::default().then_model("e", Embedder::default());
+    let same = Fallback::new([Embedder::default()]);
+    for (backend, expected) in [(named, "models/e"), (same, "models/m")] {
+        let described = model(backend).describe().await.unwrap();
+        assert_eq!(described.name.as_deref(), Some(expected));
+    }
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ fn ended(content: Content, reason: FinishReason) -> GenerateContentResponse {
 }
 
 /// Returns the reply of a hop that another one follows.
-fn hop(text: &str, token: &str) -> GenerateContentResponse {
+pub(crate) fn hop(text: &str, token: &str) -> GenerateContentResponse {
     let mut response = ended(Content::model(text), FinishReason::Continuation);
     response.candidates[0].continuation_token = Some(token.into());
     response
@@ -255,9 +255,12 @@ fn token_counts_and_grounding_cover_all_hops() {
         json!({"finishReason": "CONTINUATION", "continuationToken": "t"}),
     );
     let third = parse(part("ef", 12, 3), json!({"finishReason": "STOP"}));
+    // Vertex AI ends a stream with metadata that has no counts.
+    let traffic = json!({"usageMetadata": {"trafficType": "ON_DEMAND"}});
+    let traffic: GenerateContentResponse = serde_json::from_value(traffic).unwrap();
     let script = Scripted::default()
-        .then_stream([first, second])
-        .then_stream([third]);
+        .then_stream([first, second, traffic.clone()])
+        .then_stream([third, traffic]);
     let mut chat = GenerativeModel::new("m").backend(script).start_chat();
 
     let response = run(chat.send_message("Hi").stream().finish()).unwrap();

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::hops::hop;
 use crate::support::memory::{Memory, assert_same};
 use crate::support::mode::MODES;
 use crate::support::poll::{Waiting, drop_at_every_poll, run};
@@ -186,6 +187,28 @@ async fn a_turn_that_another_writer_overtakes_ends_before_its_next_request() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(script.requests().len(), 1);
     assert_eq!(chat.unfinished().unwrap().rounds.len(), 2);
+}
+
+#[tokio::test]
+async fn a_reply_that_another_writer_overtakes_takes_no_further_request() {
+    let journal = Memory::default();
+    let script = Scripted::default().then_stream([hop("Once ", "a")]);
+    let mut chat = model(script.clone().then_text("upon a time"))
+        .start_chat()
+        .journal(journal.clone());
+    let mut reply = chat.send_message("A story?").stream();
+    reply.next().await.unwrap().unwrap();
+
+    let mut other = journal.resume(&model(Scripted::always("one")));
+    other.send_message("1").await.unwrap();
+    let error = reply.next().await.unwrap().unwrap_err();
+    assert!(reply.next().await.is_none());
+    drop(reply);
+
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(error.response().unwrap().text().unwrap(), "Once ");
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(chat.unfinished().unwrap().continuation_token(), Some("a"));
 }
 
 #[tokio::test]

@@ -247,6 +247,32 @@ async fn a_journal_that_starts_late_contains_the_unfinished_turn() {
     assert_eq!(texts(&resumed), ["a", "A", "b", "B"]);
 }
 
+#[tokio::test]
+async fn turns_that_were_undone_before_the_journal_was_set_can_be_redone() {
+    let script = Scripted::default()
+        .then_text("A")
+        .then_text("B")
+        .then_chunks(["C", "c"]);
+    let mut chat = chat(script);
+    chat.send_message("a").await.unwrap();
+    chat.send_message("b").await.unwrap();
+    interrupt(&mut chat, "c").await;
+    for _ in 0..3 {
+        chat.rewind().unwrap();
+    }
+
+    for redone in 0..=3 {
+        let journal = Memory::default();
+        let mut fork = chat.fork().journal(journal.clone());
+        for _ in 0..redone {
+            assert!(fork.redo());
+        }
+        fork.save().await.unwrap();
+        let resumed = journal.resume(chat.model());
+        assert_same(resumed, fork.fork(), &format!("{redone} turns"));
+    }
+}
+
 #[test]
 fn a_saved_conversation_whose_parts_do_not_fit_is_refused() {
     let content = json!({"role": "user", "parts": [{"text": "a"}]});

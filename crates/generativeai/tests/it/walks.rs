@@ -428,6 +428,17 @@ async fn walk(seed: u64) {
                 chat = resumed.automatic_function_calling(automatic());
                 "resume"
             }
+            11 if dice.roll(3) == 0 => {
+                let late = Memory::default();
+                chat.set_journal(late.clone());
+                chat.save().await.unwrap();
+                chat = late.resume(chat.model());
+                chat.set_automatic_function_calling(automatic());
+                journal = Some(late);
+                let unfinished = expected.unfinished.as_ref();
+                expected.last = unfinished.and_then(|turn| turn.received.clone());
+                "resume from a journal that was set late"
+            }
             8 if dice.roll(3) == 0 => {
                 chat.set_history([Content::user("x"), Content::model("y")]);
                 expected = empty();

@@ -14,7 +14,7 @@ use crate::protocol::response::GenerateContentResponse;
 
 impl ChatSession {
     /// Stores the conversation in a journal from now on, starting with its contents so far. Turns that were undone
-    /// before are not stored.
+    /// before can still be redone.
     ///
     /// Each message is stored before it is sent, and the result of the turn when it is over. Changes by methods that
     /// are not `async`, such as [`rewind`](Self::rewind), are stored before the next message, or by
@@ -34,10 +34,10 @@ impl ChatSession {
     /// conversation is no longer used.
     pub fn set_journal(&mut self, journal: impl Journal + 'static) {
         let mut writer = Writer::new(journal, 0);
-        let events = self.state.snapshot().into_events();
-        for event in events.expect("a state is consistent") {
-            writer.note(event);
-        }
+        self.state
+            .events()
+            .into_iter()
+            .for_each(|event| writer.note(event));
         self.writer = Some(writer);
     }
 

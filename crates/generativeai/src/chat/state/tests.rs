@@ -152,6 +152,66 @@ fn a_summary_that_is_undone_and_redone_is_still_a_summary() {
 }
 
 #[test]
+fn the_events_of_a_state_lead_to_it_and_to_its_undone_turns() {
+    let turns = || added(&["a", "b", "c", "d"]);
+    let summary = [content("user", "s"), content("model", "t")];
+    let compacted = event(json!({"compacted": {"length": 2, "summary": summary}}));
+    let kept = event(json!({"added": {
+        "contents": [content("user", "e"), content("model", "f")], "interrupted": [1],
+    }}));
+    let blocked = event(json!({"unfinished": {"reason": "blocked"}}));
+    for events in [
+        vec![turns(), rewound(2), rewound(0)],
+        vec![turns(), kept, rewound(4), rewound(2)],
+        vec![turns(), opened(), blocked, rewound(4), rewound(2)],
+        vec![turns(), opened(), called(), rewound(4), rewound(2)],
+        vec![turns(), rewound(2), opened()],
+        vec![turns(), rewound(2), opened(), rewound(2)],
+        vec![turns(), compacted.clone(), rewound(2), rewound(0)],
+        vec![turns(), rewound(2), opened(), compacted],
+    ] {
+        let name = format!("{events:?}");
+        let mut original = state(events);
+        let mut copy = state(original.events());
+        loop {
+            assert_eq!(all(&copy), all(&original), "{name}");
+            let redone = [&mut copy, &mut original].map(|state| state.apply(Event::Redone).is_ok());
+            assert_eq!(redone[0], redone[1], "{name}");
+            if !redone[0] {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reply_with_a_token_in_each_chunk_is_not_copied_for_each_of_them() {
+    let chunk = |text: &str, token: Option<&str>| -> GenerateContentResponse {
+        let candidate = json!({"content": content("model", text), "continuationToken": token});
+        serde_json::from_value(json!({"candidates": [candidate]})).expect("a chunk")
+    };
+    let received = |state: &State| state.last().map(Arc::as_ptr);
+    let mut state = state([opened()]);
+    state.receive_chunk(&chunk("a", Some("1")));
+    state.receive_chunk(&chunk("b", Some("2")));
+    let before = received(&state);
+
+    for (text, token) in [("c", None), ("d", Some("3")), ("e", Some("4")), ("f", None)] {
+        state.receive_chunk(&chunk(text, token));
+    }
+
+    assert_eq!(received(&state), before);
+    let turn = state.unfinished().expect("an open turn");
+    assert_eq!(turn.continuation_token(), Some("4"));
+    let checkpoint = turn.checkpoint().map(|reply| reply.to_string());
+    assert_eq!(checkpoint.as_deref(), Some("abcde"));
+    assert_eq!(
+        turn.reply().map(|reply| reply.text()).as_deref(),
+        Some("abcdef")
+    );
+}
+
+#[test]
 fn a_snapshot_leads_to_the_same_state() {
     let unfinished = event(json!({"unfinished": {"reason": "truncated", "received": {
         "candidates": [{"content": content("model", "half")}],

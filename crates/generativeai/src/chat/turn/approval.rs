@@ -9,12 +9,11 @@ use std::ops::DerefMut;
 
 use super::super::deciding::Deciding;
 use super::super::event::Event;
-use super::super::functions::{Running, check_runtime};
-use super::super::journal::Write;
+use super::super::functions::Running;
 use super::super::opening::Start;
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
-use super::{Step, Turn};
+use super::{Step, Then, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
 use crate::tools::{AutomaticFunctionCalling, Decision, FunctionEvent};
@@ -37,7 +36,6 @@ impl ChatSession {
                            (`AutomaticFunctionCalling::approve`), which decides on the calls that follow";
             return Err(Error::new(ErrorKind::Configuration, message));
         };
-        check_runtime(&automatic)?;
         let decisions = match start {
             Start::Decide(decisions) => Some(decisions),
             Start::Ask | Start::Turn(_) => None,
@@ -57,8 +55,8 @@ impl ChatSession {
         if let Some(decisions) = decisions.filter(|decisions| !decisions.is_empty()) {
             self.commit(Event::Decided { decisions });
         }
-        let step = Step::StoreDecisions(self.begin_write(), Box::new(deciding));
-        Ok((template, step))
+        let then = Then::Decide(Box::new(deciding));
+        Ok((template, Step::Write(self.begin_write(), then)))
     }
 
     /// Checks the arguments of decisions, and passes the decisions to the observer.
@@ -98,77 +96,46 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let received = self.turn().final_response();
         self.chat.commit(Event::called(received));
         let deciding = Deciding::new(self.chat.held_round(), &self.template.tools, automatic);
-        self.step = Step::StoreDecisions(self.chat.begin_write(), Box::new(deciding));
+        self.write(Then::Decide(Box::new(deciding)));
     }
 
-    /// Waits for a step of the approval. Returns the error that ends the turn.
-    pub(super) async fn approve(&mut self) -> Option<Error> {
-        match &mut self.step {
-            Step::StoreDecisions(write, _) => {
-                let written = write.result().await;
-                if let Some(conflict) = self.end_write(written) {
-                    return Some(conflict);
-                }
-                if let Step::StoreDecisions(_, deciding) = mem::replace(&mut self.step, Step::Over)
-                {
-                    self.step = Step::Decide(deciding);
+    /// Records a decision and writes it to the journal. `None` follows the last one.
+    pub(super) fn decided(&mut self, decision: Option<(usize, Decision)>) {
+        match decision {
+            // There is no event for a call that waits: it is a call without a decision.
+            Some((_, Decision::Wait)) => {}
+            Some((index, decision)) => {
+                let decisions = BTreeMap::from([(index, decision)]);
+                self.chat.commit(Event::Decided { decisions });
+                if let Step::Decide(deciding) = mem::replace(&mut self.step, Step::Over(None)) {
+                    self.write(Then::Decide(deciding));
                 }
             }
-            Step::Decide(deciding) => match deciding.next().await {
-                // There is no event for a call that waits: it is a call without a decision.
-                Some((_, Decision::Wait)) => {}
-                Some((index, decision)) => self.store_decision(index, decision),
-                None => self.decided(),
-            },
-            Step::StoreStart(write) => {
-                let written = write.result().await;
-                if let Some(conflict) = self.end_write(written) {
-                    return Some(conflict);
-                }
-                self.run_approved();
-            }
-            _ => {}
-        }
-        None
-    }
-
-    /// Records a decision and writes it to the journal.
-    fn store_decision(&mut self, index: usize, decision: Decision) {
-        let decisions = BTreeMap::from([(index, decision)]);
-        self.chat.commit(Event::Decided { decisions });
-        let write = self.chat.begin_write();
-        if let Step::Decide(deciding) = mem::replace(&mut self.step, Step::Over) {
-            self.step = Step::StoreDecisions(write, deciding);
+            None => self.end_decisions(),
         }
     }
 
     /// Starts the round if all of its calls are decided. Otherwise the turn ends and waits.
-    fn decided(&mut self) {
+    fn end_decisions(&mut self) {
         let round = self.chat.held_round();
-        let is_waiting = round.is_some_and(|round| round.undecided().next().is_some());
-        if !is_waiting {
-            self.chat.commit(Event::Started);
+        if round.is_some_and(|round| round.undecided().next().is_some()) {
+            return self.write(Then::End(None));
         }
-        let write = self.chat.begin_write();
-        self.step = match is_waiting {
-            true => Step::Close(write, None),
-            false => Step::StoreStart(write),
-        };
+        self.chat.commit(Event::Started);
+        self.write(Then::Run);
     }
 
-    /// Runs the approved functions. None runs if the start could not be stored.
-    fn run_approved(&mut self) {
-        let unsaved = self.chat.unsaved().cloned();
+    /// Returns the step that runs the approved functions. None runs if the start could not be stored.
+    pub(super) fn run_approved(&self) -> Step {
         let round = self.turn().round.as_ref();
         let (Some(round), Some(automatic)) = (round, &self.automatic) else {
             // All calls were denied: `Started` answered them, which ended the round.
-            self.step = Step::StoreRound(Write::default());
-            return;
+            return Step::Request;
         };
-        let running = match unsaved {
+        let running = match self.chat.unsaved() {
             None => Running::approved(round, &self.template.tools, automatic),
-            Some(error) => Running::refused(round, automatic, &error),
+            Some(error) => Running::refused(round, automatic, error),
         };
-        self.step = Step::Run(Box::new(running), None);
+        Step::Run(Box::new(running), None)
     }
 }

@@ -9,12 +9,12 @@ use super::super::event::Event;
 use super::super::functions::Running;
 use super::super::journal::{Write, Writer};
 use super::super::session::ChatSession;
-use super::{Step, Turn};
+use super::{Step, Then, Turn};
 use crate::error::Result;
 use crate::protocol::content::FunctionResponse;
 
 /// Progress of functions that run.
-enum Progress {
+pub(super) enum Progress {
     /// The call at an index has its response.
     Responded(usize, FunctionResponse),
     /// Responses were written to the journal.
@@ -23,37 +23,30 @@ enum Progress {
     Ended,
 }
 
-/// Waits until a function or the write in progress ends.
-async fn progress_of(running: &mut Running, write: &mut Option<Write>) -> Progress {
-    let responded = |response| match response {
-        Some((index, response)) => Progress::Responded(index, response),
-        None => Progress::Ended,
-    };
-    match write {
-        None => responded(running.next().await),
-        // After the last response `next` returns `None` at once, which would end the round before its last write.
-        Some(write) if running.is_over() => Progress::Written(write.result().await),
-        // `select` drops the future that is not ready. Both can be cancelled, so neither a write nor a response is
-        // lost.
-        Some(write) => match select(pin!(write.result()), pin!(running.next())).await {
-            Either::Left((written, _)) => Progress::Written(written),
-            Either::Right((response, _)) => responded(response),
-        },
+impl Running {
+    /// Waits until a function or the write in progress ends.
+    pub(super) async fn progress(&mut self, write: &mut Option<Write>) -> Progress {
+        let responded = |response| match response {
+            Some((index, response)) => Progress::Responded(index, response),
+            None => Progress::Ended,
+        };
+        match write {
+            None => responded(self.next().await),
+            // After the last response `next` returns `None` at once, which would end the round before its last write.
+            Some(write) if self.is_over() => Progress::Written(write.result().await),
+            // `select` drops the future that is not ready. Both can be cancelled, so neither a write nor a response is
+            // lost.
+            Some(write) => match select(pin!(write.result()), pin!(self.next())).await {
+                Either::Left((written, _)) => Progress::Written(written),
+                Either::Right((response, _)) => responded(response),
+            },
+        }
     }
 }
 
 impl<C: DerefMut<Target = ChatSession>> Turn<C> {
-    /// Waits for the progress of the functions of the round, and records it.
-    pub(super) async fn run_functions(&mut self) {
-        let Step::Run(running, write) = &mut self.step else {
-            return;
-        };
-        let progress = progress_of(running, write).await;
-        self.record(progress);
-    }
-
     /// Records the progress of the functions of the round.
-    fn record(&mut self, progress: Progress) {
+    pub(super) fn record(&mut self, progress: Progress) {
         match progress {
             Progress::Responded(index, response) => self.respond(index, response),
             Progress::Ended => self.end_functions(),
@@ -106,6 +99,6 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         for event in self.chat.state.end_round() {
             self.chat.commit(event);
         }
-        self.step = Step::StoreRound(self.chat.begin_write());
+        self.write(Then::Request);
     }
 }

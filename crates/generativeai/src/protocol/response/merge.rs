@@ -321,10 +321,16 @@ impl MergeChunk for GroundingMetadata {
 }
 
 impl MergeChunk for UsageMetadata {
+    fn merge_chunk(&mut self, chunk: &Self) {
+        self.merge_chunk(chunk);
+    }
+}
+
+impl UsageMetadata {
     /// Replaces all values if the chunk has any count, otherwise only the values that it has.
     ///
     /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
-    fn merge_chunk(&mut self, chunk: &Self) {
+    pub(crate) fn merge_chunk(&mut self, chunk: &Self) {
         let counts = [
             chunk.prompt_token_count,
             chunk.cached_content_token_count,

@@ -11,11 +11,10 @@ use super::attach::{AttachFile, Origin};
 use super::list::FileList;
 use super::pieces::Source;
 use super::upload::UploadFile;
-use crate::backend::RequestOptions;
+use crate::backend::{Deadline, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::files::{DeleteFileResponse, File, FileState};
 use crate::remote::Remote;
-use crate::remote::deadline::SharedLimit;
 use crate::remote::failure::EXPIRED_FILE;
 use crate::remote::request::Outgoing;
 
@@ -110,7 +109,7 @@ impl Remote {
     /// [`Timeout`](ErrorKind::Timeout): the file was not ready within `limit`. Also the errors of
     /// [`get_file`](Self::get_file).
     pub async fn wait_until_active(&self, file: File, limit: Duration) -> Result<File> {
-        let shared = SharedLimit::start(Some(limit));
+        let deadline = Deadline::start(Some(limit));
         let [mut wait, longest] = WAITS;
         let mut file = file;
         loop {
@@ -120,14 +119,13 @@ impl Remote {
                 Some(FileState::Failed) => return Err(failed(&name, file)),
                 Some(_) => {}
             }
-            let remaining = shared.remaining();
-            if remaining.is_some_and(|remaining| remaining.is_zero()) {
+            if deadline.is_over() {
                 let message = format!("file `{name}` is still processed after {limit:?}");
                 return Err(Error::new(ErrorKind::Timeout, message));
             }
-            sleep(wait.min(remaining.unwrap_or(wait))).await;
+            sleep(wait.min(deadline.remaining().unwrap_or(wait))).await;
             wait = longest.min(wait * 2);
-            let remaining = shared.remaining();
+            let remaining = deadline.remaining();
             let options = RequestOptions {
                 timeout: remaining.map(|remaining| remaining.max(MIN_TIMEOUT)),
                 ..RequestOptions::default()

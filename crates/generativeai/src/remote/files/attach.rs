@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::pieces::{Pieces, Source};
 use super::progress::UploadProgress;
 use super::reference::Reference;
 use super::stored::Key;
 use super::upload::UploadFile;
-use crate::backend::RequestOptions;
+use crate::backend::{Deadline, RequestOptions};
 use crate::error::Result;
 use crate::protocol::content::{Blob, Part};
 use crate::protocol::files::File;
@@ -180,13 +179,12 @@ impl AttachFile {
 impl Remote {
     /// Uploads an attachment, and waits until it is ready for use.
     pub(super) async fn store(&self, upload: UploadFile, key: &Key) -> Result<File> {
-        let begun = Instant::now();
         let timeout = upload.options().timeout;
+        let deadline = Deadline::start(timeout);
         // The source was read for the hash, and is read again for the upload: it may have changed in between.
         let upload = upload.mime_type(&key.mime_type).sha256(&key.sha256);
         let file = upload.upload().await?;
-        let remaining = |timeout: Duration| timeout.saturating_sub(begun.elapsed());
-        let limit = timeout.map_or(PROCESSING, remaining);
+        let limit = deadline.remaining().or(timeout).unwrap_or(PROCESSING);
         self.wait_until_active(file, limit).await
     }
 }

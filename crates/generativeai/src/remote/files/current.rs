@@ -6,12 +6,11 @@ use super::pieces::Source;
 use super::reference::{Reference, take_reference};
 use super::stored::{Key, is_over};
 use super::upload::UploadFile;
-use crate::backend::RequestOptions;
+use crate::backend::{Deadline, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Content, Contents, Data, FileData};
 use crate::protocol::files::File;
 use crate::remote::Remote;
-use crate::remote::deadline::SharedLimit;
 use crate::stream::BoxFuture;
 
 /// Contents that refer to attachments, and the state of their files.
@@ -20,7 +19,7 @@ pub(in crate::remote) struct FileReferences {
     contents: Contents,
     options: RequestOptions,
     /// Time limit of all requests.
-    limit: SharedLimit,
+    deadline: Deadline,
     /// URIs of the attachments in the last request.
     sent: Vec<String>,
     /// URIs of files that the service has reported as missing.
@@ -38,7 +37,7 @@ impl Remote {
         FileReferences {
             remote: self.clone(),
             contents,
-            limit: SharedLimit::start(options.timeout),
+            deadline: Deadline::start(options.timeout),
             options,
             sent: Vec::new(),
             gone: HashSet::new(),
@@ -74,7 +73,7 @@ impl FileReferences {
                 part.data = Some(Data::FileData(file));
             }
         }
-        Ok((contents.into(), self.options()))
+        Ok((contents.into(), self.options()?))
     }
 
     /// Prepares another request after an error that reports a missing file.
@@ -122,7 +121,7 @@ impl FileReferences {
             };
             let context = format!("attachment of `{}`, whose file has expired", path.display());
             let upload = UploadFile::new(self.remote.clone(), Source::Path(path));
-            let upload = upload.request_options(self.options());
+            let upload = upload.request_options(self.options()?);
             let uploaded = self.remote.store(upload, &key).await;
             uploaded.map_err(|error| error.with_context(&context))
         };
@@ -137,8 +136,8 @@ impl FileReferences {
     }
 
     /// Returns the options with the time that is left.
-    fn options(&self) -> RequestOptions {
-        self.limit.apply_to(&self.options)
+    fn options(&self) -> Result<RequestOptions> {
+        self.deadline.apply_to(&self.options)
     }
 }
 

@@ -13,12 +13,12 @@ use hyper::header::{HeaderName, HeaderValue};
 use super::digest;
 use super::pieces::{Piece, Pieces};
 use super::progress::{OnProgress, UploadProgress};
-use crate::backend::RequestOptions;
+use crate::backend::{Deadline, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::files::{File, UploadedFile};
 use crate::remote::attempts::Attempts;
 use crate::remote::body::SharedBody;
-use crate::remote::deadline::{Deadlines, SharedLimit};
+use crate::remote::deadline::Deadlines;
 use crate::remote::failure::Failure;
 use crate::remote::reply;
 use crate::remote::request::Outgoing;
@@ -71,7 +71,7 @@ impl Upload {
 
     /// Asks for an address to which the pieces are sent.
     async fn start(&mut self) -> Result<Session> {
-        let limit = SharedLimit::start(self.options.timeout);
+        let deadline = Deadline::start(self.options.timeout);
         let mime_type = self.file.mime_type.as_deref().unwrap_or_default();
         let mime_type = HeaderValue::from_str(mime_type).map_err(|error| {
             let message = "its media type cannot be sent in a header";
@@ -98,7 +98,7 @@ impl Upload {
         Ok(Session {
             service: self.service.clone(),
             options: self.options.clone(),
-            limit,
+            deadline,
             url,
             length: self.pieces.length,
             received: 0,
@@ -130,7 +130,7 @@ struct Session {
     service: Arc<Service>,
     options: RequestOptions,
     /// Time limit of the whole upload.
-    limit: SharedLimit,
+    deadline: Deadline,
     url: Uri,
     length: u64,
     /// Number of bytes that the service has received.
@@ -271,7 +271,7 @@ impl Session {
 
     /// Starts to count attempts. Together they have the time left until the deadline.
     fn attempts(&self, request: Outgoing) -> Result<Attempts> {
-        let options = self.limit.apply_to(&self.options);
+        let options = self.deadline.apply_to(&self.options)?;
         Attempts::begin(self.service.clone(), request, options, Deadlines::unary)
     }
 }

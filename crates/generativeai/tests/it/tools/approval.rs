@@ -6,7 +6,7 @@ use std::time::Duration;
 use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::{
     Approval, ApprovalPolicy, BoxFuture, CallRequest, Decision, ErrorKind, Event, FunctionEvent,
-    OnFailure,
+    OnFailure, Reason,
 };
 
 use super::*;
@@ -367,6 +367,38 @@ async fn a_function_that_fails_after_approval_is_answered_or_ends_the_turn() {
         assert_eq!(answers(&contents[1]), [json!({"error": "out of paint"})]);
         let resumed = journal.resume(chat.model());
         assert_eq!(json!(&resumed)["unfinished"], json!(&chat)["unfinished"]);
+    }
+}
+
+#[tokio::test]
+async fn a_correction_is_sent_until_its_attempt_ends() {
+    for is_retried in [false, true] {
+        let script = Scripted::default()
+            .then_text("About twelve.")
+            .then_call("count", json!({}))
+            .then_text("12");
+        let (count, _) = counting("count");
+        let mut chat = automatic(&script, count, policy(always(Decision::Wait)));
+        let message = chat.send_message("How many?").json::<u32>().retries(1);
+        message.await.unwrap_err();
+        let Some(Reason::AwaitingApproval(calls)) =
+            chat.unfinished().map(|turn| turn.reason.clone())
+        else {
+            panic!("nothing waits")
+        };
+
+        chat.set_automatic_function_calling(policy(Approval::Always));
+        let continued = match is_retried {
+            true => chat.retry(),
+            false => chat.decide([(calls[0].id.as_str(), Decision::Run)]),
+        };
+        assert_eq!(continued.await.unwrap().text().unwrap(), "12");
+
+        let requests = script.requests();
+        let correction = &contents_of(&requests[1])[1..];
+        assert_eq!(correction[0].text(), "About twelve.");
+        assert_eq!(&contents_of(&requests[2])[3..], correction);
+        assert_eq!(chat.history().len(), 4);
     }
 }
 

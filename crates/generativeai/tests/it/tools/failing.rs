@@ -289,23 +289,40 @@ async fn a_second_reply_that_is_blocked_or_stopped_ends_the_turn() {
 }
 
 #[test]
-fn a_time_limit_without_a_runtime_is_an_error_that_names_the_runtime() {
-    let script = Scripted::default().then_call("now", json!({}));
-    let limited = AutomaticFunctionCalling::default().time_limit(Duration::from_secs(1));
-    let now = Function::from_declaration(
-        FunctionDeclaration::new("now", "Tells the time."),
-        |_| async { Ok("12:30") },
-    );
-    let mut chat = automatic(&script, now, limited);
+fn a_time_limit_without_a_runtime_is_an_error_before_the_first_request() {
+    let limit = Duration::from_secs(1);
+    let approving = AutomaticFunctionCalling::default().approve(generativeai::Approval::Always);
+    for limited in [
+        AutomaticFunctionCalling::default().time_limit(limit),
+        approving.approval_time_limit(limit),
+    ] {
+        let script = Scripted::default()
+            .then_call("now", json!({}))
+            .then_text("It is 12:30.");
+        let now = Function::from_declaration(
+            FunctionDeclaration::new("now", "Tells the time."),
+            |_| async { Ok("12:30") },
+        );
+        let mut chat = automatic(&script, now, limited);
 
-    let sent = crate::support::poll::run(std::future::IntoFuture::into_future(
-        chat.send_message("What time is it?"),
-    ));
+        let sent = crate::support::poll::run(std::future::IntoFuture::into_future(
+            chat.send_message("What time is it?"),
+        ));
 
-    let error = sent.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert_eq!(
-        error.to_string(),
-        "a time limit for functions needs a tokio runtime"
-    );
+        let error = sent.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(
+            error.to_string(),
+            "a time limit for functions needs a tokio runtime"
+        );
+        assert!(script.requests().is_empty());
+
+        // A stream may be created outside of the runtime that polls it.
+        let again = chat.retry().stream();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        let reply = runtime.unwrap().block_on(again.finish()).unwrap();
+        assert_eq!(reply.text().unwrap(), "It is 12:30.");
+    }
 }
