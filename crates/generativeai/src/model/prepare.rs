@@ -6,6 +6,7 @@ use super::generative_model::GenerativeModel;
 use super::settings::{RequestTemplate, Settings, merge_categories};
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::content::{Content, Contents};
 use crate::protocol::request::GenerateContentRequest;
 
 impl GenerativeModel {
@@ -87,6 +88,23 @@ impl GenerativeModel {
         let backend = default_backend()?;
         Ok(Arc::clone(self.backend.get_or_init(|| backend)))
     }
+}
+
+/// Returns the contents of a request without empty parts, and without contents that have no other parts.
+///
+/// # Errors
+/// A content is in the format of another API. The service would reject it with a message that does not help.
+pub(super) fn without_empty(contents: Contents) -> Result<Vec<Content>> {
+    let mut contents = Vec::from(contents);
+    for (content, number) in contents.iter_mut().zip(1..) {
+        content.remove_empty_parts();
+        if let Some(problem) = content.foreign_format() {
+            let message = format!("content {number} {problem}");
+            return Err(Error::new(ErrorKind::Request, message));
+        }
+    }
+    contents.retain(|content| !content.is_empty());
+    Ok(contents)
 }
 
 #[cfg(feature = "remote")]
