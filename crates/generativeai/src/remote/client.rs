@@ -8,13 +8,14 @@ use serde::Serialize;
 use super::attempts::Attempts;
 use super::body::SharedBody;
 use super::deadline::Deadlines;
+use super::decode::is_cut;
 use super::failure::Failure;
 use super::reply::{self, Reply};
 use super::reply_stream::{Chunks, Decoder};
 use super::request::Outgoing;
 use super::service::Service;
 use crate::backend::RequestOptions;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{BoxFuture, ChunkStream};
 
 /// Client of a service. Retries, deadlines, size limits and redaction do not depend on the service.
@@ -105,6 +106,15 @@ impl fmt::Debug for Client {
 
 async fn attempt<R: Reply>(attempts: &mut Attempts) -> Result<R, Failure> {
     let mut response = attempts.send().await?;
+    let has_length = response.content_length().is_some();
     let body = attempts.body(&mut response).await?;
-    reply::read_whole(&body, &attempts.service.errors)
+    reply::read_whole(&body, &attempts.service.errors).map_err(|failure| {
+        // Without a length, a connection that is cut looks like the end of the body.
+        if has_length || failure.error.kind() != ErrorKind::Decode || !is_cut(&body) {
+            return failure;
+        }
+        let message = "the response ended before its JSON was complete";
+        let error = Error::new(ErrorKind::Truncated, message);
+        error.with_source(failure.error).into()
+    })
 }
