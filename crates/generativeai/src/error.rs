@@ -202,13 +202,13 @@ impl Error {
     /// assert_eq!(error.to_string(), "message 3: the file has 80 MB; upload it first");
     /// ```
     #[must_use]
-    pub fn with_hint(self, hint: &str) -> Self {
+    pub fn with_hint(self, hint: impl fmt::Display) -> Self {
         self.with(|inner| inner.message = format!("{}; {hint}", inner.message).into())
     }
 
     /// Puts a context in front of the message: `context: message`.
     #[must_use]
-    pub fn with_context(self, context: &str) -> Self {
+    pub fn with_context(self, context: impl fmt::Display) -> Self {
         self.with(|inner| inner.message = format!("{context}: {}", inner.message).into())
     }
 

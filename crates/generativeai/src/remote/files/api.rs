@@ -156,7 +156,7 @@ fn about(name: &str, error: Error) -> Error {
     let id = name.trim_start_matches("files/");
     match message.contains(&format!("`files/{id}`")) {
         true => error,
-        false => error.with_context(&format!("file `{name}`")),
+        false => error.with_context(format_args!("file `{name}`")),
     }
 }
 

@@ -154,7 +154,7 @@ impl AttachFile {
         let label = self.origin.source().label();
         self.attach()
             .await
-            .map_err(|error| error.with_context(&format!("attachment of {label}")))
+            .map_err(|error| error.with_context(format_args!("attachment of {label}")))
     }
 
     async fn attach(self) -> Result<Part> {

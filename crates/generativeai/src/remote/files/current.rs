@@ -124,7 +124,7 @@ impl FileReferences {
             let upload = UploadFile::new(self.remote.clone(), Source::Path(path));
             let upload = upload.request_options(self.options());
             let uploaded = self.remote.store(upload, &key).await;
-            uploaded.map_err(|error| error.with_context(&context))
+            uploaded.map_err(|error| error.with_context(context))
         };
         let stored = &self.remote.0.0.stored;
         let current = stored

@@ -146,7 +146,7 @@ impl UploadFile {
         let label = self.source.label();
         self.upload()
             .await
-            .map_err(|error| error.with_context(&format!("upload of {label}")))
+            .map_err(|error| error.with_context(format_args!("upload of {label}")))
     }
 
     /// Runs the upload. The errors do not name the file.
