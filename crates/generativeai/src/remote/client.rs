@@ -22,12 +22,14 @@ use crate::stream::{BoxFuture, ChunkStream};
 ///
 /// Clones share everything.
 #[derive(Clone)]
-pub struct Client(pub(super) Arc<Service>);
+pub struct Client {
+    pub(super) service: Arc<Service>,
+}
 
 impl Client {
     /// Requests a resource, at a path below the base URL.
     pub fn get<R: Reply>(&self, path: &str, options: RequestOptions) -> BoxFuture<Result<R>> {
-        self.unary(self.0.address.at(path).map(Outgoing::get), options)
+        self.unary(self.service.address.at(path).map(Outgoing::get), options)
     }
 
     /// Posts JSON, and reads a response in one piece.
@@ -52,12 +54,12 @@ impl Client {
 
     /// Returns the base URL, with the API version if any.
     pub fn address(&self) -> &str {
-        self.0.address.as_str()
+        self.service.address.as_str()
     }
 
     fn outgoing(&self, path: &str, body: Result<impl Serialize>) -> Result<Outgoing> {
         let body = SharedBody::of(&body?)?;
-        Ok(Outgoing::post(self.0.address.at(path)?, body))
+        Ok(Outgoing::post(self.service.address.at(path)?, body))
     }
 
     /// Sends a request, and reads a response in one piece.
@@ -66,7 +68,7 @@ impl Client {
         request: Result<Outgoing>,
         options: RequestOptions,
     ) -> BoxFuture<Result<R>> {
-        let service = self.0.clone();
+        let service = self.service.clone();
         Box::pin(async move {
             let options = options.or(&service.options);
             // Within the future: the deadline starts when the request is first polled, not when it is created.
@@ -90,8 +92,8 @@ impl Client {
         decoder: impl Decoder,
         options: RequestOptions,
     ) -> ChunkStream {
-        let options = options.or(&self.0.options);
-        Box::pin(Chunks::new(self.0.clone(), request, decoder, options))
+        let options = options.or(&self.service.options);
+        Box::pin(Chunks::new(self.service.clone(), request, decoder, options))
     }
 }
 
@@ -99,7 +101,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("address", &self.address())
-            .field("options", &self.0.options)
+            .field("options", &self.service.options)
             .finish_non_exhaustive()
     }
 }

@@ -94,9 +94,9 @@ impl Remote {
     pub async fn delete_file(&self, name: &str) -> Result<()> {
         let request = self.address().file(name).map(Outgoing::delete);
         let options = RequestOptions::default();
-        let deleted: Result<DeleteFileResponse> = self.0.unary(request, options).await;
+        let deleted: Result<DeleteFileResponse> = self.client.unary(request, options).await;
         deleted.map_err(|error| about(name, error))?;
-        self.0.0.stored.forget(name);
+        self.client.service.stored.forget(name);
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Remote {
     /// Requests the description of a file.
     async fn file(&self, name: &str, options: RequestOptions) -> Result<File> {
         let request = self.address().file(name).map(Outgoing::get);
-        let file = self.0.unary(request, options).await;
+        let file = self.client.unary(request, options).await;
         file.map_err(|error| about(name, error))
     }
 }

@@ -171,7 +171,7 @@ impl AttachFile {
         let reference = Reference::new(sha256, self.origin.path());
         let remote = self.upload.remote.clone();
         let upload = remote.store(self.upload, &key);
-        let stored = &remote.0.0.stored;
+        let stored = &remote.client.service.stored;
         let file = stored.get(&key, |_| true, |_| upload).await?;
         Ok(reference.into_part(file))
     }

@@ -139,7 +139,7 @@ impl UploadFile {
 
     /// Returns the options of the requests. Options that are not set come from the client.
     pub(super) fn options(&self) -> RequestOptions {
-        self.options.clone().or(&self.remote.0.0.options)
+        self.options.clone().or(&self.remote.client.service.options)
     }
 
     async fn run(self) -> Result<File> {
@@ -166,7 +166,7 @@ impl UploadFile {
         pieces.expected = self.sha256;
         let upload = Upload {
             options,
-            service: self.remote.0.0.clone(),
+            service: self.remote.client.service.clone(),
             file: self.file,
             pieces,
             on_progress: self.on_progress,
