@@ -72,7 +72,7 @@ async fn score(local: &Local, config: GenerationConfig) -> (usize, Vec<(&'static
     for line in QUESTIONS.lines() {
         let (question, answers) = line.split_once('\t').expect("a question and its answers");
         let reply = model.generate_content(question).await.expect("a reply");
-        let reply = reply.text().unwrap_or_default();
+        let reply = reply.text_lossy();
         if !is_correct(&reply, answers) {
             wrong.push((question, reply));
         }

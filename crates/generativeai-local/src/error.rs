@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use generativeai::protocol::status::Status;
 use generativeai::{Error, ErrorKind};
-use serde_json::json;
 
 /// Delay after which a rejected request may be retried.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -14,43 +13,36 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 ///
 /// The message must name the member of the request and what to do.
 pub(crate) fn invalid_argument(message: impl Into<String>) -> Error {
-    error(ErrorKind::Request, 400, "INVALID_ARGUMENT", message)
+    error(ErrorKind::Request, 400, message)
 }
 
 /// Creates a 404: the request names something that does not exist.
 pub(crate) fn not_found(message: impl Into<String>) -> Error {
-    error(ErrorKind::NotFound, 404, "NOT_FOUND", message)
+    error(ErrorKind::NotFound, 404, message)
 }
 
 /// Creates a 429: the queue is full.
 pub(crate) fn resource_exhausted() -> Error {
     let message = "the queue of the embedded model is full: retry in a second";
-    let error = error(ErrorKind::RateLimited, 429, "RESOURCE_EXHAUSTED", message);
-    let mut status = error.status().cloned().unwrap_or_default();
     // The delay is given twice: callers in this process read it from the error, clients of the server from the status.
-    status.details.push(json!({
-        "@type": "type.googleapis.com/google.rpc.RetryInfo",
-        "retryDelay": format!("{}s", RETRY_DELAY.as_secs()),
-    }));
+    let status = Status::from_http_code(429, message).with_retry_delay(RETRY_DELAY);
+    let error = Error::new(ErrorKind::RateLimited, message);
     error.with_status(status).with_retry_after(RETRY_DELAY)
 }
 
 /// Creates a 500: the engine failed.
 pub(crate) fn internal(message: impl Into<String>) -> Error {
-    error(ErrorKind::Unavailable, 500, "INTERNAL", message)
+    error(ErrorKind::Unavailable, 500, message)
 }
 
 /// Creates a 504: the timeout of the request expired.
 pub(crate) fn deadline_exceeded() -> Error {
     let message = "the timeout expired before the embedded model finished its reply";
-    error(ErrorKind::Timeout, 504, "DEADLINE_EXCEEDED", message)
+    error(ErrorKind::Timeout, 504, message)
 }
 
-fn error(kind: ErrorKind, code: i32, name: &str, message: impl Into<String>) -> Error {
+fn error(kind: ErrorKind, code: u16, message: impl Into<String>) -> Error {
     let message = message.into();
-    let mut status = Status::default();
-    status.code = Some(code);
-    status.status = Some(name.to_owned());
-    status.message = Some(message.clone());
+    let status = Status::from_http_code(code, message.clone());
     Error::new(kind, message).with_status(status)
 }

@@ -36,19 +36,6 @@ const CODES: [(&str, u16); 20] = [
     ("internal", 500),
 ];
 
-/// Names that Google's APIs give to HTTP codes.
-const NAMES: [(u16, &str); 9] = [
-    (400, "INVALID_ARGUMENT"),
-    (401, "UNAUTHENTICATED"),
-    (403, "PERMISSION_DENIED"),
-    (404, "NOT_FOUND"),
-    (429, "RESOURCE_EXHAUSTED"),
-    (500, "INTERNAL"),
-    (501, "UNIMPLEMENTED"),
-    (503, "UNAVAILABLE"),
-    (504, "DEADLINE_EXCEEDED"),
-];
-
 /// Members of an error that are already in the code, the message or the `ErrorInfo` of a status.
 const READ: [&str; 8] = [
     "code", "detail", "error", "message", "object", "param", "status", "type",
@@ -193,11 +180,8 @@ fn message_of(error: &Map<String, Value>) -> String {
 /// Creates the status of an error, in the form of Google's APIs. The type, code and parameter of the error become an
 /// `ErrorInfo`, and its other members a `Struct`.
 fn status(code: u16, error: &Map<String, Value>) -> Status {
-    let mut status = Status::default();
-    status.code = Some(code.into());
-    let name = NAMES.iter().find(|(known, _)| *known == code);
-    status.status = name.map(|(_, name)| (*name).to_owned());
-    status.message = Some(message_of(error)).filter(|message| !message.is_empty());
+    let mut status = Status::from_http_code(code, message_of(error));
+    status.message.take_if(|message| message.is_empty());
     let word = |name: &str| error.get(name).and_then(Value::as_str);
     if let Some(reason) = word("code").or(word("type")) {
         let member = |name: &str| Some((name.to_owned(), Value::from(word(name)?)));

@@ -35,20 +35,22 @@ impl ApiError {
     ///
     /// The message is for people: the problem, then what to do.
     pub(crate) fn new(code: StatusCode, message: impl Into<String>) -> Self {
-        Self::named(code, status_name(code), message)
-    }
-
-    /// Creates an error with a status name that is not the usual one for its code.
-    fn named(code: StatusCode, name: &str, message: impl Into<String>) -> Self {
-        let mut status = Status::default();
-        status.code = Some(i32::from(code.as_u16()));
-        status.message = Some(message.into());
-        status.status = Some(name.to_owned());
+        let mut status = Status::from_http_code(code.as_u16(), message);
+        status
+            .status
+            .get_or_insert_with(|| nearest_name(code).to_owned());
         Self {
             code,
             status: Box::new(status),
             headers: None,
         }
+    }
+
+    /// Creates an error with a status name that is not the usual one for its code.
+    fn named(code: StatusCode, name: &str, message: impl Into<String>) -> Self {
+        let mut this = Self::new(code, message);
+        this.status.status = Some(name.to_owned());
+        this
     }
 
     /// Creates a 400: the request is malformed, or asks for something that the server never provides.
@@ -72,7 +74,9 @@ impl ApiError {
 
     /// Creates a 429: the server is at a limit. Clients may retry after one second.
     pub(crate) fn overloaded(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_detail(retry_info(RETRY_AFTER))
+        let mut this = Self::new(StatusCode::TOO_MANY_REQUESTS, message);
+        *this.status = this.status.with_retry_delay(RETRY_AFTER);
+        this
     }
 
     /// Creates a 403: the client may not do this, or the server does not reveal whether something exists.
@@ -126,7 +130,7 @@ impl ApiError {
         }
         self.code = StatusCode::BAD_REQUEST;
         self.status.code = Some(400);
-        self.status.status = Some(status_name(self.code).to_owned());
+        self.status.status = Some("INVALID_ARGUMENT".to_owned());
         let message = self.status.message.take().unwrap_or_default();
         self.status.message = Some(format!("{message} (the request uses {files})"));
         self
@@ -192,7 +196,7 @@ impl From<Error> for ApiError {
         if let Some(wait) = error.retry_after()
             && converted.status.retry_delay().is_none()
         {
-            converted.status.details.push(retry_info(wait));
+            *converted.status = converted.status.with_retry_delay(wait);
         }
         converted
     }
@@ -229,27 +233,14 @@ impl ApiError {
     }
 }
 
-/// Returns the name of the `google.rpc.Code` that goes with an HTTP code.
-///
-/// Codes that the service does not send (408, 413, 415, 431) have the name of the nearest one it does.
-fn status_name(code: StatusCode) -> &'static str {
+/// Returns the name of the nearest code that the service sends, for one that it does not send (408, 413, 415, 431).
+fn nearest_name(code: StatusCode) -> &'static str {
     match code.as_u16() {
-        401 => "UNAUTHENTICATED",
-        403 => "PERMISSION_DENIED",
-        404 => "NOT_FOUND",
         405 => "UNIMPLEMENTED",
-        408 | 504 => "DEADLINE_EXCEEDED",
-        429 => "RESOURCE_EXHAUSTED",
+        408 => "DEADLINE_EXCEEDED",
         400..=499 => "INVALID_ARGUMENT",
-        503 => "UNAVAILABLE",
         _ => "INTERNAL",
     }
-}
-
-/// Returns a `google.rpc.RetryInfo`: how long a client waits before it retries.
-fn retry_info(wait: Duration) -> Value {
-    let delay = generativeai::protocol::time::Duration::from(wait);
-    json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
 }
 
 #[cfg(test)]

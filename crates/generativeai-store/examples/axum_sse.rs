@@ -85,7 +85,7 @@ async fn next_event(reply: Option<Reply>) -> Option<(Result<Event, Infallible>, 
         // As JSON, so that a chunk with line breaks is one line of the event: many clients read only one. A chunk may
         // have no text.
         Some(Ok(chunk)) => {
-            let text = json!({ "text": chunk.text().unwrap_or_default() });
+            let text = json!({ "text": chunk.text_lossy() });
             return Some((Ok(Event::default().data(text.to_string())), Some(reply)));
         }
         Some(Err(error)) => Event::default().event("error").data(error.to_string()),

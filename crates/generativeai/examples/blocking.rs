@@ -14,7 +14,7 @@ use generativeai::testing::Scripted;
 /// Sends a message, and prints the reply while it arrives.
 fn ask(mut chat: ChatSession, question: &str) -> generativeai::Result<ChatSession> {
     for chunk in chat.send_message(question).stream() {
-        print!("{}", chunk?.text().unwrap_or_default());
+        print!("{}", chunk?.text_lossy());
         stdout().flush().ok();
     }
     println!();

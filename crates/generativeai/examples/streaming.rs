@@ -21,7 +21,7 @@ async fn main() -> Result<()> {
     let mut reply = chat.send_message("Tell me a story.").stream();
     while let Some(chunk) = reply.next().await {
         // `text` is an error for a chunk without text, which contains a function call or only token counts.
-        print!("{}", chunk?.text().unwrap_or_default());
+        print!("{}", chunk?.text_lossy());
         stdout().flush().ok();
     }
     println!();

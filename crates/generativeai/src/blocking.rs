@@ -9,8 +9,8 @@
 //!
 //! assert_eq!(chat.send_message("Hello").send()?.text()?, "Hello!");
 //! for chunk in chat.send_message("Goodbye").stream() {
-//!     // A chunk may have no text: it may contain a function call, or token counts alone.
-//!     print!("{}", chunk?.text().unwrap_or_default());
+//!     // Empty for a chunk without text, such as one with token counts alone.
+//!     print!("{}", chunk?.text_lossy());
 //! }
 //! assert_eq!(chat.history().len(), 4);
 //! # Ok::<_, generativeai::Error>(())

@@ -49,7 +49,7 @@ pub async fn check_backend(model: &GenerativeModel) -> Result<()> {
     let mut reply = chat.send_message("Say it again.").stream();
     let mut streamed = String::new();
     while let Some(chunk) = reply.next().await {
-        streamed.push_str(&chunk?.text().unwrap_or_default());
+        streamed.push_str(&chunk?.text_lossy());
     }
     check_history(&chat, 4)?;
     let whole = chat.last().map(GenerateContentResponse::text).transpose()?;

@@ -13,7 +13,7 @@ use crate::protocol::status::Status;
 mod kind;
 
 pub use kind::ErrorKind;
-pub(crate) use kind::{http_code_of, is_transient};
+pub(crate) use kind::is_transient;
 
 /// Result of the fallible functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -202,13 +202,13 @@ impl Error {
     /// assert_eq!(error.to_string(), "message 3: the file has 80 MB; upload it first");
     /// ```
     #[must_use]
-    pub fn with_hint(self, hint: &str) -> Self {
+    pub fn with_hint(self, hint: impl fmt::Display) -> Self {
         self.with(|inner| inner.message = format!("{}; {hint}", inner.message).into())
     }
 
     /// Puts a context in front of the message: `context: message`.
     #[must_use]
-    pub fn with_context(self, context: &str) -> Self {
+    pub fn with_context(self, context: impl fmt::Display) -> Self {
         self.with(|inner| inner.message = format!("{context}: {}", inner.message).into())
     }
 
@@ -241,7 +241,7 @@ impl Error {
     /// ```
     pub fn is_retryable(&self) -> bool {
         // A kind has several codes, and some of them are permanent: 505 is `Unavailable`, as 503 is.
-        let code = self.http_code().or_else(|| http_code_of(self.status()?));
+        let code = self.http_code().or_else(|| self.status()?.http_code());
         self.kind().is_transient() && code.is_none_or(is_transient)
     }
 

@@ -134,7 +134,10 @@ impl Fallback {
             let mut failed = Failed::default();
             while let Some(at) = order.next() {
                 let next = order.peek().map(|at| &this.0[*at]);
-                let mut own = deadline.apply_to(&options)?;
+                let mut own = match deadline.apply_to(&options) {
+                    Ok(own) => own,
+                    Err(error) => return Err(failed.into_error(error)),
+                };
                 if next.is_some() && own.retry.is_none() {
                     // The next backend probably answers sooner than this one would after a backoff.
                     own = own.without_retry();

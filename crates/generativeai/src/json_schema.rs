@@ -224,7 +224,7 @@ impl FunctionDeclaration {
         let name = self.name.as_deref().unwrap_or_default();
         let translate = |schema: &Value| {
             let schema = Schema::from_json_schema(schema).map(Box::new);
-            schema.map_err(|error| error.with_context(&format!("the function `{name}`")))
+            schema.map_err(|error| error.with_context(format_args!("the function `{name}`")))
         };
         if let Some(schema) = self.parameters_json_schema.take() {
             self.parameters = Some(translate(&schema)?);

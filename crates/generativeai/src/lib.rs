@@ -36,7 +36,7 @@
 //!
 //!     let mut reply = chat.send_message("How tall is Ben Nevis?").stream();
 //!     while let Some(chunk) = reply.next().await {
-//!         print!("{}", chunk?.text().unwrap_or_default());
+//!         print!("{}", chunk?.text_lossy());
 //!     }
 //!     Ok(())
 //! }

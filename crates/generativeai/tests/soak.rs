@@ -208,8 +208,7 @@ async fn answer(connection: TcpStream, answers: Answers, count: &AtomicUsize) ->
 const KEY: &str = "canary-7b1e40c2";
 
 fn client(url: &str) -> Remote {
-    let mut retry = Retry::default();
-    retry.initial = Duration::from_millis(2);
+    let retry = Retry::default().initial(Duration::from_millis(2));
     let options = RequestOptions::default()
         .retry(retry)
         .timeout(Duration::from_secs(5))

@@ -2,7 +2,7 @@
 
 use generativeai::protocol::response::GenerateContentResponse;
 
-use super::receive::{End, Sink, text_of};
+use super::receive::{End, Sink};
 use super::text::report_cut;
 use crate::code_block;
 use crate::render::Printer;
@@ -19,7 +19,7 @@ impl Sink for CodeSink {
     }
 
     fn chunk(&mut self, chunk: &GenerateContentResponse, _: &mut Printer) -> anyhow::Result<()> {
-        self.text.push_str(&text_of(chunk));
+        self.text.push_str(&chunk.text_lossy());
         Ok(())
     }
 

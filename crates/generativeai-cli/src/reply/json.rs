@@ -7,7 +7,7 @@ use generativeai::protocol::content::FunctionCall;
 use generativeai::protocol::response::GenerateContentResponse;
 use serde_json::{Map, Value, json};
 
-use super::receive::{End, Sink, text_of};
+use super::receive::{End, Sink};
 use crate::approval::Approvals;
 use crate::render::Printer;
 use crate::usage::ReplyUsage;
@@ -67,7 +67,7 @@ impl Sink for JsonLinesSink {
     ) -> anyhow::Result<()> {
         // Decisions are made between two responses, so they come before the next chunk.
         self.print_decisions(printer)?;
-        let texts = [("thought", chunk.thoughts()), ("text", text_of(chunk))];
+        let texts = [("thought", chunk.thoughts()), ("text", chunk.text_lossy())];
         for (kind, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
             print_line(kind, members(json!({ "text": text })), printer)?;
         }
@@ -126,7 +126,7 @@ impl Answer {
     ) -> Result<Map<String, Value>, Error> {
         let usage = ReplyUsage::new(response.usage_metadata.as_deref(), self.started.elapsed());
         let mut answer = members(json!({
-            "text": text_of(response),
+            "text": response.text_lossy(),
             "finish_reason": response.finish_reason(),
             "model": response.model_version,
             "usage": usage.to_json(),

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use generativeai::protocol::content::Part;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Attempt, Error, RequestOptions, SendMessage};
 use tokio::signal;
@@ -145,31 +144,5 @@ pub(crate) async fn ctrl_c() {
     if signal::ctrl_c().await.is_err() {
         // Without a handler, Ctrl-C ends the program, so there is nothing to wait for.
         std::future::pending().await
-    }
-}
-
-/// Returns the text of a chunk without thoughts. The text may be empty.
-pub(super) fn text_of(chunk: &GenerateContentResponse) -> String {
-    chunk.text().unwrap_or_else(|_| {
-        // `text` is an error for a chunk without text or with a function call, which may contain text as well.
-        let parts = chunk.parts().unwrap_or_default().iter();
-        let texts = parts.filter(|part| !part.is_thought());
-        texts.filter_map(Part::as_text).collect()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use generativeai::protocol::content::{Content, FunctionCall};
-
-    use super::*;
-
-    #[test]
-    fn text_next_to_a_function_call_is_text() {
-        let call = FunctionCall::new("greet", serde_json::Map::new());
-        let parts = vec![Part::text("Let me see. "), Part::from(call)];
-
-        assert_eq!(text_of(&Content::model(parts).into()), "Let me see. ");
-        assert_eq!(text_of(&GenerateContentResponse::default()), "");
     }
 }

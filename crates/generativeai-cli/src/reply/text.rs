@@ -4,7 +4,7 @@ use generativeai::protocol::content::FunctionCall;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use serde_json::Value;
 
-use super::receive::{End, Sink, text_of};
+use super::receive::{End, Sink};
 use crate::render::{Printer, visible};
 
 /// Maximum length of displayed function arguments, in characters.
@@ -39,7 +39,7 @@ impl Sink for TextSink {
         chunk: &GenerateContentResponse,
         printer: &mut Printer,
     ) -> anyhow::Result<()> {
-        let text = text_of(chunk);
+        let text = chunk.text_lossy();
         self.has_text |= !text.is_empty();
         printer.reply(&text)?;
         for call in chunk.function_calls() {

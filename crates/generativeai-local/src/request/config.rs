@@ -162,7 +162,7 @@ fn reject_unsupported(config: &GenerationConfig) -> Result<()> {
             "candidateCount is {count}, but the embedded model generates one candidate: set it to 1"
         )));
     }
-    if let Some(name) = config.beyond_text() {
+    if let Some(name) = config.non_text_member() {
         return Err(invalid_argument(format!(
             "{name} is not supported by the embedded model: remove it"
         )));

@@ -21,7 +21,7 @@ async fn send(chat: &mut ChatSession, text: &str) -> (String, i32, i32) {
     let reply = chat.send_message(text).await.expect("a reply");
     let usage = usage(&reply);
     (
-        reply.text().unwrap_or_default(),
+        reply.text_lossy(),
         usage.prompt_token_count.unwrap_or_default(),
         usage.cached_content_token_count.unwrap_or_default(),
     )

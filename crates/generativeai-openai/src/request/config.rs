@@ -96,7 +96,7 @@ fn response_format(config: &GenerationConfig) -> Result<Option<Value>> {
         (None, Some(openapi)) => Some(
             openapi
                 .to_json_schema()
-                .map_err(|error| error.with_context(&format!("{PATH}.responseSchema")))?,
+                .map_err(|error| error.with_context(format_args!("{PATH}.responseSchema")))?,
         ),
         (None, None) => None,
     };

@@ -94,7 +94,7 @@ fn tool(declaration: &FunctionDeclaration, is_validated: bool) -> Result<Value> 
     if let Some((member, _)) = declaration.unknown.iter().next() {
         return Err(absent(&at(member)));
     }
-    let named = |error: generativeai::Error| error.with_context(&at("the schema"));
+    let named = |error: generativeai::Error| error.with_context(at("the schema"));
     let parameters = match (&declaration.parameters, &declaration.parameters_json_schema) {
         (Some(_), Some(_)) => {
             return Err(refused(format!(

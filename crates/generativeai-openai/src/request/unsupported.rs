@@ -81,7 +81,7 @@ pub(super) fn tier(request: &GenerateContentRequest) -> Result<Option<&'static s
 fn check_tool(at: usize, tool: &Tool) -> Result<()> {
     // An unknown member may be a newer built-in tool, and the caller would not notice that it is missing.
     let unknown = tool.unknown.iter().next().map(|(name, _)| name.as_str());
-    match tool.beyond_functions().or(unknown) {
+    match tool.built_in_tool().or(unknown) {
         Some(name) => Err(absent(&format!("tools[{at}].{name}"))),
         None => Ok(()),
     }
@@ -103,7 +103,7 @@ fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Resul
             ),
         ],
     )?;
-    match config.beyond_text() {
+    match config.non_text_member() {
         Some(name) => Err(absent(&format!("generationConfig.{name}"))),
         None => Ok(()),
     }

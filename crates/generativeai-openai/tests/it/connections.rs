@@ -18,8 +18,7 @@ use crate::support::{CANARY, Ending, completion, event, raw, stream};
 
 /// Returns a model whose client retries without waiting.
 fn model(url: &str, set: impl FnOnce(OpenAiBuilder) -> OpenAiBuilder) -> GenerativeModel {
-    let mut retry = Retry::default();
-    retry.initial = Duration::ZERO;
+    let retry = Retry::default().initial(Duration::ZERO);
     let options = RequestOptions::default().retry(retry);
     let builder = OpenAi::builder().base_url(url).api_key(CANARY);
     let client = set(builder.request_options(options))
@@ -120,8 +119,7 @@ async fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
             held.push(connection);
         }
     });
-    let mut retry = Retry::default();
-    retry.initial = Duration::ZERO;
+    let retry = Retry::default().initial(Duration::ZERO);
     let options = RequestOptions::default()
         .retry(retry)
         .connect_timeout(Duration::from_millis(20));

@@ -274,8 +274,7 @@ async fn a_server_that_is_not_there_is_unreachable_after_all_attempts() {
         .jitter_seed(1)
         .build()
         .unwrap();
-    let mut retry = generativeai::Retry::default();
-    retry.initial = Duration::ZERO;
+    let retry = generativeai::Retry::default().initial(Duration::ZERO);
     let model = GenerativeModel::new("m")
         .backend(client)
         .request_options(RequestOptions::default().retry(retry));

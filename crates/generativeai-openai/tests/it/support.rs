@@ -98,8 +98,7 @@ impl Server {
 
     /// Returns a client without waits between its attempts.
     pub(crate) fn client(&self) -> OpenAi {
-        let mut retry = Retry::default();
-        retry.initial = Duration::ZERO;
+        let retry = Retry::default().initial(Duration::ZERO);
         OpenAi::builder()
             .base_url(&self.url)
             .api_key(CANARY)

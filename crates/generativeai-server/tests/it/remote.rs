@@ -25,8 +25,7 @@ pub(crate) fn start(server: Server) -> (Running, Remote) {
 pub(crate) fn remote(running: &Running, key: &str) -> Remote {
     let base = format!("http://{}", running.address);
     // No wait before a retry, unless the server asks for one.
-    let mut retry = Retry::default();
-    retry.initial = Duration::ZERO;
+    let retry = Retry::default().initial(Duration::ZERO);
     Remote::builder()
         .api_key(key)
         .base_url(base)

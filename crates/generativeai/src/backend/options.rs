@@ -80,8 +80,7 @@ pub struct RequestOptions {
 /// use std::time::Duration;
 /// use generativeai::{RequestOptions, Retry};
 ///
-/// let mut retry = Retry::default().max_attempts(6);
-/// retry.maximum = Duration::from_secs(10);
+/// let retry = Retry::default().max_attempts(6).maximum(Duration::from_secs(10));
 /// let options = RequestOptions::default().retry(retry);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +113,27 @@ impl Retry {
     #[must_use]
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts;
+        self
+    }
+
+    /// Sets the upper bound of the first wait. It doubles with each attempt.
+    #[must_use]
+    pub fn initial(mut self, wait: Duration) -> Self {
+        self.initial = wait;
+        self
+    }
+
+    /// Sets the upper bound of every wait.
+    #[must_use]
+    pub fn maximum(mut self, wait: Duration) -> Self {
+        self.maximum = wait;
+        self
+    }
+
+    /// Sets the longest wait accepted from the service. If it asks for more, the request fails at once.
+    #[must_use]
+    pub fn longest_retry_after(mut self, wait: Duration) -> Self {
+        self.longest_retry_after = wait;
         self
     }
 }

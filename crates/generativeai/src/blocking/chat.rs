@@ -166,7 +166,7 @@ impl From<ChatSession> for crate::ChatSession {
 ///     .send_message("How tall is Ben Nevis?")
 ///     .generation_config(GenerationConfig::default().temperature(0.0));
 /// for chunk in message.stream() {
-///     print!("{}", chunk?.text().unwrap_or_default());
+///     print!("{}", chunk?.text_lossy());
 /// }
 /// # Ok::<(), generativeai::Error>(())
 /// ```

@@ -189,7 +189,7 @@ impl<T: DeserializeOwned> GenerateJson<'_, T> {
 /// let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["1,345 ", "metres"]));
 /// let mut stream = model.generate_content("How tall is Ben Nevis?").stream();
 /// for chunk in stream.by_ref() {
-///     print!("{}", chunk?.text().unwrap_or_default());
+///     print!("{}", chunk?.text_lossy());
 /// }
 /// assert_eq!(stream.response().text()?, "1,345 metres");
 /// # Ok::<(), generativeai::Error>(())

@@ -61,13 +61,8 @@ fn unanswered_call(history: &[Content]) -> Option<String> {
 
 /// Describes why the API would reject a content. `None` if it is valid.
 fn problem(content: &Content) -> Option<String> {
-    // A file with messages of another API, such as OpenAI's `content` instead of `parts`.
-    if content.parts.is_empty()
-        && let Some((name, _)) = content.unknown.iter().next()
-    {
-        return Some(format!(
-            "has no `parts`, but the unknown member `{name}`: write `{{\"role\": \"user\", \"parts\": [{{\"text\": \"…\"}}]}}`"
-        ));
+    if let Some(problem) = content.foreign_format() {
+        return Some(problem);
     }
     match content.role.as_ref()? {
         Role::System => Some(

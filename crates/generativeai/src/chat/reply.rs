@@ -83,7 +83,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// let mut reply = chat.send_message("Hi").stream();
     /// loop {
     ///     match timeout(Duration::from_secs(1), reply.next()).await {
-    ///         Ok(Some(chunk)) => print!("{}", chunk?.text().unwrap_or_default()),
+    ///         Ok(Some(chunk)) => print!("{}", chunk?.text_lossy()),
     ///         Ok(None) => break,
     ///         // Nothing was received for a second. The next call waits for the same chunk.
     ///         Err(_) => print!("…"),
@@ -170,7 +170,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     ///
     /// let mut reply = SendMessage::new(chat, "Hello").stream();
     /// while let Some(chunk) = reply.next().await {
-    ///     print!("{}", chunk?.text().unwrap_or_default());
+    ///     print!("{}", chunk?.text_lossy());
     /// }
     /// let chat = reply.into_chat();
     ///
@@ -196,7 +196,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_chunks(["one ", "two"]));
     /// # let mut chat = model.start_chat();
     /// let chunks = chat.send_message("Count to two").stream().into_stream();
-    /// let texts: Vec<String> = chunks.map_ok(|chunk| chunk.text().unwrap_or_default()).try_collect().await?;
+    /// let texts: Vec<String> = chunks.map_ok(|chunk| chunk.text_lossy()).try_collect().await?;
     /// assert_eq!(texts, ["one ", "two"]);
     /// # Ok(()) }
     /// ```

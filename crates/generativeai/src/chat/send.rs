@@ -248,8 +248,8 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     ///
     /// let mut reply = chat.send_message("Count to two").stream();
     /// while let Some(chunk) = reply.next().await {
-    ///     // A chunk may have no text: it may contain a function call, or token counts alone.
-    ///     print!("{}", chunk?.text().unwrap_or_default());
+    ///     // Empty for a chunk without text, such as one with token counts alone.
+    ///     print!("{}", chunk?.text_lossy());
     /// }
     ///
     /// assert_eq!(chat.last().unwrap().text()?, "12");

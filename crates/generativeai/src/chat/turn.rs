@@ -472,7 +472,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }
         match unanswered_in(self.chat.history(), &self.turn().sent) {
             None => error,
-            Some(names) => error.with_hint(&format!(
+            Some(names) => error.with_hint(format_args!(
                 "the model's calls of {names} are not answered: send a FunctionResponse for each, in one message"
             )),
         }

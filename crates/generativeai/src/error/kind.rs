@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::status::Status;
-
 /// Category of an [`Error`](crate::Error), by what the caller can do about it.
 ///
 /// `Display` prints the name in snake case (`rate_limited`), for logs and metrics. The names are stable.
@@ -143,36 +141,6 @@ impl ErrorKind {
                 | Self::Truncated
         )
     }
-}
-
-/// Names of the statuses of Google's APIs, and the HTTP code of each (`google/rpc/code.proto`).
-const STATUS_CODES: [(&str, u16); 15] = [
-    ("INVALID_ARGUMENT", 400),
-    ("FAILED_PRECONDITION", 400),
-    ("OUT_OF_RANGE", 400),
-    ("UNAUTHENTICATED", 401),
-    ("PERMISSION_DENIED", 403),
-    ("NOT_FOUND", 404),
-    ("ABORTED", 409),
-    ("ALREADY_EXISTS", 409),
-    ("RESOURCE_EXHAUSTED", 429),
-    ("CANCELLED", 499),
-    ("INTERNAL", 500),
-    ("UNKNOWN", 500),
-    ("UNIMPLEMENTED", 501),
-    ("UNAVAILABLE", 503),
-    ("DEADLINE_EXCEEDED", 504),
-];
-
-/// Returns the HTTP code of a status: its `code` if that is an HTTP code, or else the code of its name. Some services
-/// send the codes of gRPC (1 to 16) instead.
-pub(crate) fn http_code_of(status: &Status) -> Option<u16> {
-    let code = status.code.and_then(|code| u16::try_from(code).ok());
-    code.filter(|code| (300..600).contains(code)).or_else(|| {
-        let name = status.status.as_deref()?;
-        let found = STATUS_CODES.iter().find(|(known, _)| *known == name);
-        found.map(|(_, code)| *code)
-    })
 }
 
 /// Returns whether a request answered with this HTTP code may succeed when repeated.

@@ -25,7 +25,7 @@ impl Reader<'_> {
         let mut flat = members.clone();
         if let Some(reference) = flat.remove("$ref").filter(|reference| !reference.is_null()) {
             let target = self.follow(&reference)?;
-            let siblings = std::mem::replace(&mut flat, self.flat(&target)?);
+            let siblings = std::mem::replace(&mut flat, target);
             for (name, value) in siblings {
                 match (flat.get_mut(&name), value) {
                     (Some(Value::Object(known)), Value::Object(more)) if name == "properties" => {
@@ -42,7 +42,7 @@ impl Reader<'_> {
         }
         if let Some(Value::Array(pieces)) = flat.remove("allOf") {
             for piece in &pieces {
-                self.add(&mut flat, piece)?;
+                self.nested(|this| this.add(&mut flat, piece))?;
             }
         }
         Ok(flat)
@@ -90,10 +90,7 @@ impl Reader<'_> {
         ))
     }
 
-    /// Returns the schema that a reference leads to.
-    ///
-    /// The reference stays in `following` until `read` has read the schema. A reference found meanwhile is recursive if
-    /// it is one of these.
+    /// Returns the keywords of the schema that a reference leads to.
     fn follow(&mut self, reference: &Value) -> Result<Map<String, Value>> {
         let reference = reference.as_str().unwrap_or_default();
         // `#` is the root, which contains every subschema that is being read.
@@ -113,7 +110,9 @@ impl Reader<'_> {
             return Err(self.unsupported(&format!("refers to `{reference}`")));
         };
         self.following.push(reference.to_owned());
-        Ok(target.clone())
+        let flat = self.nested(|this| this.flat(target))?;
+        self.followed.extend(self.following.pop());
+        Ok(flat)
     }
 }
 
@@ -126,16 +125,9 @@ fn merge_properties(known: &mut Map<String, Value>, more: Map<String, Value>) {
             }
             Some(first) if *first == schema || schema == Value::Bool(true) => {}
             Some(first) if *first == Value::Bool(true) => *first = schema,
-            // Followed twice, the reference would be taken for a recursive one.
-            Some(first) if is_same_reference(first, &schema) => {}
             Some(first) => *first = json!({"allOf": [first, schema]}),
         }
     }
-}
-
-fn is_same_reference(one: &Value, other: &Value) -> bool {
-    let reference = one.get("$ref");
-    reference.is_some() && reference == other.get("$ref")
 }
 
 /// Returns the types that two values of `type` allow: a name or a list. `integer` is a part of `number`. `None` if they

@@ -8,7 +8,7 @@ use crate::protocol::schema::{Schema, Type};
 
 /// Maximum number of subschemas: nested references can make a short schema expand exponentially.
 const MAX_SCHEMAS: usize = 10_000;
-/// Maximum depth of nested subschemas.
+/// Maximum depth of nested subschemas and references. Each level takes room on the stack.
 const MAX_DEPTH: usize = 64;
 
 impl Schema {
@@ -42,6 +42,8 @@ impl Schema {
             root: schema,
             path: Vec::new(),
             following: Vec::new(),
+            followed: Vec::new(),
+            depth: 0,
             schemas: 0,
         };
         reader.read(schema)
@@ -53,8 +55,12 @@ pub(super) struct Reader<'schema> {
     pub(super) root: &'schema Value,
     /// Path from the root to the subschema that is being read.
     path: Vec<String>,
-    /// References that are being followed, to detect recursion.
+    /// References that lead to the subschema that is being read, to detect recursion.
     pub(super) following: Vec<String>,
+    /// References that were merged into the subschema that is being read.
+    pub(super) followed: Vec<String>,
+    /// Number of subschemas around the current one.
+    depth: usize,
     /// Number of subschemas read so far.
     schemas: usize,
 }
@@ -72,20 +78,28 @@ impl Reader<'_> {
         Error::new(ErrorKind::Request, message)
     }
 
-    /// Reads a subschema with its `$ref` and `allOf`, within the limits of size and depth.
-    fn read(&mut self, schema: &Value) -> Result<Schema> {
+    /// Runs a step that reads or merges a subschema, within the limits of size and depth.
+    pub(super) fn nested<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.schemas += 1;
-        if self.schemas > MAX_SCHEMAS || self.path.len() > MAX_DEPTH {
+        self.depth += 1;
+        if self.schemas > MAX_SCHEMAS || self.depth > MAX_DEPTH {
             return Err(self.unsupported("is too large"));
         }
+        let read = step(self);
+        self.depth -= 1;
+        read
+    }
+
+    /// Reads a subschema with its `$ref` and `allOf`.
+    fn read(&mut self, schema: &Value) -> Result<Schema> {
         let Value::Object(members) = schema else {
             return Err(self.unsupported("is `true` or `false` instead of a schema"));
         };
-        // `flat` adds the references that it follows. They stay until the schema is read, so that a reference to one of
-        // them inside of it is recognized as recursive.
         let following = self.following.len();
-        let flat = self.flat(members)?;
-        let read = self.read_flat(flat);
+        let read = self.nested(|this| {
+            let flat = this.flat(members)?;
+            this.read_flat(flat)
+        });
         self.following.truncate(following);
         read
     }
@@ -103,6 +117,8 @@ impl Reader<'_> {
     /// Alternatives are handled first, since they decide about the others: a single alternative is merged into the
     /// schema, strings become one `enum`, and `null` becomes `nullable`. Then each type of the schema is read.
     fn read_flat(&mut self, mut from: Map<String, Value>) -> Result<Schema> {
+        // Until the schema is read, a reference to one of those merged into it is recursive.
+        self.following.append(&mut self.followed);
         let mut nullable = from.get("nullable") == Some(&Value::Bool(true));
         let mut any_of = Vec::new();
         if let Some(alternatives) = enums::alternatives(&mut from) {
@@ -120,7 +136,7 @@ impl Reader<'_> {
             };
             if let [only] = others.as_slice() {
                 self.add(&mut from, only)?;
-                let mut schema = self.read_flat(from)?;
+                let mut schema = self.nested(|this| this.read_flat(from))?;
                 schema.nullable = schema.nullable.or(nullable.then_some(true));
                 return Ok(schema);
             }

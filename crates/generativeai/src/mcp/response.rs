@@ -1,9 +1,5 @@
 //! Results of the tools of a server, as responses of functions.
 
-use std::borrow::Cow;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use percent_encoding::percent_decode_str;
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value, json};
@@ -162,16 +158,16 @@ fn read_media(mime_type: &str, data: &str) -> Result<Blob, String> {
                 mime_type => mime_type,
             };
             // RFC 2397 allows percent-encoding in both forms, and base64 has characters that URIs escape.
-            let payload: Cow<'_, [u8]> = percent_decode_str(uri.payload).into();
+            let payload = percent_decode_str(uri.payload);
             let bytes = match uri.is_base64 {
-                true => decode_base64(&payload),
-                false => Some(payload.into_owned()),
+                true => decode_base64(&payload.decode_utf8_lossy()),
+                false => Some(payload.collect()),
             };
             (mime_type, bytes)
         }
         // Some servers send an address instead of data. Base64 has no colon, so the two cannot be confused.
         None if data.contains("://") => return Err(format!("{}: {data}", named(mime_type))),
-        None => (mime_type, decode_base64(data.as_bytes())),
+        None => (mime_type, decode_base64(data)),
     };
     let mime_type = named(mime_type);
     match bytes {
@@ -209,15 +205,8 @@ fn split_data_uri(text: &str) -> Option<DataUri<'_>> {
     })
 }
 
-fn decode_base64(data: &[u8]) -> Option<Vec<u8>> {
-    let standard = data.iter().filter_map(|byte| match byte {
-        b'-' => Some(b'+'),
-        b'_' => Some(b'/'),
-        b'=' => None,
-        byte if byte.is_ascii_whitespace() => None,
-        byte => Some(*byte),
-    });
-    STANDARD_NO_PAD.decode(standard.collect::<Vec<u8>>()).ok()
+fn decode_base64(data: &str) -> Option<Vec<u8>> {
+    Blob::from_base64("", data).bytes().ok()
 }
 
 #[cfg(test)]

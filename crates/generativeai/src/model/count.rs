@@ -3,6 +3,7 @@
 use std::future::{IntoFuture, ready};
 
 use super::generative_model::GenerativeModel;
+use super::prepare::without_empty;
 use super::setters::message_setters;
 use super::settings::Settings;
 use crate::error::Result;
@@ -75,7 +76,7 @@ impl CountTokens<'_> {
 
     fn send(self) -> Result<BoxFuture<Result<CountTokensResponse>>> {
         let mut template = self.model.prepare(Some(&self.settings))?;
-        template.request.contents = self.contents;
+        template.request.contents = without_empty(self.contents)?.into();
         let request = CountTokensRequest::default().generate_content_request(template.request);
         Ok(trace::count(&*template.backend, request, template.options))
     }

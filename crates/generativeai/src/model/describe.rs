@@ -27,7 +27,7 @@ impl GenerativeModel {
     pub fn describe(&self) -> BoxFuture<Result<Model>> {
         match self.resolve_backend() {
             Ok(backend) => {
-                let options = self.settings.request_options.clone();
+                let options = self.settings.options.clone();
                 backend.get_model(self.name().to_owned(), options)
             }
             Err(error) => Box::pin(ready(Err(error))),

@@ -10,10 +10,11 @@ use futures_core::Stream;
 
 use super::continuation::{Hops, Mode};
 use super::generative_model::GenerativeModel;
+use super::prepare::without_empty;
 use super::setters::message_setters;
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::content::{Content, Contents, Role};
+use crate::protocol::content::{Contents, Role};
 use crate::protocol::response::GenerateContentResponse;
 use crate::stream::{BoxFuture, stream_of};
 
@@ -32,8 +33,8 @@ impl GenerativeModel {
     ///
     /// let mut stream = model.generate_content("How tall is Ben Nevis?").stream();
     /// while let Some(chunk) = stream.next().await {
-    ///     // A chunk may have no text: it may contain a function call, or token counts alone.
-    ///     print!("{}", chunk?.text().unwrap_or_default());
+    ///     // Empty for a chunk without text, such as one with token counts alone.
+    ///     print!("{}", chunk?.text_lossy());
     /// }
     /// assert_eq!(stream.finish().await?.text()?, "1,345 metres");
     /// # Ok(()) }
@@ -108,9 +109,7 @@ impl GenerateContent<'_> {
     }
 
     fn begin(self, mode: Mode) -> Result<Box<Hops>> {
-        let mut contents = Vec::from(self.contents);
-        contents.iter_mut().for_each(Content::remove_empty_parts);
-        contents.retain(|content| !content.parts.is_empty());
+        let mut contents = without_empty(self.contents)?;
         let Some(last) = contents.last_mut() else {
             let message = "the contents are empty: they need at least one part";
             return Err(Error::new(ErrorKind::Request, message));
@@ -171,7 +170,7 @@ async fn whole(mut reply: Box<Hops>) -> Result<GenerateContentResponse> {
 /// let mut failed = None;
 /// while let Some(chunk) = stream.next().await {
 ///     match chunk {
-///         Ok(chunk) => print!("{}", chunk.text().unwrap_or_default()),
+///         Ok(chunk) => print!("{}", chunk.text_lossy()),
 ///         Err(error) => failed = Some(error),
 ///     }
 /// }

@@ -46,8 +46,6 @@ pub struct GenerativeModel {
     /// Backend that was set, or one created from the environment on first use. In an `Arc`, so that a backend that one
     /// clone creates is the backend of all clones.
     pub(super) backend: Arc<OnceLock<Arc<dyn Backend>>>,
-    pub(super) system_instruction: Option<Content>,
-    pub(super) cached_content: Option<String>,
     pub(super) settings: Settings,
 }
 
@@ -68,8 +66,6 @@ impl GenerativeModel {
         Self {
             name: full_name(name.into()),
             backend: Arc::default(),
-            system_instruction: None,
-            cached_content: None,
             settings: Settings::default(),
         }
     }
@@ -88,7 +84,8 @@ impl GenerativeModel {
         let model = cached.model.as_deref().filter(|name| !name.is_empty());
         let name = cached.name.as_deref().filter(|name| !name.is_empty());
         let mut this = Self::new(model.ok_or_else(|| missing("model"))?);
-        this.cached_content = Some(name.ok_or_else(|| missing("name"))?.to_owned());
+        this.settings.request.cached_content =
+            Some(name.ok_or_else(|| missing("name"))?.to_owned());
         Ok(this)
     }
 
@@ -124,14 +121,14 @@ impl GenerativeModel {
     /// ```
     #[must_use]
     pub fn system_instruction(mut self, instruction: impl Into<Content>) -> Self {
-        self.system_instruction = Some(instruction.into());
+        self.settings.request.system_instruction = Some(instruction.into());
         self
     }
 
     /// Removes the system instruction.
     #[must_use]
     pub fn without_system_instruction(mut self) -> Self {
-        self.system_instruction = None;
+        self.settings.request.system_instruction = None;
         self
     }
 
@@ -146,7 +143,7 @@ impl GenerativeModel {
     #[must_use]
     pub fn cached_content(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
-        self.cached_content = Some(if name.contains('/') {
+        self.settings.request.cached_content = Some(if name.contains('/') {
             name
         } else {
             format!("cachedContents/{name}")
@@ -178,9 +175,9 @@ impl GenerativeModel {
     /// ```
     #[must_use]
     pub fn with_settings_from(mut self, other: &Self) -> Self {
-        self.system_instruction
-            .clone_from(&other.system_instruction);
+        let cached_content = self.settings.request.cached_content.take();
         self.settings = other.settings.clone();
+        self.settings.request.cached_content = cached_content;
         self
     }
 
@@ -191,7 +188,7 @@ impl GenerativeModel {
 
     /// Returns the system instruction.
     pub fn instruction(&self) -> Option<&Content> {
-        self.system_instruction.as_ref()
+        self.settings.request.system_instruction.as_ref()
     }
 
     /// Returns the tools that the model may use.
@@ -225,7 +222,6 @@ impl fmt::Debug for GenerativeModel {
         f.debug_struct("GenerativeModel")
             .field("name", &self.name)
             .field("backend", &self.backend.get())
-            .field("cached_content", &self.cached_content)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

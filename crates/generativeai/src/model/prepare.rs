@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::generative_model::GenerativeModel;
-use super::settings::{RequestTemplate, Settings, merge_categories};
+use super::settings::{RequestTemplate, Settings, last_of_each_category};
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::content::{Content, Contents};
 use crate::protocol::request::GenerateContentRequest;
 
 impl GenerativeModel {
@@ -18,59 +19,21 @@ impl GenerativeModel {
             Some(message) => message.over(&self.settings),
             None => self.settings.clone(),
         };
-        self.validate(&settings)?;
+        validate(&settings)?;
         let tools = settings.tools.unwrap_or_default();
-        let mut request = settings
-            .members
-            .map_or_else(GenerateContentRequest::default, |members| *members);
+        let mut request = settings.request;
         request.model = Some(self.name.clone());
-        request
-            .system_instruction
-            .clone_from(&self.system_instruction);
-        request.cached_content.clone_from(&self.cached_content);
         request.tools = tools.declarations()?;
-        request.tool_config = settings.tool_config;
-        // Also without settings of a message: a list may contain a category twice, and the last setting is sent.
-        request.safety_settings =
-            merge_categories(&settings.safety_settings.unwrap_or_default(), &[]);
-        request.generation_config = settings.generation_config;
+        request.safety_settings = last_of_each_category(request.safety_settings);
         Ok(Box::new(RequestTemplate {
             backend: self.resolve_backend()?,
             request,
             tools,
-            options: settings.request_options,
+            options: settings.options,
             accepted: settings.accepted.unwrap_or_default(),
             check: settings.check,
             continues: settings.continues.unwrap_or(true),
         }))
-    }
-
-    /// Checks for combinations that the API rejects, but with a message that does not help.
-    ///
-    /// # Errors
-    /// [`Request`](ErrorKind::Request) with the cause.
-    fn validate(&self, settings: &Settings) -> Result<()> {
-        // Such a member could be in the JSON twice, once from its setter.
-        let mut members = settings
-            .members
-            .iter()
-            .flat_map(|members| members.unknown.iter());
-        if let Some((name, _)) = members.find(|(name, _)| GenerateContentRequest::has_field(name)) {
-            let message = format!("the request member `{name}` is not new: use its setter");
-            return Err(Error::new(ErrorKind::Request, message));
-        }
-        let instruction = self.system_instruction.as_ref();
-        let message = if instruction.is_some_and(|instruction| instruction.parts.is_empty()) {
-            "the system instruction is empty: add a text, or remove the instruction"
-        } else if self.cached_content.is_some()
-            && (instruction.is_some() || settings.tools.is_some() || settings.tool_config.is_some())
-        {
-            "a model with cached content takes its system instruction and its tools from the cache: remove them \
-             here"
-        } else {
-            return Ok(());
-        };
-        Err(Error::new(ErrorKind::Request, message))
     }
 
     /// Returns the configured backend, otherwise the REST API with the settings of the environment.
@@ -87,6 +50,48 @@ impl GenerativeModel {
         let backend = default_backend()?;
         Ok(Arc::clone(self.backend.get_or_init(|| backend)))
     }
+}
+
+/// Checks for combinations that the API rejects, but with a message that does not help.
+///
+/// # Errors
+/// [`Request`](ErrorKind::Request) with the cause.
+fn validate(Settings { request, tools, .. }: &Settings) -> Result<()> {
+    // Such a member could be in the JSON twice, once from its setter.
+    let mut members = request.unknown.iter();
+    if let Some((name, _)) = members.find(|(name, _)| GenerateContentRequest::has_field(name)) {
+        let message = format!("the request member `{name}` is not new: use its setter");
+        return Err(Error::new(ErrorKind::Request, message));
+    }
+    let instruction = request.system_instruction.as_ref();
+    let message = if instruction.is_some_and(|instruction| instruction.parts.is_empty()) {
+        "the system instruction is empty: add a text, or remove the instruction"
+    } else if request.cached_content.is_some()
+        && (instruction.is_some() || tools.is_some() || request.tool_config.is_some())
+    {
+        "a model with cached content takes its system instruction and its tools from the cache: remove them \
+         here"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Request, message))
+}
+
+/// Returns the contents of a request without empty parts, and without contents that have no other parts.
+///
+/// # Errors
+/// A content is in the format of another API. The service would reject it with a message that does not help.
+pub(super) fn without_empty(contents: Contents) -> Result<Vec<Content>> {
+    let mut contents = Vec::from(contents);
+    for (content, number) in contents.iter_mut().zip(1..) {
+        content.remove_empty_parts();
+        if let Some(problem) = content.foreign_format() {
+            let message = format!("content {number} {problem}");
+            return Err(Error::new(ErrorKind::Request, message));
+        }
+    }
+    contents.retain(|content| !content.is_empty());
+    Ok(contents)
 }
 
 #[cfg(feature = "remote")]

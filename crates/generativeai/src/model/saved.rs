@@ -3,6 +3,7 @@
 //! Request options, accepted finish reasons and checks are not saved. They are code, or belong to the running program,
 //! as do the functions of tools.
 
+use std::mem;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -43,37 +44,40 @@ pub(crate) struct SavedModel {
 impl GenerativeModel {
     /// Returns the saved form of the model.
     pub(crate) fn save(&self) -> SavedModel {
-        let settings = self.settings.clone();
+        let mut request = self.settings.request.clone();
+        let safety_settings = mem::take(&mut request.safety_settings);
         SavedModel {
             name: self.name.clone(),
-            system_instruction: self.system_instruction.clone(),
-            cached_content: self.cached_content.clone(),
-            generation_config: settings.generation_config,
-            safety_settings: settings.safety_settings,
-            tools: settings.tools.map(|tools| tools.tools()),
-            tool_config: settings.tool_config,
-            automatic_continuation: settings.continues,
-            request: settings.members,
+            system_instruction: request.system_instruction.take(),
+            cached_content: request.cached_content.take(),
+            generation_config: request.generation_config.take(),
+            safety_settings: Some(safety_settings).filter(|settings| !settings.is_empty()),
+            tools: self.settings.tools.as_ref().map(Toolbox::tools),
+            tool_config: request.tool_config.take(),
+            automatic_continuation: self.settings.continues,
+            request: Some(Box::new(request)).filter(|request| **request != Default::default()),
         }
     }
 
     /// Creates a model from its saved form, without a backend and without functions that can run.
     pub(crate) fn load(saved: SavedModel) -> Self {
-        let settings = Settings {
+        let request = GenerateContentRequest {
+            system_instruction: saved.system_instruction,
+            cached_content: saved.cached_content,
             generation_config: saved.generation_config,
-            safety_settings: saved.safety_settings,
-            tools: saved.tools.map(Toolbox::from),
+            safety_settings: saved.safety_settings.unwrap_or_default(),
             tool_config: saved.tool_config,
-            continues: saved.automatic_continuation,
-            members: saved.request,
-            ..Settings::default()
+            ..*saved.request.unwrap_or_default()
         };
         Self {
             name: saved.name,
             backend: Arc::default(),
-            system_instruction: saved.system_instruction,
-            cached_content: saved.cached_content,
-            settings,
+            settings: Settings {
+                request,
+                tools: saved.tools.map(Toolbox::from),
+                continues: saved.automatic_continuation,
+                ..Settings::default()
+            },
         }
     }
 }

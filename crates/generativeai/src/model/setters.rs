@@ -36,7 +36,7 @@ impl GenerativeModel {
     /// ```
     #[must_use]
     pub fn generation_config(mut self, config: GenerationConfig) -> Self {
-        self.settings.generation_config = Some(Box::new(config));
+        self.settings.request.generation_config = Some(Box::new(config));
         self
     }
 
@@ -63,7 +63,7 @@ impl GenerativeModel {
         mut self,
         settings: impl IntoIterator<Item = impl Into<SafetySetting>>,
     ) -> Self {
-        self.settings.safety_settings = Some(settings.into_iter().map(Into::into).collect());
+        self.settings.request.safety_settings = settings.into_iter().map(Into::into).collect();
         self
     }
 
@@ -107,7 +107,7 @@ impl GenerativeModel {
     /// ```
     #[must_use]
     pub fn tool_config(mut self, config: impl Into<ToolConfig>) -> Self {
-        self.settings.tool_config = Some(config.into());
+        self.settings.request.tool_config = Some(config.into());
         self
     }
 
@@ -125,7 +125,7 @@ impl GenerativeModel {
     /// ```
     #[must_use]
     pub fn request_options(mut self, options: RequestOptions) -> Self {
-        self.settings.request_options = options;
+        self.settings.options = options;
         self
     }
 
@@ -163,21 +163,21 @@ impl GenerativeModel {
     /// ```
     #[must_use]
     pub fn service_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
-        self.settings.members().service_tier = Some(tier.into());
+        self.settings.request.service_tier = Some(tier.into());
         self
     }
 
     /// Sets whether the service may store requests and replies. Gemini API only.
     #[must_use]
     pub fn store(mut self, store: bool) -> Self {
-        self.settings.members().store = Some(store);
+        self.settings.request.store = Some(store);
         self
     }
 
     /// Sets the templates of Model Armor, which screens prompts and replies. Vertex AI only.
     #[must_use]
     pub fn model_armor_config(mut self, config: ModelArmorConfig) -> Self {
-        self.settings.members().model_armor_config = Some(config);
+        self.settings.request.model_armor_config = Some(config);
         self
     }
 
@@ -198,7 +198,7 @@ impl GenerativeModel {
     /// Requests fail with [`Request`](crate::ErrorKind::Request) if the member has a setter.
     #[must_use]
     pub fn request_member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.settings.members().unknown.insert(name, value);
+        self.settings.request.unknown.insert(name, value);
         self
     }
 
@@ -278,7 +278,7 @@ macro_rules! message_setters {
         ///
         /// Fields that are not set here keep the value of the model. A second call replaces the first one.
         pub fn generation_config(self, config: $crate::protocol::config::GenerationConfig) -> Self {
-            self.with(|settings| settings.generation_config = Some(Box::new(config)))
+            self.with(|settings| settings.request.generation_config = Some(Box::new(config)))
         }
     };
     (@safety_settings) => {
@@ -291,7 +291,7 @@ macro_rules! message_setters {
             list: impl IntoIterator<Item = impl Into<$crate::protocol::safety::SafetySetting>>,
         ) -> Self {
             let list = list.into_iter().map(Into::into).collect();
-            self.with(|settings| settings.safety_settings = Some(list))
+            self.with(|settings| settings.request.safety_settings = list)
         }
     };
     (@tools) => {
@@ -308,7 +308,7 @@ macro_rules! message_setters {
         ///
         /// To set the mode alone, pass a [`FunctionCallingMode`]($crate::protocol::tools::FunctionCallingMode).
         pub fn tool_config(self, config: impl Into<$crate::protocol::tools::ToolConfig>) -> Self {
-            self.with(|settings| settings.tool_config = Some(config.into()))
+            self.with(|settings| settings.request.tool_config = Some(config.into()))
         }
     };
     (@request_options) => {
@@ -317,7 +317,7 @@ macro_rules! message_setters {
         /// The time limit covers one reply with its retries and continuations. A turn with function calls has several
         /// replies, each with its own limit.
         pub fn request_options(self, options: $crate::backend::RequestOptions) -> Self {
-            self.with(|settings| settings.request_options = options)
+            self.with(|settings| settings.options = options)
         }
     };
     (@automatic_continuation) => {
@@ -341,12 +341,12 @@ macro_rules! message_setters {
 
         /// Sets the service tier, which determines price and priority. Gemini API only.
         pub fn service_tier(self, tier: impl Into<$crate::protocol::request::ServiceTier>) -> Self {
-            self.with(|settings| settings.members().service_tier = Some(tier.into()))
+            self.with(|settings| settings.request.service_tier = Some(tier.into()))
         }
 
         /// Sets whether the service may store the request and the reply. Gemini API only.
         pub fn store(self, store: bool) -> Self {
-            self.with(|settings| settings.members().store = Some(store))
+            self.with(|settings| settings.request.store = Some(store))
         }
 
         /// Sets the templates of Model Armor, which screens prompts and replies. Vertex AI only.
@@ -354,7 +354,7 @@ macro_rules! message_setters {
             self,
             config: $crate::protocol::request::ModelArmorConfig,
         ) -> Self {
-            self.with(|settings| settings.members().model_armor_config = Some(config))
+            self.with(|settings| settings.request.model_armor_config = Some(config))
         }
 
         /// Sets a member of the request that is newer than this version of the crate, by its name in the API.
@@ -367,7 +367,7 @@ macro_rules! message_setters {
             value: impl Into<::serde_json::Value>,
         ) -> Self {
             self.with(|settings| {
-                settings.members().unknown.insert(name, value);
+                settings.request.unknown.insert(name, value);
             })
         }
     };

@@ -1,29 +1,25 @@
 //! Settings that both a model and a message have, and the rules for merging them.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
-use crate::protocol::config::GenerationConfig;
+use crate::protocol::Overwrite as _;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::safety::SafetySetting;
-use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
 /// Settings of a model or of a message. Those of a message take precedence: see [`over`](Self::over).
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    // Boxed: it is large, and most messages have none.
-    pub(crate) generation_config: Option<Box<GenerationConfig>>,
-    pub(crate) safety_settings: Option<Vec<SafetySetting>>,
+    /// Members of the request. Only a model has a system instruction and cached content. `tools`, `contents` and `model`
+    /// are not set.
+    pub(crate) request: GenerateContentRequest,
     pub(crate) tools: Option<Toolbox>,
-    pub(crate) tool_config: Option<ToolConfig>,
-    pub(crate) request_options: RequestOptions,
-    /// Other members of the request, which few programs set: labels, service tier, storage, Model Armor, and members
-    /// that are newer than this version.
-    pub(crate) members: Option<Box<GenerateContentRequest>>,
+    pub(crate) options: RequestOptions,
     /// Finish reasons that end a reply regularly, in addition to `STOP` and `MAX_TOKENS`.
     pub(crate) accepted: Option<Vec<FinishReason>>,
     /// Check of a complete reply. If it fails, the turn fails with its error.
@@ -49,45 +45,21 @@ pub(crate) struct RequestTemplate {
 }
 
 impl Settings {
-    /// Returns the other members of the request, to set one.
-    pub(crate) fn members(&mut self) -> &mut GenerateContentRequest {
-        self.members.get_or_insert_default()
-    }
-
     /// Sets the labels. They replace earlier ones of these settings.
     pub(crate) fn set_labels(
         &mut self,
         labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) {
-        let labels = labels
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        self.members().labels = Some(labels.collect());
+        self.request = mem::take(&mut self.request).labels(labels);
     }
 
-    /// Returns these settings merged over others. Generation configurations are merged by field, safety settings by
-    /// category, and labels by name. Tools and their configuration are replaced as a whole.
+    /// Returns these settings merged over others. Generation configurations are merged by field, labels by name, and
+    /// safety settings follow each other. Tools and their configuration are replaced as a whole.
     pub(crate) fn over(&self, below: &Self) -> Self {
         Self {
-            generation_config: merge(
-                &self.generation_config,
-                &below.generation_config,
-                |above, below| Box::new((**below).clone().merge((**above).clone())),
-            ),
-            safety_settings: merge(
-                &self.safety_settings,
-                &below.safety_settings,
-                |above, below| merge_categories(above, below),
-            ),
+            request: merge_requests(&self.request, &below.request),
             tools: self.tools.clone().or_else(|| below.tools.clone()),
-            tool_config: self
-                .tool_config
-                .clone()
-                .or_else(|| below.tool_config.clone()),
-            request_options: self.request_options.clone().or(&below.request_options),
-            members: merge(&self.members, &below.members, |above, below| {
-                Box::new(merge_members(above, below))
-            }),
+            options: self.options.clone().or(&below.options),
             accepted: self.accepted.clone().or_else(|| below.accepted.clone()),
             check: self.check.or(below.check),
             continues: self.continues.or(below.continues),
@@ -95,67 +67,76 @@ impl Settings {
     }
 }
 
-/// Merges two values if both are set. Otherwise returns the one that is set, if any.
-fn merge<T: Clone>(above: &Option<T>, below: &Option<T>, both: fn(&T, &T) -> T) -> Option<T> {
-    match (above, below) {
-        (Some(above), Some(below)) => Some(both(above, below)),
-        (one, other) => one.clone().or_else(|| other.clone()),
-    }
-}
-
-/// Merges the other members of two requests. Labels and members without a field are merged by name.
-fn merge_members(
+fn merge_requests(
     above: &GenerateContentRequest,
     below: &GenerateContentRequest,
 ) -> GenerateContentRequest {
     let mut merged = below.clone();
-    if let Some(labels) = &above.labels {
-        merged.labels.get_or_insert_default().extend(labels.clone());
+    // These members are merged. The others are overwritten.
+    let generation_config = merge(
+        merged.generation_config.take(),
+        &above.generation_config,
+        |below, above| below.overwrite(above),
+    );
+    let labels = merge(merged.labels.take(), &above.labels, |below, above| {
+        below.extend(above.clone());
+    });
+    let mut safety_settings = mem::take(&mut merged.safety_settings);
+    safety_settings.extend_from_slice(&above.safety_settings);
+    merged.overwrite(above);
+    GenerateContentRequest {
+        generation_config,
+        labels,
+        safety_settings,
+        ..merged
     }
-    merged.service_tier = above.service_tier.clone().or(merged.service_tier);
-    merged.store = above.store.or(merged.store);
-    merged.model_armor_config = above
-        .model_armor_config
-        .clone()
-        .or(merged.model_armor_config);
-    merged.unknown.extend(&above.unknown);
-    merged
 }
 
-/// Merges safety settings by category. The last setting of a category applies, and `above` follows `below`.
-pub(super) fn merge_categories(
-    above: &[SafetySetting],
-    below: &[SafetySetting],
-) -> Vec<SafetySetting> {
-    let mut merged: Vec<SafetySetting> = Vec::with_capacity(above.len() + below.len());
-    for setting in below.iter().chain(above) {
-        match merged
+/// Merges two values if both are set. Otherwise returns the one that is set, if any.
+fn merge<T: Clone>(below: Option<T>, above: &Option<T>, both: fn(&mut T, &T)) -> Option<T> {
+    match (below, above) {
+        (Some(mut merged), Some(above)) => {
+            both(&mut merged, above);
+            Some(merged)
+        }
+        (below, above) => above.clone().or(below),
+    }
+}
+
+/// Returns the last setting of each category, which is the one that applies.
+pub(super) fn last_of_each_category(settings: Vec<SafetySetting>) -> Vec<SafetySetting> {
+    let mut last: Vec<SafetySetting> = Vec::with_capacity(settings.len());
+    for setting in settings {
+        match last
             .iter_mut()
             .find(|known| known.category == setting.category)
         {
-            Some(known) => known.clone_from(setting),
-            None => merged.push(setting.clone()),
+            Some(known) => *known = setting,
+            None => last.push(setting),
         }
     }
-    merged
+    last
 }
 
-/// Prints neither the check nor the accepted finish reasons, which are of little use in a log.
+/// Prints neither the system instruction, which does not belong in a log, nor the check and the accepted finish reasons.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = GenerateContentRequest {
+            system_instruction: None,
+            ..self.request.clone()
+        };
         f.debug_struct("Settings")
-            .field("generation_config", &self.generation_config)
-            .field("safety_settings", &self.safety_settings)
+            .field("request", &request)
             .field("tools", &self.tools)
-            .field("tool_config", &self.tool_config)
-            .field("request_options", &self.request_options)
-            .field("members", &self.members)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::model::GenerativeModel;
     use crate::protocol::safety::{HarmBlockThreshold, HarmCategory};
@@ -164,15 +145,20 @@ mod tests {
     #[test]
     fn a_message_replaces_the_threshold_of_single_categories() {
         let setting = SafetySetting::new;
-        let model = vec![
+        let model = [
             setting(HarmCategory::Harassment, HarmBlockThreshold::BlockNone),
             setting(HarmCategory::HateSpeech, HarmBlockThreshold::BlockNone),
         ];
-        let message = vec![setting(HarmCategory::HateSpeech, HarmBlockThreshold::Off)];
+        let message = setting(HarmCategory::HateSpeech, HarmBlockThreshold::Off);
+        let settings = |list: &[SafetySetting]| Settings {
+            request: GenerateContentRequest::default().safety_settings(list.to_vec()),
+            ..Settings::default()
+        };
 
-        let merged = merge_categories(&message, &model);
+        let merged = settings(slice::from_ref(&message)).over(&settings(&model));
 
-        assert_eq!(merged, [model[0].clone(), message[0].clone()]);
+        let sent = last_of_each_category(merged.request.safety_settings);
+        assert_eq!(sent, [model[0].clone(), message]);
     }
 
     /// Row 5 of tests/field.md.

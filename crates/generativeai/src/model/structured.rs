@@ -24,15 +24,16 @@ impl GenerativeModel {
     /// another format.
     pub(crate) fn request_shape<T: JsonSchema>(&self, message: &mut Settings) {
         let merged = message.over(&self.settings);
-        let merged = merged.generation_config.unwrap_or_default();
+        let merged = merged.request.generation_config.unwrap_or_default();
         let mime_type = merged.response_mime_type.as_deref();
         let is_json = mime_type.is_none_or(|mime_type| mime_type == JSON);
         // Only the settings of the message change. `merged` would copy the model's settings into them.
-        let config = *message.generation_config.take().unwrap_or_default();
-        message.generation_config = Some(Box::new(match (is_json, has_schema(&merged)) {
-            (true, false) => config.response_schema_of::<T>(),
-            (true, true) => config.response_mime_type(JSON),
-            (false, _) => config,
+        let config = &mut message.request.generation_config;
+        let set = *config.take().unwrap_or_default();
+        *config = Some(Box::new(match (is_json, has_schema(&merged)) {
+            (true, false) => set.response_schema_of::<T>(),
+            (true, true) => set.response_mime_type(JSON),
+            (false, _) => set,
         }));
     }
 }

@@ -105,7 +105,12 @@ macro_rules! message {
                     }
                 }
 
-                fn unknown(&mut self) -> &mut $crate::protocol::Unknown {
+                #[cfg(feature = "remote")]
+                fn unknown(&self) -> &$crate::protocol::Unknown {
+                    &self.unknown
+                }
+
+                fn unknown_mut(&mut self) -> &mut $crate::protocol::Unknown {
                     &mut self.unknown
                 }
             }

@@ -14,6 +14,7 @@
 //! ```
 
 mod details;
+mod http;
 mod message;
 
 pub use details::{ErrorInfo, QuotaViolation};

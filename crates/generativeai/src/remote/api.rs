@@ -72,13 +72,15 @@ use crate::stream::{BoxFuture, ChunkStream};
 /// # Ok::<(), generativeai::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Remote(pub(super) Client);
+pub struct Remote {
+    pub(super) client: Client,
+}
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
-            .field("address", &self.0.address())
-            .field("options", &self.0.0.options)
+            .field("address", &self.client.address())
+            .field("options", &self.client.service.options)
             .finish_non_exhaustive()
     }
 }
@@ -92,14 +94,14 @@ impl Backend for Remote {
         remove_foreign_signatures(&mut request.contents, self.address());
         if !has_references(request.contents.inspected()) {
             let request = self.generation(request, "generateContent");
-            return self.0.unary(request, options);
+            return self.client.unary(request, options);
         }
         let this = self.clone();
         let files = self.files_of(request.contents.clone(), options);
         Box::pin(files.send(move |contents, options| {
             let request = request.clone().contents(contents);
             let request = this.generation(request, "generateContent");
-            this.0.unary(request, options)
+            this.client.unary(request, options)
         }))
     }
 
@@ -111,14 +113,14 @@ impl Backend for Remote {
         remove_foreign_signatures(&mut request.contents, self.address());
         if !has_references(request.contents.inspected()) {
             let request = self.generation(request, "streamGenerateContent?alt=sse");
-            return self.0.streamed(request, OneChunkEach, options);
+            return self.client.streamed(request, OneChunkEach, options);
         }
         let this = self.clone();
         let files = self.files_of(request.contents.clone(), options);
         let chunks = files.send(move |contents, options| {
             let request = request.clone().contents(contents);
             let request = this.generation(request, "streamGenerateContent?alt=sse");
-            let mut rest = this.0.streamed(request, OneChunkEach, options);
+            let mut rest = this.client.streamed(request, OneChunkEach, options);
             Box::pin(async move {
                 // Only the first item can report a missing file. Once a chunk has been returned, the request must not
                 // be repeated.
@@ -145,7 +147,7 @@ impl Backend for Remote {
         remove_foreign_signatures(contents, self.address());
         if !has_references(contents.inspected()) {
             let request = self.post(model.as_deref(), "countTokens", &request);
-            return self.0.unary(request, options);
+            return self.client.unary(request, options);
         }
         let this = self.clone();
         let files = self.files_of(contents.clone(), options);
@@ -155,7 +157,7 @@ impl Backend for Remote {
                 None => request.contents = contents,
             }
             let request = this.post(model.as_deref(), "countTokens", &request);
-            this.0.unary(request, options)
+            this.client.unary(request, options)
         }))
     }
 
@@ -165,12 +167,12 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<ListModelsResponse>> {
         let address = self.address().models(page_token.as_deref());
-        self.0.unary(address.map(Outgoing::get), options)
+        self.client.unary(address.map(Outgoing::get), options)
     }
 
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
         let address = self.address().model(&name);
-        self.0.unary(address.map(Outgoing::get), options)
+        self.client.unary(address.map(Outgoing::get), options)
     }
 
     fn get_cached_content(
@@ -179,7 +181,7 @@ impl Backend for Remote {
         options: RequestOptions,
     ) -> BoxFuture<Result<CachedContent>> {
         let address = self.address().cached_content(&name);
-        self.0.unary(address.map(Outgoing::get), options)
+        self.client.unary(address.map(Outgoing::get), options)
     }
 
     fn embed_content(
@@ -190,7 +192,7 @@ impl Backend for Remote {
         let model = request.model.take();
         request.content.iter_mut().for_each(remove_references);
         let request = self.post(model.as_deref(), "embedContent", &request);
-        self.0.unary(request, options)
+        self.client.unary(request, options)
     }
 
     fn batch_embed_contents(
@@ -205,13 +207,13 @@ impl Backend for Remote {
             one.content.iter_mut().for_each(remove_references);
         }
         let request = self.post(model.as_deref(), "batchEmbedContents", &request);
-        self.0.unary(request, options)
+        self.client.unary(request, options)
     }
 }
 
 impl Remote {
     pub(super) fn address(&self) -> &Address {
-        &self.0.0.address
+        &self.client.service.address
     }
 
     /// Serializes a request for a reply. Its contents are not copied.

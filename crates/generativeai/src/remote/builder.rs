@@ -302,7 +302,8 @@ impl RemoteBuilder {
     /// assert_eq!(error.kind(), ErrorKind::Configuration);
     /// ```
     pub fn build(self) -> Result<Remote> {
-        self.client().map(Remote)
+        let client = self.client()?;
+        Ok(Remote { client })
     }
 
     /// Creates the client of the service.
@@ -313,7 +314,6 @@ impl RemoteBuilder {
     /// Creates the client. `variable` reads an environment variable; `Some(None)` is one that is not Unicode. Tests
     /// pass a function with fixed variables, since they share the environment of their process.
     fn client_with(self, variable: impl Fn(&str) -> Option<Option<String>>) -> Result<Client> {
-        let profile = self.profile;
         let text = |name: &str| match variable(name) {
             None => Ok(None),
             Some(Some(text)) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
@@ -323,48 +323,29 @@ impl RemoteBuilder {
         };
         let base = match &self.base_url {
             Some(base) => Some(base.clone()),
-            None => text(profile.base_variable)?,
+            None => text(self.profile.base_variable)?,
         };
-        let is_default = base.is_none();
-        let base = base.as_deref().unwrap_or(profile.base_url);
-        let address = match profile.api_version {
-            ApiVersion::AfterBaseUrl => {
-                Address::new(base, self.api_version.as_deref(), self.allow_plain_http)?
-            }
-            ApiVersion::InBaseUrl(path) => {
-                Address::with_version(base, path, self.allow_plain_http)?
-            }
-        };
-
+        let address = self.address(base.as_deref())?;
         let mut headers = self.headers()?;
-        let mut secrets: Vec<_> = [AUTHORIZATION.as_str(), profile.key_header]
-            .iter()
-            .filter_map(|name| headers.get(*name)?.to_str().ok())
-            // Of `Bearer TOKEN` only the token is a secret: an error may quote it without the scheme.
-            .map(|value| {
-                let value = value.trim();
-                Secret::new(value.rsplit(' ').next().unwrap_or(value))
-            })
-            .collect();
+        let mut secrets = self.secrets_in(&headers);
         if secrets.is_empty() {
             if let Some(key) = self.key(&text)? {
-                let value = [profile.key_prefix, key.reveal()].concat();
-                let mut value = HeaderValue::try_from(value).map_err(|error| {
-                    configuration("the API key cannot be sent in a header").with_source(error)
-                })?;
-                // `Debug` prints a sensitive value as `Sensitive`, and HTTP/2 never puts it into its header table.
-                value.set_sensitive(true);
-                headers.insert(profile.key_header, value);
+                headers.insert(self.profile.key_header, self.key_header(&key)?);
                 secrets.push(key);
-            } else if is_default
-                || profile.key_required == KeyRequired::Remotely && !address.is_loopback()
+            } else if base.is_none()
+                || self.profile.key_required == KeyRequired::Remotely && !address.is_loopback()
             {
-                let variable = profile.key_variables[0];
+                let variable = self.profile.key_variables[0];
                 return Err(configuration(format!(
                     "no API key: set {variable}, or call `api_key` on the builder"
                 )));
             }
         }
+        self.service(address, headers, secrets)
+    }
+
+    /// Creates the client from its parts and the settings that have no default in the environment.
+    fn service(self, address: Address, headers: HeaderMap, secrets: Vec<Secret>) -> Result<Client> {
         let mut roots = Vec::new();
         for pem in &self.roots {
             roots.extend(tls::certificates(pem)?);
@@ -374,8 +355,11 @@ impl RemoteBuilder {
             None => fastrand::Rng::new(),
         };
         let transport = Transport::new(&address, headers, roots, self.resolver)?;
-        let errors = ErrorReader { profile, secrets };
-        Ok(Client(Arc::new(Service {
+        let errors = ErrorReader {
+            profile: self.profile,
+            secrets,
+        };
+        let service = Arc::new(Service {
             address,
             transport,
             errors,
@@ -387,7 +371,41 @@ impl RemoteBuilder {
             }),
             jitter: Mutex::new(rng),
             stored: Stored::default(),
-        })))
+        });
+        Ok(Client { service })
+    }
+
+    /// Returns the address of the service. Without a base URL it is the one of the profile.
+    fn address(&self, base: Option<&str>) -> Result<Address> {
+        let base = base.unwrap_or(self.profile.base_url);
+        match self.profile.api_version {
+            ApiVersion::AfterBaseUrl => {
+                Address::new(base, self.api_version.as_deref(), self.allow_plain_http)
+            }
+            ApiVersion::InBaseUrl(path) => Address::with_version(base, path, self.allow_plain_http),
+        }
+    }
+
+    /// Returns the secrets in the headers that the caller has set.
+    fn secrets_in(&self, headers: &HeaderMap) -> Vec<Secret> {
+        let names = [AUTHORIZATION.as_str(), self.profile.key_header];
+        let values = names
+            .iter()
+            .filter_map(|name| headers.get(*name)?.to_str().ok());
+        // Of `Bearer TOKEN` only the token is a secret: an error may quote it without the scheme.
+        let tokens = values.filter_map(|value| value.trim().rsplit(' ').next());
+        tokens.map(Secret::new).collect()
+    }
+
+    /// Returns the value of the header that contains the API key.
+    fn key_header(&self, key: &Secret) -> Result<HeaderValue> {
+        let value = [self.profile.key_prefix, key.reveal()].concat();
+        let mut value = HeaderValue::try_from(value).map_err(|error| {
+            configuration("the API key cannot be sent in a header").with_source(error)
+        })?;
+        // `Debug` prints a sensitive value as `Sensitive`, and HTTP/2 never puts it into its header table.
+        value.set_sensitive(true);
+        Ok(value)
     }
 
     /// Returns the configured key, or else the key in the first environment variable that contains one.

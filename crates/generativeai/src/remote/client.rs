@@ -8,25 +8,28 @@ use serde::Serialize;
 use super::attempts::Attempts;
 use super::body::SharedBody;
 use super::deadline::Deadlines;
+use super::decode::is_cut;
 use super::failure::Failure;
 use super::reply::{self, Reply};
 use super::reply_stream::{Chunks, Decoder};
 use super::request::Outgoing;
 use super::service::Service;
 use crate::backend::RequestOptions;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{BoxFuture, ChunkStream};
 
 /// Client of a service. Retries, deadlines, size limits and redaction do not depend on the service.
 ///
 /// Clones share everything.
 #[derive(Clone)]
-pub struct Client(pub(super) Arc<Service>);
+pub struct Client {
+    pub(super) service: Arc<Service>,
+}
 
 impl Client {
     /// Requests a resource, at a path below the base URL.
     pub fn get<R: Reply>(&self, path: &str, options: RequestOptions) -> BoxFuture<Result<R>> {
-        self.unary(self.0.address.at(path).map(Outgoing::get), options)
+        self.unary(self.service.address.at(path).map(Outgoing::get), options)
     }
 
     /// Posts JSON, and reads a response in one piece.
@@ -51,12 +54,12 @@ impl Client {
 
     /// Returns the base URL, with the API version if any.
     pub fn address(&self) -> &str {
-        self.0.address.as_str()
+        self.service.address.as_str()
     }
 
     fn outgoing(&self, path: &str, body: Result<impl Serialize>) -> Result<Outgoing> {
         let body = SharedBody::of(&body?)?;
-        Ok(Outgoing::post(self.0.address.at(path)?, body))
+        Ok(Outgoing::post(self.service.address.at(path)?, body))
     }
 
     /// Sends a request, and reads a response in one piece.
@@ -65,7 +68,7 @@ impl Client {
         request: Result<Outgoing>,
         options: RequestOptions,
     ) -> BoxFuture<Result<R>> {
-        let service = self.0.clone();
+        let service = self.service.clone();
         Box::pin(async move {
             let options = options.or(&service.options);
             // Within the future: the deadline starts when the request is first polled, not when it is created.
@@ -89,8 +92,8 @@ impl Client {
         decoder: impl Decoder,
         options: RequestOptions,
     ) -> ChunkStream {
-        let options = options.or(&self.0.options);
-        Box::pin(Chunks::new(self.0.clone(), request, decoder, options))
+        let options = options.or(&self.service.options);
+        Box::pin(Chunks::new(self.service.clone(), request, decoder, options))
     }
 }
 
@@ -98,13 +101,22 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("address", &self.address())
-            .field("options", &self.0.options)
+            .field("options", &self.service.options)
             .finish_non_exhaustive()
     }
 }
 
 async fn attempt<R: Reply>(attempts: &mut Attempts) -> Result<R, Failure> {
     let mut response = attempts.send().await?;
+    let has_length = response.content_length().is_some();
     let body = attempts.body(&mut response).await?;
-    reply::read_whole(&body, &attempts.service.errors)
+    reply::read_whole(&body, &attempts.service.errors).map_err(|failure| {
+        // Without a length, a connection that is cut looks like the end of the body.
+        if has_length || failure.error.kind() != ErrorKind::Decode || !is_cut(&body) {
+            return failure;
+        }
+        let message = "the response ended before its JSON was complete";
+        let error = Error::new(ErrorKind::Truncated, message);
+        error.with_source(failure.error).into()
+    })
 }

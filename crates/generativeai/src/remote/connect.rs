@@ -240,6 +240,10 @@ mod tests {
         let mut connector = connector(tls, None, Resolver::default());
         let uri: Uri = format!("http://{address}").parse().expect("an address");
 
+        #[expect(
+            clippy::async_yields_async,
+            reason = "the attempt continues after its request has ended"
+        )]
         let abandoned = with_timeout(Duration::MAX, async {
             let mut connecting = connector.call(uri.clone());
             let first = poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx))).await;

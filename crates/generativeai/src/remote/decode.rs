@@ -11,3 +11,4 @@ mod sse;
 
 pub(crate) use assembler::Malformed;
 pub(crate) use events::{BodyEnd, Events};
+pub(super) use scanner::is_cut;

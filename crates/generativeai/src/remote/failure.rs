@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::profile::Profile;
 use super::secret::Secret;
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::protocol::read_json;
 use crate::protocol::status::Status;
 
@@ -99,7 +99,7 @@ impl Failure {
 pub(super) fn read_error(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let status = status_in(json)?;
     // An error in a success response may have no code at all. As 500 it is retried.
-    let code = code.or_else(|| error::http_code_of(&status)).unwrap_or(500);
+    let code = code.or_else(|| status.http_code()).unwrap_or(500);
     let mut hint = None;
     let kind = match ErrorKind::from_http_code(code) {
         // Both quotas are reported with 429, but a daily one is not renewed within the waits of a retry.

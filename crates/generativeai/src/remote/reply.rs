@@ -2,18 +2,12 @@
 
 use std::mem;
 
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
 use super::failure::{self, ErrorReader, Failure};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::caches::CachedContent;
-use crate::protocol::embeddings::{BatchEmbedContentsResponse, EmbedContentResponse};
-use crate::protocol::files::{DeleteFileResponse, File, ListFilesResponse, UploadedFile};
-use crate::protocol::models::{ListModelsResponse, Model};
-use crate::protocol::response::GenerateContentResponse;
-use crate::protocol::tokens::CountTokensResponse;
-use crate::protocol::{elements, read_into};
+use crate::protocol::{Message, elements, read_into};
 
 /// Response of a method of the API, or an event of one.
 pub trait Reply: Default + Send + 'static {
@@ -39,52 +33,39 @@ pub trait Reply: Default + Send + 'static {
     fn unwrap_envelope(&mut self) {}
 }
 
-macro_rules! replies {
-    ($($reply:ty),*) => {
-        $(impl Reply for $reply {
-            fn read(&mut self, json: &[u8]) -> serde_json::Result<()> {
-                read_into(json, self)
-            }
+/// Messages of the Gemini API.
+impl<T: Message + DeserializeOwned + PartialEq + Send + 'static> Reply for T {
+    fn read(&mut self, json: &[u8]) -> serde_json::Result<()> {
+        read_into(json, self)
+    }
 
-            fn has_error(&self) -> bool {
-                self.unknown.get("error").is_some()
-            }
+    fn has_error(&self) -> bool {
+        self.unknown().get("error").is_some()
+    }
 
-            fn unwrap_envelope(&mut self) {
-                let Some(response @ Value::Object(_)) = self.unknown.get("response") else {
-                    return;
-                };
-                // A message with known members is not an envelope, even if it has a member `response`.
-                let mut outer = Self::default();
-                outer.unknown.clone_from(&self.unknown);
-                if outer != *self {
-                    return;
-                }
-                let Ok(mut inner) = serde_json::from_value::<Self>(response.clone()) else {
-                    return;
-                };
-                for (name, value) in self.unknown.iter().filter(|(name, _)| *name != "response") {
-                    inner.unknown.insert(name.clone(), value.clone());
-                }
-                *self = inner;
-            }
-        })*
-    };
+    fn unwrap_envelope(&mut self) {
+        let Some(response @ Value::Object(_)) = self.unknown().get("response") else {
+            return;
+        };
+        // A message with known members is not an envelope, even if it has a member `response`.
+        let mut outer = Self::default();
+        outer.unknown_mut().clone_from(self.unknown());
+        if outer != *self {
+            return;
+        }
+        let Ok(mut inner) = serde_json::from_value::<Self>(response.clone()) else {
+            return;
+        };
+        for (name, value) in self
+            .unknown()
+            .iter()
+            .filter(|(name, _)| *name != "response")
+        {
+            inner.unknown_mut().insert(name.clone(), value.clone());
+        }
+        *self = inner;
+    }
 }
-
-replies!(
-    BatchEmbedContentsResponse,
-    CachedContent,
-    CountTokensResponse,
-    DeleteFileResponse,
-    EmbedContentResponse,
-    File,
-    GenerateContentResponse,
-    ListFilesResponse,
-    ListModelsResponse,
-    Model,
-    UploadedFile
-);
 
 /// Reads a response, or an event of a stream: one value, or an array of them. `each` receives the values.
 pub(super) fn read<R: Reply>(
@@ -145,6 +126,7 @@ mod tests {
 
     use super::super::gemini::GEMINI;
     use super::*;
+    use crate::protocol::response::GenerateContentResponse;
 
     /// Row 2 of tests/field.md.
     #[test]

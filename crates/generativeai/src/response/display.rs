@@ -57,7 +57,7 @@ fn readable(parts: &[Part]) -> String {
     let mut text = Text::default();
     let parts = parts.iter().filter(|part| part.has_data());
     for part in parts.filter(|part| !part.is_thought()) {
-        if text.add(part).is_err() {
+        if !text.add(part) {
             text.add_name(&name(part));
         }
     }

@@ -3,6 +3,8 @@
 //! Models do not always send plain JSON: some put it into a Markdown fence, and some write whole numbers as `1345.0`.
 //! Both are accepted, in replies to requests with a schema and without one.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Deserializer, Value};
 
@@ -38,9 +40,16 @@ impl GenerateContentResponse {
     /// not match.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let text = self.text()?;
-        let json = without_fence(&text);
+        let mut json = Cow::Borrowed(without_fence(&text));
+        let mut read_json = read(&json);
         // Numbers are replaced only after a failure, so that a type which accepts `1345.0` gets it unchanged.
-        let misread = match read(json).or_else(|misread| read_whole_numbers(json, misread)) {
+        if read_json.is_err()
+            && let Some(whole) = with_whole_numbers(&json)
+        {
+            read_json = read(&whole);
+            json = Cow::Owned(whole);
+        }
+        let misread = match read_json {
             Ok(value) => return Ok(value),
             Err(misread) => misread,
         };
@@ -50,7 +59,7 @@ impl GenerateContentResponse {
             }
             _ => format!(
                 "the reply does not match the requested type: `{}`",
-                excerpt(json, misread.line, misread.column)
+                excerpt(&json, misread.line, misread.column)
             ),
         };
         let error = Error::new(ErrorKind::Shape, message).with_source(misread.cause);
@@ -97,15 +106,10 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, Misread> {
     Ok(value)
 }
 
-/// Deserializes JSON, with numbers such as `1345.0` read as integers. Without such numbers it returns `misread`, the
-/// error of the first attempt.
-fn read_whole_numbers<T: DeserializeOwned>(json: &str, misread: Misread) -> Result<T, Misread> {
-    let mut value = serde_json::from_str::<Value>(json).unwrap_or_default();
-    if make_whole(&mut value) {
-        Ok(serde_path_to_error::deserialize(value)?)
-    } else {
-        Err(misread)
-    }
+/// Returns JSON with numbers such as `1345.0` as integers. `None` if it has no such numbers, or is not JSON.
+fn with_whole_numbers(json: &str) -> Option<String> {
+    let mut value: Value = serde_json::from_str(json).ok()?;
+    make_whole(&mut value).then(|| value.to_string())
 }
 
 /// Returns the text without the Markdown fence around it, if the fence encloses the whole text.
@@ -174,7 +178,14 @@ mod tests {
         }
         let error = read_reply::<(u32, u32)>("[1.0, \"many\"]").unwrap_err();
         let cause = error.causes().next().expect("a cause").to_string();
-        assert_eq!(cause, "`[1]`: invalid type: string \"many\", expected u32");
+        assert_eq!(
+            cause,
+            "`[1]`: invalid type: string \"many\", expected u32 at line 1 column 9"
+        );
+
+        let long = format!("[1.0, \"{}\", \"many\", 3]", "a".repeat(100));
+        let error = read_reply::<(u32, String, u32, u32)>(&long).unwrap_err();
+        assert!(error.to_string().contains("aaa\",\"many\",3]`"), "{error}");
     }
 
     /// Finding 21 of tests/newcomer.md.

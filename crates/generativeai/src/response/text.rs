@@ -12,7 +12,7 @@ use crate::protocol::response::{Candidate, GenerateContentResponse};
 impl GenerateContentResponse {
     /// Returns the parts of the only candidate. The list is empty if it has no content.
     ///
-    /// For replies with images, files or function calls. A request has one candidate unless
+    /// Useful for replies with images, files or function calls. A request has one candidate unless
     /// [`candidate_count`](crate::protocol::config::GenerationConfig::candidate_count) is set.
     ///
     /// ```
@@ -38,7 +38,8 @@ impl GenerateContentResponse {
     /// Code that the model ran, and its output, are included as fenced code blocks. Thoughts and the
     /// calls of built-in tools are left out.
     ///
-    /// A chunk of a stream may have no text, which is an error here: use `text().unwrap_or_default()`.
+    /// A chunk of a stream may have no text, or a function call next to it. Both are errors here: use
+    /// [`text_lossy`](Self::text_lossy) for a chunk.
     ///
     /// To show any reply, print it: [`Display`](std::fmt::Display) writes the text, and names in brackets for the parts
     /// that are not text. To deserialize a JSON reply, use [`json`](Self::json).
@@ -87,9 +88,33 @@ impl GenerateContentResponse {
         }
         let mut text = Text::default();
         for part in parts.filter(|part| !part.is_thought()) {
-            text.add(part)?;
+            if !text.add(part) {
+                return Err(not_text(part));
+            }
         }
         Ok(text.written)
+    }
+
+    /// Returns the text of the first candidate without its other parts, such as function calls and images.
+    ///
+    /// Unlike [`text`](Self::text) it does not fail, so it suits the chunks of a stream. It is empty for a chunk without
+    /// text.
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Content, FunctionCall, Part};
+    /// use generativeai::protocol::response::GenerateContentResponse;
+    ///
+    /// let call = FunctionCall::new("height", Default::default());
+    /// let chunk = GenerateContentResponse::from(Content::model([Part::text("Let me see."), call.into()]));
+    /// assert_eq!(chunk.text_lossy(), "Let me see.");
+    /// assert_eq!(GenerateContentResponse::default().text_lossy(), "");
+    /// ```
+    pub fn text_lossy(&self) -> String {
+        let mut text = Text::default();
+        for part in self.first_parts().iter().filter(|part| !part.is_thought()) {
+            text.add(part);
+        }
+        text.written
     }
 
     /// Returns the only candidate.
@@ -120,19 +145,17 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Adds a part. Calls of built-in tools, such as a search, are left out: the service ran them.
-    ///
-    /// # Errors
-    /// The part is neither text nor code.
-    pub(super) fn add(&mut self, part: &Part) -> Result<()> {
+    /// Adds a part if it is text or code, and returns whether it is. Calls of built-in tools, such as a search, count as
+    /// text without characters: the service ran them.
+    pub(super) fn add(&mut self, part: &Part) -> bool {
         match &part.data {
             Some(Data::Text(text)) => self.add_text(text),
             Some(Data::ExecutableCode(code)) => self.add_code(code),
             Some(Data::CodeExecutionResult(result)) => self.add_result(result),
             Some(Data::ToolCall(_) | Data::ToolResponse(_)) => {}
-            _ => return Err(not_text(part)),
+            _ => return false,
         }
-        Ok(())
+        true
     }
 
     fn add_text(&mut self, text: &str) {
@@ -231,6 +254,25 @@ mod tests {
 
         assert_eq!(response.text().expect("text"), "42");
         assert_eq!(response.thoughts(), "Hm");
+    }
+
+    #[test]
+    fn text_lossy_leaves_out_what_is_not_text() {
+        let mut response = reply(json!([
+            {"text": "Hm", "thought": true},
+            {"text": "Let me see."},
+            {"functionCall": {"name": "height"}},
+            {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+            {},
+            {"executableCode": {"code": "1"}},
+        ]));
+        assert_eq!(response.text_lossy(), "Let me see.\n```\n1\n```");
+        assert_eq!(response.text().unwrap_err().kind(), ErrorKind::Request);
+
+        response.candidates.push(Candidate::default());
+        assert_eq!(response.text_lossy(), "Let me see.\n```\n1\n```");
+        response.candidates.clear();
+        assert_eq!(response.text_lossy(), "");
     }
 
     /// Row 1 of tests/field.md.

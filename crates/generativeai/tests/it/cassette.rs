@@ -71,7 +71,7 @@ async fn streamed(chat: &mut ChatSession, message: &str) -> (Vec<String>, Option
     let mut texts = Vec::new();
     while let Some(chunk) = reply.next().await {
         match chunk {
-            Ok(chunk) => texts.push(chunk.text().unwrap_or_default()),
+            Ok(chunk) => texts.push(chunk.text_lossy()),
             Err(error) => return (texts, Some(error)),
         }
     }

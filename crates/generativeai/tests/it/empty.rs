@@ -56,6 +56,27 @@ fn chat(script: &Scripted) -> ChatSession {
         .start_chat()
 }
 
+#[tokio::test]
+async fn a_single_request_with_contents_of_another_api_is_refused() {
+    let script = Scripted::always("Hi");
+    let model = GenerativeModel::new("m").backend(script.clone());
+    let foreign = contents(
+        json!([{"role": "user", "parts": [{"text": ""}, {}]}, {"parts": []},
+                                  {"role": "user", "content": "Hello"}]),
+    );
+
+    for error in [
+        model.generate_content(foreign.clone()).await.map(drop),
+        model.count_tokens(foreign).await.map(drop),
+    ] {
+        let error = error.expect_err("no parts");
+        assert_eq!(error.kind(), ErrorKind::Request);
+        let message = "content 3 has no `parts`, but the unknown member `content`: write ";
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    assert!(script.requests().is_empty());
+}
+
 /// Returns the contents of the last request.
 fn sent(script: &Scripted) -> Value {
     json!(&script.requests().last().expect("a request").contents)

@@ -337,10 +337,10 @@ impl GenerationConfig {
     /// use generativeai::protocol::config::{GenerationConfig, ResponseModality};
     ///
     /// let config = GenerationConfig::default().response_modalities([ResponseModality::Audio]);
-    /// assert_eq!(config.beyond_text(), Some("responseModalities"));
-    /// assert_eq!(GenerationConfig::default().temperature(0.5).beyond_text(), None);
+    /// assert_eq!(config.non_text_member(), Some("responseModalities"));
+    /// assert_eq!(GenerationConfig::default().temperature(0.5).non_text_member(), None);
     /// ```
-    pub fn beyond_text(&self) -> Option<&'static str> {
+    pub fn non_text_member(&self) -> Option<&'static str> {
         use ResponseModality::{Text, Unspecified};
         let is_text = |modality: &ResponseModality| matches!(modality, Text | Unspecified);
         let members = [

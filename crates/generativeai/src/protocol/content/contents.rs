@@ -4,6 +4,7 @@ use std::fmt;
 use std::iter::Chain;
 use std::slice;
 use std::sync::Arc;
+use std::vec;
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -199,6 +200,22 @@ impl FromIterator<Content> for Contents {
     }
 }
 
+impl Extend<Content> for Contents {
+    fn extend<I: IntoIterator<Item = Content>>(&mut self, contents: I) {
+        Arc::make_mut(&mut self.new).extend(contents);
+    }
+}
+
+/// Copies the contents of a history, which is shared.
+impl IntoIterator for Contents {
+    type Item = Content;
+    type IntoIter = vec::IntoIter<Content>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Vec::from(self).into_iter()
+    }
+}
+
 impl<'a> IntoIterator for &'a Contents {
     type Item = &'a Content;
     // `iter` returns `impl Iterator`, which an associated type cannot name.
@@ -267,9 +284,10 @@ mod tests {
     fn new_contents_follow_the_history() {
         let history = Arc::new(Transcript::from(users(&["a"])));
         let mut contents = Contents::new(history, users(&["b"]));
-        contents.push(Content::user("c"));
+        contents.extend(users(&["c"]));
 
         assert_eq!(contents.len(), 3);
+        assert_eq!(contents.clone().into_iter().next(), users(&["a"]).pop());
         assert_eq!(contents, Contents::from(users(&["a", "b", "c"])));
         assert_eq!(read_json(&contents.json()), users(&["a", "b", "c"]));
         assert_eq!(contents.json().pieces().count(), 2);

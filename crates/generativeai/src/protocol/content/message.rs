@@ -108,6 +108,17 @@ impl Content {
         self.parts.is_empty() && self.unknown.is_empty()
     }
 
+    /// Describes the mistake of a message in the format of another API, such as OpenAI's `content` instead of `parts`.
+    /// `None` for other contents.
+    pub(crate) fn foreign_format(&self) -> Option<String> {
+        let (name, _) = self.unknown.iter().next()?;
+        self.parts.is_empty().then(|| {
+            format!(
+                "has no `parts`, but the unknown member `{name}`: write `{{\"role\": \"user\", \"parts\": [{{\"text\": \"…\"}}]}}`"
+            )
+        })
+    }
+
     /// Sets the role if there is none.
     pub(crate) fn fill_role(&mut self, role: Role) {
         if !self.has_role() {

@@ -10,7 +10,7 @@ message! {
     ///
     /// | Question | Answer |
     /// | --- | --- |
-    /// | What did the model write? | [`text`](Self::text), [`json`](Self::json), [`parts`](Self::parts) |
+    /// | What did the model write? | [`text`](Self::text), [`text_lossy`](Self::text_lossy), [`json`](Self::json), [`parts`](Self::parts) |
     /// | Which functions does it call? | [`function_calls`](Self::function_calls) |
     /// | What did it think? | [`thoughts`](Self::thoughts) |
     /// | Why did it end? | [`finish_reason`](Self::finish_reason) |

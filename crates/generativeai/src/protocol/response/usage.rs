@@ -129,45 +129,39 @@ impl UsageMetadata {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn add(&mut self, more: &UsageMetadata) {
-        // Before the loop, which changes the counts that an absent total is computed from.
+        // First: the calls change the counts that an absent total is computed from.
         let total = sum(self.total(), more.total());
-        for (count, details, more, more_details) in [
+        add_count(
             (
                 &mut self.prompt_token_count,
                 &mut self.prompt_tokens_details,
-                more.prompt_token_count,
-                &more.prompt_tokens_details,
             ),
+            (more.prompt_token_count, &more.prompt_tokens_details),
+        );
+        add_count(
             (
                 &mut self.cached_content_token_count,
                 &mut self.cache_tokens_details,
-                more.cached_content_token_count,
-                &more.cache_tokens_details,
             ),
+            (more.cached_content_token_count, &more.cache_tokens_details),
+        );
+        add_count(
             (
                 &mut self.candidates_token_count,
                 &mut self.candidates_tokens_details,
-                more.candidates_token_count,
-                &more.candidates_tokens_details,
             ),
+            (more.candidates_token_count, &more.candidates_tokens_details),
+        );
+        add_count(
             (
                 &mut self.tool_use_prompt_token_count,
                 &mut self.tool_use_prompt_tokens_details,
+            ),
+            (
                 more.tool_use_prompt_token_count,
                 &more.tool_use_prompt_tokens_details,
             ),
-        ] {
-            // If only one of the two had details, their sum would be less than the count.
-            let unknown = |count: Option<i32>, details: &[ModalityTokenCount]| {
-                details.is_empty() && count.is_some_and(|count| count > 0)
-            };
-            if unknown(*count, details) || unknown(more, more_details) {
-                details.clear();
-            } else {
-                add_details(details, more_details);
-            }
-            *count = sum(*count, more);
-        }
+        );
         self.thoughts_token_count = sum(self.thoughts_token_count, more.thoughts_token_count);
         self.total_token_count = total;
         if let Some(more) = &more.billable_prompt_usage {
@@ -208,6 +202,24 @@ fn sum(one: Option<i32>, other: Option<i32>) -> Option<i32> {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
         (one, other) => one.or(other),
     }
+}
+
+/// A count, with its parts by modality.
+type Count<'a> = (Option<i32>, &'a [ModalityTokenCount]);
+type CountMut<'a> = (&'a mut Option<i32>, &'a mut Vec<ModalityTokenCount>);
+
+/// Adds a count and its parts by modality.
+fn add_count((count, details): CountMut<'_>, (more, more_details): Count<'_>) {
+    // If only one of the two had details, their sum would be less than the count.
+    let unknown = |count: Option<i32>, details: &[ModalityTokenCount]| {
+        details.is_empty() && count.is_some_and(|count| count > 0)
+    };
+    if unknown(*count, details) || unknown(more, more_details) {
+        details.clear();
+    } else {
+        add_details(details, more_details);
+    }
+    *count = sum(*count, more);
 }
 
 /// Adds counts by modality.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Status;
 use crate::protocol::time::Duration as WireDuration;
@@ -80,6 +80,24 @@ impl Status {
             .next()?
             .get("retryDelay")?;
         WireDuration::from(delay.as_str()?).to_std()
+    }
+
+    /// Adds a `RetryInfo` with the time to wait before a retry.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use generativeai::protocol::status::Status;
+    ///
+    /// let status = Status::from_http_code(429, "slow down").with_retry_delay(Duration::from_secs(2));
+    /// assert_eq!(status.retry_delay(), Some(Duration::from_secs(2)));
+    /// ```
+    #[must_use]
+    pub fn with_retry_delay(mut self, wait: Duration) -> Self {
+        let delay = WireDuration::from(wait);
+        let kind = "type.googleapis.com/google.rpc.RetryInfo";
+        self.details
+            .push(json!({"@type": kind, "retryDelay": delay}));
+        self
     }
 
     /// Returns the quotas that the request exceeded, from `QuotaFailure`.

@@ -71,10 +71,10 @@ impl Tool {
     /// use generativeai::protocol::tools::{FunctionDeclaration, GoogleSearch, Tool};
     ///
     /// let height = FunctionDeclaration::new("height", "Returns the height of a mountain in metres.");
-    /// assert_eq!(Tool::from(height).beyond_functions(), None);
-    /// assert_eq!(Tool::from(GoogleSearch::default()).beyond_functions(), Some("googleSearch"));
+    /// assert_eq!(Tool::from(height).built_in_tool(), None);
+    /// assert_eq!(Tool::from(GoogleSearch::default()).built_in_tool(), Some("googleSearch"));
     /// ```
-    pub fn beyond_functions(&self) -> Option<&'static str> {
+    pub fn built_in_tool(&self) -> Option<&'static str> {
         // All fields are named, so that a new one cannot be forgotten.
         let Self {
             function_declarations: _,

@@ -28,7 +28,11 @@ pub(crate) trait Fields {
     fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
 
     /// Returns the unknown members.
-    fn unknown(&mut self) -> &mut Unknown;
+    #[cfg(feature = "remote")]
+    fn unknown(&self) -> &Unknown;
+
+    /// Returns the unknown members, to add some.
+    fn unknown_mut(&mut self) -> &mut Unknown;
 }
 
 /// Message whose fields can be replaced by those of another one. The macro `message!` implements it.
@@ -103,7 +107,7 @@ fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>
             }
             Err(name) => {
                 let read = reader.value();
-                let unknown = fields.unknown().members_mut();
+                let unknown = fields.unknown_mut().members_mut();
                 let added = read.and_then(|value| reader.add(unknown, &name, value));
                 added.map_err(|error| error.in_member(&name))?;
             }

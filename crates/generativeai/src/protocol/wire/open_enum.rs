@@ -23,19 +23,19 @@ pub(crate) trait OpenEnum: Clone + 'static {
     /// Returns the name of the value, or the received text.
     fn text(&self) -> &str;
 
-    /// Reads a name in any spelling, see [`essence`]. An unknown name is kept unchanged.
+    /// Reads a name in any spelling, see [`normalized`]. An unknown name is kept unchanged.
     fn open<'a>(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
-        // The exact name first: it is the usual one, and `known` is a `match` that does not allocate. `essence`
+        // The exact name first: it is the usual one, and `known` is a `match` that does not allocate. `normalized`
         // allocates for each variant.
         if let Some(known) = Self::known(&text) {
             return known;
         }
         let prefix = Self::NAMED.iter().find_map(|(name, _)| prefix_of(name));
-        let essence = |name: &str| essence(name, prefix.unwrap_or_default());
-        let wanted = essence(&text);
+        let normalized = |name: &str| normalized(name, prefix.unwrap_or_default());
+        let wanted = normalized(&text);
         let mut named = Self::NAMED.iter();
-        match named.find(|(name, _)| !wanted.is_empty() && essence(name) == wanted) {
+        match named.find(|(name, _)| !wanted.is_empty() && normalized(name) == wanted) {
             Some((_, known)) => known.clone(),
             None => Self::unknown(text.into_owned()),
         }
@@ -57,7 +57,7 @@ fn prefix_of(zero_value: &str) -> Option<&str> {
 /// | --- | --- |
 /// | `MAX_TOKENS` | `max_tokens`, `maxTokens`, `max-tokens`, `FINISH_REASON_MAX_TOKENS` |
 /// | `MEDIA_RESOLUTION_LOW` | `media_resolution_low`, `LOW`, `low` |
-fn essence(name: &str, prefix: &str) -> String {
+fn normalized(name: &str, prefix: &str) -> String {
     let letters = |text: &str| -> String {
         let letters = text.chars().filter(|char| !matches!(char, '_' | '-'));
         letters.map(|char| char.to_ascii_uppercase()).collect()

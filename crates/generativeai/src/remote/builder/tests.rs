@@ -14,7 +14,7 @@ fn build(builder: RemoteBuilder, variables: &[(&str, &str)]) -> Result<Client> {
 
 fn key_of(builder: RemoteBuilder, variables: &[(&str, &str)]) -> String {
     let remote = build(builder, variables).expect("a valid key");
-    remote.0.errors.secrets[0].reveal().to_owned()
+    remote.service.errors.secrets[0].reveal().to_owned()
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn the_address_may_come_from_the_environment() {
         })
         .expect("an address");
 
-    assert_eq!(remote.0.address.as_str(), "http://[::1]:7/x/v1beta");
+    assert_eq!(remote.service.address.as_str(), "http://[::1]:7/x/v1beta");
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn a_header_with_a_key_replaces_the_key_and_is_as_secret() {
 
         let remote = build(builder, &[("GEMINI_API_KEY", "gemini-key")]).expect("a valid key");
 
-        assert_eq!(remote.0.errors.secrets.len(), 1, "{name}");
-        assert_eq!(remote.0.errors.secrets[0].reveal(), KEY, "{name}");
+        assert_eq!(remote.service.errors.secrets.len(), 1, "{name}");
+        assert_eq!(remote.service.errors.secrets[0].reveal(), KEY, "{name}");
     }
 }
 

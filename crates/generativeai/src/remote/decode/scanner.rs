@@ -2,6 +2,12 @@
 
 use memchr::memchr2;
 
+/// Returns whether a text is a JSON object or array that ends too early.
+pub(in crate::remote) fn is_cut(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'[')) && JsonScanner::default().end(text).is_none()
+}
+
 /// State of the scan of one JSON value, which may arrive in several chunks.
 ///
 /// Each chunk is scanned once. Parsing the value again with each chunk would take quadratic time, and an image has

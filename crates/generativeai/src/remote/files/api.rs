@@ -93,9 +93,9 @@ impl Remote {
     pub async fn delete_file(&self, name: &str) -> Result<()> {
         let request = self.address().file(name).map(Outgoing::delete);
         let options = RequestOptions::default();
-        let deleted: Result<DeleteFileResponse> = self.0.unary(request, options).await;
+        let deleted: Result<DeleteFileResponse> = self.client.unary(request, options).await;
         deleted.map_err(|error| about(name, error))?;
-        self.0.0.stored.forget(name);
+        self.client.service.stored.forget(name);
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl Remote {
     /// Requests the description of a file.
     async fn file(&self, name: &str, options: RequestOptions) -> Result<File> {
         let request = self.address().file(name).map(Outgoing::get);
-        let file = self.0.unary(request, options).await;
+        let file = self.client.unary(request, options).await;
         file.map_err(|error| about(name, error))
     }
 }
@@ -154,7 +154,7 @@ fn about(name: &str, error: Error) -> Error {
     let id = name.trim_start_matches("files/");
     match message.contains(&format!("`files/{id}`")) {
         true => error,
-        false => error.with_context(&format!("file `{name}`")),
+        false => error.with_context(format_args!("file `{name}`")),
     }
 }
 

@@ -153,7 +153,7 @@ impl AttachFile {
         let label = self.origin.source().label();
         self.attach()
             .await
-            .map_err(|error| error.with_context(&format!("attachment of {label}")))
+            .map_err(|error| error.with_context(format_args!("attachment of {label}")))
     }
 
     async fn attach(self) -> Result<Part> {
@@ -170,7 +170,7 @@ impl AttachFile {
         let reference = Reference::new(sha256, self.origin.path());
         let remote = self.upload.remote.clone();
         let upload = remote.store(self.upload, &key);
-        let stored = &remote.0.0.stored;
+        let stored = &remote.client.service.stored;
         let file = stored.get(&key, |_| true, |_| upload).await?;
         Ok(reference.into_part(file))
     }

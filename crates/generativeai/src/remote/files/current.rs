@@ -1,6 +1,7 @@
 //! Replaces references to attachments in a request by URIs that are valid when it is sent.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use super::pieces::Source;
 use super::reference::{Reference, take_reference};
@@ -33,7 +34,7 @@ impl Remote {
         contents: Contents,
         options: RequestOptions,
     ) -> FileReferences {
-        let options = options.or(&self.0.0.options);
+        let options = options.or(&self.client.service.options);
         FileReferences {
             remote: self.clone(),
             contents,
@@ -106,7 +107,7 @@ impl FileReferences {
             sha256,
             mime_type: file.mime_type.clone().unwrap_or_default(),
         };
-        let again = async |old: Option<File>| {
+        let renew = async |old: Option<File>| {
             // Without an `old` file this client has not uploaded the content, but the file of the part is still valid.
             if old.is_none() && is_valid {
                 let mut known = File::default();
@@ -119,20 +120,25 @@ impl FileReferences {
                 let message = format!("the attachment `{uri}` has expired: attach its bytes again");
                 return Err(Error::new(ErrorKind::Request, message));
             };
-            let context = format!("attachment of `{}`, whose file has expired", path.display());
-            let upload = UploadFile::new(self.remote.clone(), Source::Path(path));
-            let upload = upload.request_options(self.options()?);
-            let uploaded = self.remote.store(upload, &key).await;
-            uploaded.map_err(|error| error.with_context(&context))
+            self.upload(path, &key).await
         };
-        let stored = &self.remote.0.0.stored;
+        let stored = &self.remote.client.service.stored;
         let current = stored
-            .get(&key, |known| !is_gone(&known.uri), again)
+            .get(&key, |known| !is_gone(&known.uri), renew)
             .await?;
         Ok(FileData {
             file_uri: current.uri,
             ..file
         })
+    }
+
+    /// Uploads a file again.
+    async fn upload(&self, path: PathBuf, key: &Key) -> Result<File> {
+        let context = format!("attachment of `{}`, whose file has expired", path.display());
+        let upload = UploadFile::new(self.remote.clone(), Source::Path(path));
+        let upload = upload.request_options(self.options()?);
+        let uploaded = self.remote.store(upload, key);
+        uploaded.await.map_err(|error| error.with_context(context))
     }
 
     /// Returns the options with the time that is left.

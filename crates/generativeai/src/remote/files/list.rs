@@ -94,7 +94,11 @@ impl FileList {
         };
         let address = self.remote.address().files(token);
         let request = address.map(Outgoing::get);
-        let page: ListFilesResponse = self.remote.0.unary(request, self.options.clone()).await?;
+        let page: ListFilesResponse = self
+            .remote
+            .client
+            .unary(request, self.options.clone())
+            .await?;
         self.page = match page.next_page_token {
             // A service that ignores the token would return the first page forever.
             Some(next) if Some(next.as_str()) == token => {

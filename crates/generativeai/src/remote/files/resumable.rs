@@ -170,8 +170,10 @@ impl Session {
             };
             match outcome {
                 Ok(has_advanced) => {
+                    if has_advanced {
+                        attempts.succeeded();
+                    }
                     // A part of the piece may remain, if the service has accepted only its beginning.
-                    attempts.succeeded();
                     if self.received == piece.end() && !piece.is_last {
                         return Ok(None);
                     }

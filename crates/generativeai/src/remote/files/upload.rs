@@ -139,14 +139,14 @@ impl UploadFile {
 
     /// Returns the options of the requests. Options that are not set come from the client.
     pub(super) fn options(&self) -> RequestOptions {
-        self.options.clone().or(&self.remote.0.0.options)
+        self.options.clone().or(&self.remote.client.service.options)
     }
 
     async fn run(self) -> Result<File> {
         let label = self.source.label();
         self.upload()
             .await
-            .map_err(|error| error.with_context(&format!("upload of {label}")))
+            .map_err(|error| error.with_context(format_args!("upload of {label}")))
     }
 
     /// Runs the upload. The errors do not name the file.
@@ -166,7 +166,7 @@ impl UploadFile {
         pieces.expected = self.sha256;
         let upload = Upload {
             options,
-            service: self.remote.0.0.clone(),
+            service: self.remote.client.service.clone(),
             file: self.file,
             pieces,
             on_progress: self.on_progress,

@@ -68,9 +68,7 @@ pub(super) async fn model(
 
 /// Retries without a wait, unless the service asks for one.
 fn immediate() -> Retry {
-    let mut retry = Retry::default();
-    retry.initial = Duration::ZERO;
-    retry
+    Retry::default().initial(Duration::ZERO)
 }
 
 /// Starts the chat of a scenario.

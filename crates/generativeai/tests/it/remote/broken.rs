@@ -124,6 +124,25 @@ async fn a_response_shorter_than_announced_is_a_broken_connection() {
 }
 
 #[tokio::test]
+async fn json_that_is_cut_without_a_length_is_truncated() {
+    let body = reply("lost", Some("STOP")).to_string();
+    for (head, cut, kind) in [
+        ("", 1, ErrorKind::Truncated),
+        ("", body.len() / 2, ErrorKind::Truncated),
+        ("", body.len() - 1, ErrorKind::Truncated),
+        ("content-length: 40\r\n", 40, ErrorKind::Decode),
+    ] {
+        let sent = format!("HTTP/1.1 200 OK\r\n{head}\r\n{}", &body[..cut]);
+
+        let error = whole(&client(&Server::always(1, &sent)).0).await;
+
+        let error = error.expect_err(&sent);
+        assert_eq!(error.kind(), kind, "{sent}");
+        assert_eq!(error.is_retryable(), head.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_stream_whose_chunks_are_cut_keeps_its_events() {
     let event = event("so far", None);
     let sent = format!(

@@ -83,8 +83,7 @@ async fn a_429_that_names_its_wait_does_not_spend_the_retry_budget() {
     );
     let answers = std::iter::repeat_n(busy, 20).chain([success]);
     let server = Server::play(answers.map(|answer| vec![Act::Send(answer.into())]));
-    let mut retry = Retry::default().max_attempts(30);
-    retry.initial = Duration::ZERO;
+    let retry = Retry::default().max_attempts(30).initial(Duration::ZERO);
     let options = RequestOptions::default().retry(retry);
     let remote = built(
         builder(&server.url())

@@ -87,7 +87,7 @@ async fn streamed(remote: &Searched) -> (Vec<String>, Option<Error>) {
     let mut texts = Vec::new();
     while let Some(chunk) = next(&mut chunks).await {
         match chunk {
-            Ok(chunk) => texts.push(chunk.text().unwrap_or_default()),
+            Ok(chunk) => texts.push(chunk.text_lossy()),
             Err(error) => {
                 assert!(
                     next(&mut chunks).await.is_none(),

@@ -41,7 +41,7 @@ pub(crate) async fn read(
     while let Some(chunk) = reply.next().await {
         assert!(failed.is_none(), "something came after an error");
         match chunk {
-            Ok(chunk) => received.push(chunk.text().unwrap_or_default()),
+            Ok(chunk) => received.push(chunk.text_lossy()),
             Err(error) => failed = Some(error.kind()),
         }
     }

@@ -13,8 +13,7 @@ impl Retries {
     /// Returns options that record retries and make them without a wait.
     pub(crate) fn immediate(&self) -> RequestOptions {
         let retries = self.clone();
-        let mut retry = Retry::default();
-        retry.initial = Duration::ZERO;
+        let retry = Retry::default().initial(Duration::ZERO);
         RequestOptions::default()
             .retry(retry)
             .on_retry(move |attempt| retries.record(attempt))

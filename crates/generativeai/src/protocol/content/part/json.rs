@@ -55,7 +55,12 @@ macro_rules! part {
                 }
             }
 
-            fn unknown(&mut self) -> &mut Unknown {
+            #[cfg(feature = "remote")]
+            fn unknown(&self) -> &Unknown {
+                &self.unknown
+            }
+
+            fn unknown_mut(&mut self) -> &mut Unknown {
                 &mut self.unknown
             }
         }

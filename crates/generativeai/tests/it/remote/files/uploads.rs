@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use generativeai::ErrorKind;
+use generativeai::{ErrorKind, RequestOptions};
 
 use super::stand_in::{Fault, StandIn};
-use super::{PIECE, bytes, client, upload};
+use super::{PIECE, builder, bytes, client, upload};
+use crate::support::Retries;
 
 #[tokio::test]
 async fn an_upload_that_is_cut_in_any_piece_resumes_with_whole_bytes() {
@@ -88,6 +89,20 @@ async fn failures_without_progress_are_limited() {
         "{error}"
     );
     assert_eq!(error.attempts().len(), 4, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_query_that_shows_no_progress_does_not_refill_the_retry_budget() {
+    let failing = [Fault::Code(503), Fault::None].repeat(3);
+    let stand_in = StandIn::new([vec![Fault::None], failing].concat());
+    let options: RequestOptions = Retries::default().immediate();
+    let builder = builder(&stand_in.url()).request_options(options);
+    let client = builder.retry_budget(1).build().expect("good settings");
+
+    let upload = client.upload_bytes(b"hello".to_vec(), "text/plain");
+
+    let error = upload.await.expect_err("one retry");
+    assert_eq!(error.attempts().len(), 2, "{error:?}");
 }
 
 #[tokio::test]
