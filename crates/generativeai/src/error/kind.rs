@@ -56,7 +56,7 @@ pub enum ErrorKind {
     /// A time limit was reached before the response was complete: retry, or allow more time. HTTP 408 and
     /// 504, and the limits in [`RequestOptions`](crate::RequestOptions).
     Timeout,
-    /// The reply ended early: its [beginning](crate::Error::response) is available.
+    /// The reply ended early: its [beginning](crate::Error::response) is available, unless it was sent in one piece.
     /// In a conversation, [`retry`](crate::ChatSession::retry) asks again and
     /// [`keep_partial`](crate::ChatSession::keep_partial) keeps the beginning.
     Truncated,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use generativeai::protocol::content::{FunctionCall, Part};
 use generativeai::protocol::response::UsageMetadata;
 use generativeai::protocol::tools::{FunctionCallingConfig, FunctionCallingMode};
 use generativeai::testing::Scripted;
@@ -41,6 +42,23 @@ async fn a_call_is_answered_and_the_rounds_are_in_the_history() {
         );
         assert_eq!(contents_of(&script.requests()[1]), chat.history()[..3]);
     }
+}
+
+#[tokio::test]
+async fn text_next_to_a_call_is_in_the_text_of_its_chunk() {
+    let call = FunctionCall::new("count", Default::default());
+    let script = Scripted::default()
+        .then_parts([Part::text("Let me see. "), call.into()])
+        .then_text("One.");
+    let mut chat = chat(&script, counting("count").0);
+    let mut shown = String::new();
+
+    let mut reply = chat.send_message("Count!").stream();
+    while let Some(chunk) = reply.next().await {
+        shown += &chunk.unwrap().text_lossy();
+    }
+
+    assert_eq!(shown, "Let me see. One.");
 }
 
 #[cfg(feature = "blocking")]
