@@ -6,6 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+#[cfg(unix)]
+use rustix::fs::{FileType, fstat};
 
 use crate::exit::UsageError;
 use crate::render::Printer;
@@ -13,15 +15,15 @@ use crate::render::Printer;
 /// Maximum number of bytes read from stdin. The Gemini API limits a request to 20 MB.
 const MAX_INPUT: u64 = 16 << 20;
 
-/// Time without input on an open stdin, after which the message is sent without it. A program that starts genai may
-/// pass it a pipe that nobody writes to or closes. Without a limit, genai would wait forever.
+/// Time without input on an open stdin, after which the wait is reported. If stdin is a socket, the message is sent
+/// without it then: programs such as Node.js pass a socket that nobody writes to or closes.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// Returns the message to send, or `None` for a session at the terminal.
 ///
 /// Words are joined by spaces. Piped input follows them as a separate paragraph, or replaces the word `-`. With words
-/// and without `-`, the input is optional: it is awaited for at most [`SILENCE`]. The error for an empty message
-/// contains an example with the `command`.
+/// and without `-`, the input of a socket is optional: it is awaited for at most [`SILENCE`]. The error for an empty
+/// message contains an example with the `command`.
 pub(crate) fn message(
     words: &[String],
     command: &str,
@@ -40,7 +42,7 @@ pub(crate) fn message(
             if words.trim().is_empty() {
                 return Err(empty(command));
             }
-            let input = match read_unless_silent(printer)? {
+            let input = match read_optional(printer)? {
                 Some(bytes) => text(bytes)?,
                 None => String::new(),
             };
@@ -72,17 +74,22 @@ pub(crate) fn piped() -> anyhow::Result<String> {
 /// Returns whether stdin is a pipe, a socket or a file. A terminal and `/dev/null` are not: they are character devices.
 pub(crate) fn is_piped() -> bool {
     #[cfg(unix)]
-    {
-        use rustix::fs::{FileType, fstat};
-
-        let kind = fstat(io::stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
-        matches!(
-            kind,
-            Ok(FileType::Fifo | FileType::RegularFile | FileType::Socket)
-        )
-    }
+    return stdin_is(&[FileType::Fifo, FileType::RegularFile, FileType::Socket]);
     #[cfg(not(unix))]
     !io::stdin().is_terminal()
+}
+
+#[cfg(unix)]
+fn stdin_is(kinds: &[FileType]) -> bool {
+    fstat(io::stdin()).is_ok_and(|stat| kinds.contains(&FileType::from_raw_mode(stat.st_mode)))
+}
+
+/// Returns whether nobody may ever write to stdin or close it.
+fn may_be_idle() -> bool {
+    #[cfg(unix)]
+    return stdin_is(&[FileType::Socket]);
+    #[cfg(not(unix))]
+    false
 }
 
 fn empty(command: &str) -> anyhow::Error {
@@ -130,29 +137,31 @@ fn read_all() -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads all of stdin. Returns `None` if nothing arrives within [`SILENCE`].
-fn read_unless_silent(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
+/// Reads all of stdin. Returns `None` if it is a socket and nothing arrives within [`SILENCE`].
+fn read_optional(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
     let (started, first) = channel();
     let (sender, all) = channel();
     // A read from stdin cannot have a time limit, so it runs in a thread. If stdin stays silent, that thread blocks
     // until the program ends.
     thread::spawn(move || {
-        let _ = started.send(io::stdin().lock().fill_buf().map(drop));
+        // `read_all` returns the error, if there is one.
+        let _ = started.send(io::stdin().lock().fill_buf().is_ok());
         let _ = sender.send(read_all());
     });
-    match first.recv_timeout(SILENCE) {
-        Ok(read) => read.context("cannot read stdin")?,
-        Err(_) => {
-            printer.note(
-                "(stdin is open but silent, so it was not read: add `-` to wait for it, \
-                 or redirect it from /dev/null)",
-            );
-            return Ok(None);
-        }
+    let is_silent = first.recv_timeout(SILENCE).is_err();
+    if is_silent && may_be_idle() {
+        printer.note(
+            "(stdin is open but silent, so it was not read: add `-` to wait for it, \
+             or redirect it from /dev/null)",
+        );
+        return Ok(None);
     }
-    let all = all.recv_timeout(SILENCE).or_else(|error| {
+    let silence = if is_silent { Duration::ZERO } else { SILENCE };
+    let all = all.recv_timeout(silence).or_else(|error| {
         if error == RecvTimeoutError::Timeout {
-            printer.note("(reading stdin until it is closed; Ctrl-C stops)");
+            printer.note(
+                "(reading stdin until it is closed; Ctrl-C stops, and `< /dev/null` omits it)",
+            );
         }
         all.recv()
     });
