@@ -138,10 +138,8 @@ fn quote(path: &Path, text: &str) -> String {
         .file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy();
-    let mut fence = "```".to_owned();
-    while text.contains(&fence) {
-        fence.push('`');
-    }
+    let runs = text.split(|char| char != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or_default().max(2) + 1);
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     format!("{name}:\n{fence}{extension}\n{text}{end}{fence}")

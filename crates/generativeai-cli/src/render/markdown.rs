@@ -82,7 +82,7 @@ impl Markdown {
             match cut::cut(&self.source) {
                 Cut::At(end) => return self.render(end),
                 // Escaped in the source, so that a closing delimiter that comes later does not change the output.
-                Cut::Literal(at) => self.source.insert(at, '\\'),
+                Cut::Literal(positions) => self.source = escaped(&self.source, &positions),
             }
         }
     }
@@ -113,11 +113,13 @@ impl Markdown {
     /// Escapes link reference definitions up to a position, so that they are rendered as text. Otherwise the targets of
     /// the links would not be visible. Returns the position, moved by the number of inserted characters.
     fn escape_definitions(&mut self, mut end: usize) -> usize {
-        while self.source[..end].contains("]:")
-            && let Some(at) = draw::definition(&self.source[..end])
-        {
-            self.source.insert(at, '\\');
-            end += 1;
+        while self.source[..end].contains("]:") {
+            let positions = draw::definitions(&self.source[..end]);
+            if positions.is_empty() {
+                break;
+            }
+            self.source = escaped(&self.source, &positions);
+            end += positions.len();
         }
         end
     }
@@ -150,6 +152,18 @@ impl Markdown {
         }
         new
     }
+}
+
+/// Returns the source with a backslash before each of these positions, which are in ascending order.
+fn escaped(source: &str, positions: &[usize]) -> String {
+    let mut escaped = String::with_capacity(source.len() + positions.len());
+    let mut begin = 0;
+    for &at in positions {
+        escaped.push_str(&source[begin..at]);
+        escaped.push('\\');
+        begin = at;
+    }
+    escaped + &source[begin..]
 }
 
 /// Returns whether a block is text, which can be rendered without its beginning. Code needs its fence, and a table its
