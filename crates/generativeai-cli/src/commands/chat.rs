@@ -23,8 +23,9 @@ use crate::oneshot::{OneShot, Output};
 use crate::project;
 use crate::prompts::Prompt;
 use crate::render::Printer;
-use crate::repl::{self, Settings, Signals};
+use crate::repl::{self, Settings};
 use crate::schema;
+use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
 

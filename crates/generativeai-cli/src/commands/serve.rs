@@ -25,6 +25,7 @@ use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
 use crate::openai;
 use crate::render::Printer;
+use crate::signals::StopSignals;
 use crate::supervisor::{self, StartFailed, Supervisor};
 
 /// Default limit of a reply in tokens, for a model on this computer. Without a limit, a small model may continue until
@@ -219,7 +220,7 @@ impl Serve {
                     // The server runs until this future is dropped, so it receives the message.
                     let _ = stop.send(());
                     tokio::select! {
-                        () = signals.next() => return,
+                        _ = signals.next() => return,
                         () = sleep(REPORT_AFTER) => report_drain(),
                     }
                     signals.next().await;
@@ -382,47 +383,6 @@ fn report_drain() {
     Printer::new().note(format_args!(
         "(finishing the running replies, at most {seconds} s; Ctrl-C again stops now)"
     ));
-}
-
-/// Signals that stop the server: Ctrl-C and, on Unix, SIGTERM.
-struct StopSignals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl StopSignals {
-    /// Installs the signal handlers.
-    #[cfg(unix)]
-    fn listen() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        let listen = |kind| signal(kind).context("cannot install signal handlers");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {})
-    }
-
-    /// Waits for the next signal.
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-        // If the handler cannot be installed, the server runs until it is killed.
-        #[cfg(not(unix))]
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::ValueEnum;
+use tokio::time::timeout;
 
 use super::markdown::{Layout, Markdown, wrapped, wrapped_row};
 use super::progress::Progress;
@@ -170,6 +173,23 @@ impl Printer {
     /// Writes a message for the user to stderr, on its own lines.
     pub(crate) fn note(&mut self, text: impl Display) {
         self.write_note(text, wrapped);
+    }
+
+    /// Waits for work, and writes a message for the user if it takes longer than `after`.
+    pub(crate) async fn note_after<T>(
+        &mut self,
+        after: Duration,
+        text: impl Display,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = pin!(work);
+        match timeout(after, &mut work).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.note(text);
+                work.await
+            }
+        }
     }
 
     /// Writes rows of columns for the user to stderr, like [`note`](Self::note).

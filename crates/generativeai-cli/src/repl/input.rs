@@ -15,10 +15,10 @@ use reedline::{
 };
 
 use super::editor;
-use super::signals::Signals;
-use super::terminal;
 use crate::exit::Exit;
 use crate::render::Printer;
+use crate::signals::Signals;
+use crate::terminal;
 use crate::{environment, state_file};
 use completion::{CommandHighlighter, PromptCompleter};
 use keys::{Keys, QuoteValidator};

@@ -10,7 +10,6 @@ use tokio::runtime::Runtime;
 
 use super::input::Prompt;
 use super::next::{Decisions, Next};
-use super::signals::Signals;
 use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
 use crate::approval::{self, Approvals};
@@ -22,6 +21,7 @@ use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
 use crate::reply::{Outcome, Received};
+use crate::signals::Signals;
 use crate::storage::{self, SessionLock};
 use crate::transcript::{self, Paragraph};
 use crate::usage::ReplyUsage;
@@ -116,6 +116,12 @@ impl<'a> Repl<'a> {
     /// Returns the conversation in use.
     pub(super) fn conversation(&mut self) -> &mut Conversation {
         &mut self.conversations[self.current]
+    }
+
+    /// Waits for work on the store, with a note if it takes long. Returns `None` if a signal stopped the wait.
+    pub(super) fn wait<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let work = storage::wait(work, self.printer);
+        self.runtime.block_on(self.signals.unless_stopped(work))
     }
 
     /// Shows the last exchange, if the session has one.
@@ -330,7 +336,7 @@ impl<'a> Repl<'a> {
         self.lock = None;
         let acquire = SessionLock::acquire(&session, self.printer);
         let Some(lock) = self.runtime.block_on(self.signals.unless_stopped(acquire)) else {
-            self.printer.note("(stopped; your message was not sent)");
+            self.printer.note("(stopped; nothing was sent)");
             return false;
         };
         self.lock = lock;
@@ -347,8 +353,7 @@ impl<'a> Repl<'a> {
         let automatic = self.function_calling();
         let mut read = self.runtime.block_on(storage::read(session, &model))?;
         read.chat.set_automatic_function_calling(automatic);
-        read.usage = std::mem::take(&mut self.conversation().usage);
-        *self.conversation() = read;
+        self.conversation().replace(read);
         self.printer
             .note("(another process added messages, which are now part of this session: send yours again)");
         self.show_resumed();

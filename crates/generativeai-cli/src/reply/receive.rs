@@ -6,7 +6,6 @@ use std::time::Duration;
 use generativeai::protocol::content::Part;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Attempt, Error, RequestOptions, SendMessage};
-use tokio::signal;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -138,14 +137,6 @@ fn retry_note(attempt: &Attempt) -> String {
     }
     let wait = attempt.waited.as_secs_f64();
     format!("({outcome}: attempt {next} in {wait:.1} s; Ctrl-C stops)")
-}
-
-/// Completes when Ctrl-C is pressed.
-pub(crate) async fn ctrl_c() {
-    if signal::ctrl_c().await.is_err() {
-        // Without a handler, Ctrl-C ends the program, so there is nothing to wait for.
-        std::future::pending().await
-    }
 }
 
 /// Returns the text of a chunk without thoughts. The text may be empty.
