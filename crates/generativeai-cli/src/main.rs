@@ -3,6 +3,7 @@
 mod approval;
 mod attachment;
 mod backend;
+mod bounded;
 mod catalog;
 mod cli;
 mod code_block;

@@ -1,6 +1,6 @@
 //! The message given on the command line and on stdin.
 
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use anyhow::Context;
 #[cfg(unix)]
 use rustix::fs::{FileType, fstat};
 
+use crate::bounded::read_at_most;
 use crate::exit::UsageError;
 use crate::render::Printer;
 
@@ -32,21 +33,16 @@ pub(crate) fn message(
     let stdin = io::stdin();
     let message = match words {
         [] if stdin.is_terminal() => return Ok(None),
-        [] => text(read_all()?)?,
-        words if words.iter().any(|word| word == "-") => {
-            with_input(words, || Ok(text(read_all()?)?))?
-        }
+        [] => read_all()?,
+        words if words.iter().any(|word| word == "-") => with_input(words, read_all)?,
         words if stdin.is_terminal() => words.join(" "),
         words => {
             let words = words.join(" ");
             if words.trim().is_empty() {
                 return Err(empty(command));
             }
-            let input = match read_optional(printer)? {
-                Some(bytes) => text(bytes)?,
-                None => String::new(),
-            };
-            paragraphs(&[words, input])
+            let input = read_optional(printer)?;
+            paragraphs(&[words, input.unwrap_or_default()])
         }
     };
     if message.trim().is_empty() {
@@ -62,7 +58,7 @@ pub(crate) fn message(
 pub(crate) fn piped() -> anyhow::Result<String> {
     let input = match io::stdin().is_terminal() {
         true => String::new(),
-        false => text(read_all()?)?,
+        false => read_all()?,
     };
     if input.trim().is_empty() {
         let message = "no input: name a file, or pipe text in";
@@ -126,19 +122,19 @@ fn paragraphs(texts: &[String]) -> String {
     texts.join("\n\n")
 }
 
-/// Reads all of stdin, but at most one byte more than the maximum size, which shows that the input is too long.
-fn read_all() -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = io::stdin()
-        .lock()
-        .take(MAX_INPUT + 1)
-        .read_to_end(&mut bytes);
-    read.context("cannot read stdin")?;
-    Ok(bytes)
+/// Reads the text on stdin.
+///
+/// # Errors
+/// Stdin cannot be read, exceeds the maximum size, or is not text.
+fn read_all() -> anyhow::Result<String> {
+    let bytes = read_at_most(io::stdin().lock(), MAX_INPUT).context("cannot read stdin")?;
+    let max = MAX_INPUT >> 20;
+    let too_long = || UsageError(format!("the input is too long: the maximum is {max} MiB"));
+    Ok(text(bytes.ok_or_else(too_long)?)?)
 }
 
-/// Reads all of stdin. Returns `None` if it is a socket and nothing arrives within [`SILENCE`].
-fn read_optional(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
+/// Reads the text on stdin. Returns `None` if it is a socket and nothing arrives within [`SILENCE`].
+fn read_optional(printer: &mut Printer) -> anyhow::Result<Option<String>> {
     let (started, first) = channel();
     let (sender, all) = channel();
     // A read from stdin cannot have a time limit, so it runs in a thread. If stdin stays silent, that thread blocks
@@ -171,14 +167,8 @@ fn read_optional(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
 /// Converts the input to text.
 ///
 /// # Errors
-/// The input exceeds the maximum size, is not UTF-8, or contains a zero byte.
+/// The input is not UTF-8, or contains a zero byte.
 fn text(bytes: Vec<u8>) -> Result<String, UsageError> {
-    if bytes.len() as u64 > MAX_INPUT {
-        let max = MAX_INPUT >> 20;
-        return Err(UsageError(format!(
-            "the input is too long: the maximum is {max} MiB"
-        )));
-    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         UsageError(format!(
@@ -222,13 +212,5 @@ mod tests {
         let refused = |bytes: &[u8]| text(bytes.to_vec()).expect_err("not text").to_string();
         assert!(refused(b"ab\xff").contains("invalid byte at offset 2"));
         assert!(refused(b"a\0b").contains("zero byte at offset 1"));
-    }
-
-    #[test]
-    fn input_that_is_too_long_is_refused() {
-        let max = usize::try_from(MAX_INPUT).expect("a size");
-
-        assert!(text(vec![b'a'; max]).is_ok());
-        assert!(text(vec![b'a'; max + 1]).is_err());
     }
 }
