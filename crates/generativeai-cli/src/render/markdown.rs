@@ -13,11 +13,12 @@ mod table;
 
 use std::fmt;
 
+use nu_ansi_term::Style;
+
 use code::Code;
 use cut::Cut;
 use page::Page;
 pub(super) use style::Layout;
-use style::Style;
 
 /// Maximum size of a block, in bytes. A longer one is rendered as if it were complete. The limit bounds the cost of a
 /// piece, which parses the whole block.
@@ -198,7 +199,7 @@ fn wrapped_after(at: usize, line: &str, width: usize) -> String {
     let mut page = Page::new(width);
     let indentation = " ".repeat(page::visible_width(before));
     page.begin_margin(Some(before.to_owned()), indentation);
-    page.words(text, Style::plain());
+    page.words(text, Style::new());
     page.finish()
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, Parser, Tag};
 
 use super::draw::OPTIONS;
+use super::page::is_ideograph;
 
 /// Maximum distance of a delimiter to the one that closes it, in bytes. A delimiter that stays open longer is treated
 /// as a character, since the text after it is not shown until then.
@@ -31,11 +32,6 @@ enum Leaf {
 /// Returns whether a word may end with this character.
 pub(super) fn may_end_a_word(char: char) -> bool {
     char.is_whitespace() || is_ideograph(char)
-}
-
-/// Returns whether a character is an ideograph. A line can be broken after each one, as after a word.
-fn is_ideograph(char: char) -> bool {
-    ('\u{2e80}'..'\u{1f000}').contains(&char)
 }
 
 /// Finds how much of the source can be rendered.
