@@ -413,10 +413,7 @@ fn is_retryable(error: &anyhow::Error) -> bool {
 /// Returns whether a message exceeds the budget that `/compact` has set.
 fn is_over_budget(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<Error>();
-    // The kind alone includes requests that the service has refused.
-    error.is_some_and(|error| {
-        error.kind() == ErrorKind::Request && error.to_string().contains("but the budget is")
-    })
+    error.is_some_and(Error::is_over_budget)
 }
 
 /// Returns whether another process changed the session.

@@ -158,7 +158,7 @@ fn errors_name_options_of_the_program() {
     let mut plain = service.genai(&["chat", "Hello"]);
     plain.env("GOOGLE_GEMINI_BASE_URL", "http://example.com");
     for (mut command, code, remedy) in [
-        (service.genai(&upload), 1, "--mime-type"),
+        (service.genai(&upload), 1, "such as .pdf"),
         (
             genai(&["chat", "-m", "openai:m", "Hello"]),
             2,
@@ -175,6 +175,7 @@ fn errors_name_options_of_the_program() {
             "`api_key`",
             "builder",
             "`safety_ratings`",
+            "`max_output_tokens`",
             "plain HTTP",
         ] {
             assert!(!refused.stderr.contains(word), "{word} in {refused:?}");

@@ -360,9 +360,7 @@ impl RemoteBuilder {
                 || profile.key_required == KeyRequired::Remotely && !address.is_loopback()
             {
                 let variable = profile.key_variables[0];
-                return Err(configuration(format!(
-                    "no API key: set {variable}, or call `api_key` on the builder"
-                )));
+                return Err(configuration(format!("no API key: set {variable}")));
             }
         }
         let mut roots = Vec::new();
