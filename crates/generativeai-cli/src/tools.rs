@@ -1,6 +1,5 @@
 //! Tools of MCP servers, which the model may call.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,8 +11,9 @@ use tokio::time::timeout;
 
 use crate::exit::{ToolServerError, UsageError};
 use crate::render::{Printer, print_server_log};
+use crate::settings::Named;
+use crate::state_file;
 use crate::suggest::nearest;
-use crate::{settings, state_file};
 
 /// Maximum wait for servers to exit. It is shorter than the time after which SIGTERM ends the program in any case.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,19 +29,16 @@ pub(crate) struct ToolServers {
 }
 
 impl ToolServers {
-    /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or a name in the
+    /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or one of `names`, the
     /// table `[servers]` of the settings.
     ///
     /// If this future is dropped, a server that is starting is killed.
     pub(crate) async fn connect(
         servers: &[String],
+        names: &Named,
         log: ServerLog,
         printer: &mut Printer,
     ) -> anyhow::Result<Self> {
-        let names = match servers.is_empty() {
-            true => BTreeMap::new(),
-            false => settings::named("servers")?,
-        };
         let mut tools = Self {
             toolbox: Toolbox::default(),
             connections: Vec::new(),
