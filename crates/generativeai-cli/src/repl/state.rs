@@ -271,38 +271,18 @@ impl<'a> Repl<'a> {
         if matches!(next, Next::Message(_)) {
             self.leave_waiting();
         }
-        // Excludes the time in which the user decides about calls.
         let mut took = Duration::ZERO;
-        let mut receive = |repl: &mut Self, next| {
-            let started = Instant::now();
-            let received = repl.receive(next);
-            took += started.elapsed();
-            received
-        };
-        let mut received = receive(self, next);
-        while let Some(decisions) = self.decisions(&received) {
-            received = match decisions {
-                Decisions::Made(decisions) => receive(self, Next::Decide(decisions)),
-                Decisions::Stop => received.map(|received| Received {
-                    outcome: Outcome::Stopped,
-                    ..received
-                }),
-                Decisions::Later => return Ok(Sent::Waiting),
-            };
-            if matches!(&received, Ok(received) if received.outcome == Outcome::Stopped) {
-                break;
-            }
-        }
-        match received {
+        match self.receive_all(next, &mut took) {
+            Ok(None) => Ok(Sent::Waiting),
             // Ctrl-C may have stopped only the saving of a reply that was complete.
-            Ok(received)
+            Ok(Some(received))
                 if received.outcome == Outcome::Complete
                     || self.conversation().chat.unfinished().is_none() =>
             {
                 self.count(took, received.hops);
                 Ok(Sent::Complete)
             }
-            Ok(_) => {
+            Ok(Some(_)) => {
                 // The queued lines were typed for the reply that the user has stopped.
                 self.type_ahead.clear();
                 Ok(Sent::Stopped)
@@ -324,6 +304,33 @@ impl<'a> Repl<'a> {
                     false => Ok(Sent::Failed),
                 }
             }
+        }
+    }
+
+    /// Receives replies, and asks about their calls, until no call waits. Returns `None` if the program ends first. Adds
+    /// to `took` the time without that in which the user decides about calls.
+    fn receive_all(
+        &mut self,
+        mut next: Next,
+        took: &mut Duration,
+    ) -> anyhow::Result<Option<Received>> {
+        loop {
+            let started = Instant::now();
+            let received = self.receive(next);
+            *took += started.elapsed();
+            let Some(decisions) = self.decisions(&received) else {
+                return received.map(Some);
+            };
+            next = match decisions {
+                Decisions::Made(decisions) => Next::Decide(decisions),
+                Decisions::Stop => {
+                    // An error is that of refused decisions, and was reported.
+                    let hops = received.map_or(0, |received| received.hops);
+                    let outcome = Outcome::Stopped;
+                    return Ok(Some(Received { outcome, hops }));
+                }
+                Decisions::Later => return Ok(None),
+            };
         }
     }
 

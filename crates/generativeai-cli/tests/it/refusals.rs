@@ -78,25 +78,33 @@ fn each_heading_of_the_help_is_followed_by_its_options_alone() {
     let help = run(&["serve", "--help"]).stdout;
 
     let (options, rest) = help.split_once("Embedded models:").expect("a heading");
-    let (embedded, rest) = rest.split_once("Long replies:").expect("a heading");
-    let (long_replies, global) = rest.split_once("Global options:").expect("a heading");
+    let (embedded, rest) = rest
+        .split_once("For developers of clients:")
+        .expect("a heading");
+    let (clients, global) = rest.split_once("Global options:").expect("a heading");
     assert!(!options.contains("--color"), "{options}");
     for (part, names) in [
-        (
-            options,
-            &["--fault", "--strict-names", "--allow-origin"][..],
-        ),
+        (options, &["--strict-names", "--allow-origin"][..]),
         (
             embedded,
             &["--threads", "--context", "--deterministic", "--strict"],
         ),
         (
-            long_replies,
-            &["--hop-tokens", "--checkpoint-tokens", "--continuation-key"],
+            clients,
+            &[
+                "--fault",
+                "--hop-tokens",
+                "--checkpoint-tokens",
+                "--continuation-key",
+            ],
         ),
         (global, &["--color"]),
     ] {
-        let of_line = |line: &str| line.split_whitespace().next().map(str::to_owned);
+        let of_line = |line: &str| {
+            line.split([' ', '['])
+                .find(|word| !word.is_empty())
+                .map(str::to_owned)
+        };
         let lines = part.lines().filter(|line| line.starts_with("      --"));
         let found: Vec<_> = lines.filter_map(of_line).collect();
         for name in names {
