@@ -145,7 +145,7 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 /// Returns the first word of the text, without its escapes. A backslash makes a blank or a punctuation mark a part of
-/// the word; before a letter or a digit it is an ordinary character.
+/// the word; before a letter or a digit it is an ordinary character. A word is cut once it is longer than a path.
 fn unescaped(text: &str) -> String {
     let mut word = String::new();
     let mut chars = text.chars().peekable();
@@ -154,7 +154,7 @@ fn unescaped(text: &str) -> String {
             '\\' if chars.peek().is_some_and(|next| !next.is_alphanumeric()) => {
                 word.extend(chars.next());
             }
-            char if char.is_whitespace() => break,
+            char if char.is_whitespace() || word.len() > MAX_PATH => break,
             char => word.push(char),
         }
     }
