@@ -134,8 +134,13 @@ fn a_session_that_another_process_changed_keeps_its_budget() {
     let mut other = user.chat(&["--session", "hills", "And Snowdon?"]);
     assert_eq!(ran(other.output()).code, Some(0));
     terminal.enter("How tall is Ben Nevis in feet?");
-    terminal.wait_for("another process added messages");
-    terminal.wait_for("> How tall is Ben Nevis in feet?");
+    terminal.wait_until("the message at the prompt", |screen| {
+        let shown = screen.contents();
+        let is_at_prompt = shown
+            .trim_end()
+            .ends_with("> How tall is Ben Nevis in feet?");
+        shown.contains("another process added messages") && is_at_prompt
+    });
     terminal.type_keys("\r");
     terminal.wait_for("(/compact N sets another budget, /compact off removes it)");
     terminal.quit();
