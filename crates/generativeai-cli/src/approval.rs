@@ -23,6 +23,9 @@ const MAX_ARGUMENTS: usize = 600;
 /// Maximum length of the names of a tool and its server in a question, in characters.
 const MAX_NAME: usize = 80;
 
+/// Reason of a denial without one.
+const NO: &str = "the user said no";
+
 /// Answers to a question about a call.
 const ANSWERS: &str = "yes, no [REASON], edit [JSON], always or never (in this run), \
      always save (in the settings), stop?";
@@ -34,7 +37,7 @@ pub(crate) enum DefaultDecision {
     Run,
     /// Ask the user.
     Ask,
-    /// Deny the call: nobody can be asked.
+    /// Deny the call: there is no terminal to ask at.
     Deny,
 }
 
@@ -61,7 +64,7 @@ pub(crate) struct Approvals {
 struct Shared {
     /// Decisions for all calls of a tool, by its name.
     always: Mutex<BTreeMap<String, Decision>>,
-    /// Names of the tools denied because nobody could be asked.
+    /// Names of the tools denied because there is no terminal to ask at.
     not_allowed: Mutex<BTreeSet<String>>,
     /// Decisions since the last `take_decisions`, as JSON.
     decisions: Mutex<Vec<Value>>,
@@ -92,7 +95,7 @@ impl Approvals {
             })
     }
 
-    /// Returns the names of the tools that were not run because nobody could be asked.
+    /// Returns the names of the tools that were not run because there is no terminal to ask at.
     pub(crate) fn not_allowed(&self) -> BTreeSet<String> {
         locked(&self.shared.not_allowed).clone()
     }
@@ -165,44 +168,60 @@ impl Approvals {
         loop {
             printer.note(ANSWERS);
             let line = read(printer)?;
-            let (word, rest) = match line.trim().split_once(char::is_whitespace) {
-                Some((word, rest)) => (word, rest.trim()),
-                None => (line.trim(), ""),
-            };
-            match word.to_lowercase().as_str() {
-                "y" | "yes" if rest.is_empty() => return Some(Decision::Run),
-                "n" | "no" if rest.is_empty() => {
-                    return Some(Decision::deny("the user said no"));
-                }
-                "n" | "no" => return Some(Decision::deny(rest)),
-                "a" | "always" if matches!(rest, "" | "save") => {
-                    if rest == "save" {
-                        save(name, printer);
-                    }
+            let arguments = match Answer::parse(&line) {
+                Some(Answer::Run) => return Some(Decision::Run),
+                Some(Answer::Deny(reason)) => return Some(Decision::deny(reason)),
+                Some(Answer::Always) => return Some(self.remember(name, Decision::Run)),
+                Some(Answer::AlwaysSave) => {
+                    save(name, printer);
                     return Some(self.remember(name, Decision::Run));
                 }
-                "never" if rest.is_empty() => {
-                    return Some(self.remember(name, Decision::deny("the user said no")));
+                Some(Answer::Never) => return Some(self.remember(name, Decision::deny(NO))),
+                Some(Answer::Stop) => return None,
+                Some(Answer::Edit("")) => {
+                    printer.note("the arguments, as JSON on one line:");
+                    read(printer)?
                 }
-                "e" | "edit" => {
-                    let arguments = match rest {
-                        "" => {
-                            printer.note("the arguments, as JSON on one line:");
-                            read(printer)?
-                        }
-                        rest => rest.to_owned(),
-                    };
-                    match serde_json::from_str(&arguments) {
-                        Ok(arguments) => return Some(Decision::RunWith(arguments)),
-                        Err(error) => {
-                            printer.note(format_args!("this is not a JSON object: {error}"));
-                        }
-                    }
-                }
-                "s" | "stop" => return None,
-                _ => {}
+                Some(Answer::Edit(arguments)) => arguments.to_owned(),
+                None => continue,
+            };
+            match serde_json::from_str(&arguments) {
+                Ok(arguments) => return Some(Decision::RunWith(arguments)),
+                Err(error) => printer.note(format_args!("this is not a JSON object: {error}")),
             }
         }
+    }
+}
+
+/// Answer to a question about a call.
+enum Answer<'l> {
+    Run,
+    /// With the reason.
+    Deny(&'l str),
+    Always,
+    AlwaysSave,
+    Never,
+    /// With the new arguments, which may be empty.
+    Edit(&'l str),
+    Stop,
+}
+
+impl<'l> Answer<'l> {
+    /// Parses a line. Returns `None` if it is not an answer.
+    fn parse(line: &'l str) -> Option<Self> {
+        let line = line.trim();
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        Some(match (word.to_lowercase().as_str(), rest.trim()) {
+            ("y" | "yes", "") => Self::Run,
+            ("n" | "no", "") => Self::Deny(NO),
+            ("n" | "no", reason) => Self::Deny(reason),
+            ("a" | "always", "") => Self::Always,
+            ("a" | "always", "save") => Self::AlwaysSave,
+            ("never", "") => Self::Never,
+            ("e" | "edit", arguments) => Self::Edit(arguments),
+            ("s" | "stop", _) => Self::Stop,
+            _ => return None,
+        })
     }
 }
 

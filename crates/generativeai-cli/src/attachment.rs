@@ -5,11 +5,12 @@ pub(crate) mod upload;
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use generativeai::protocol::content::{Blob, Content, Data, FileData, Part};
+
+use crate::bounded::read_at_most;
 
 /// Maximum size of a file that is sent inline, in bytes.
 ///
@@ -46,14 +47,10 @@ impl Attachment {
         if !metadata.is_file() {
             bail!("{name} is not a file");
         }
-        let mut bytes = Vec::new();
-        // One byte more than allowed shows that the file is too large.
-        let read =
-            File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes));
-        read.with_context(|| format!("cannot read {name}"))?;
-        if bytes.len() as u64 > MAX_SIZE {
+        let read = File::open(path).and_then(|file| read_at_most(file, MAX_SIZE));
+        let Some(bytes) = read.with_context(|| format!("cannot read {name}"))? else {
             bail!("{name} is too large: the maximum is {} MiB", MAX_SIZE >> 20);
-        }
+        };
         if bytes.is_empty() {
             bail!("{name} is empty");
         }
@@ -138,10 +135,8 @@ fn quote(path: &Path, text: &str) -> String {
         .file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy();
-    let mut fence = "```".to_owned();
-    while text.contains(&fence) {
-        fence.push('`');
-    }
+    let runs = text.split(|char| char != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or_default().max(2) + 1);
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     format!("{name}:\n{fence}{extension}\n{text}{end}{fence}")

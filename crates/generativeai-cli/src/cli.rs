@@ -19,7 +19,7 @@ use crate::commands::serve::Serve;
 use crate::commands::sessions::Sessions;
 use crate::exit::{EXIT_CODES, Exit};
 use crate::message;
-use crate::render::{Colour, Printer};
+use crate::render::{Color, Printer};
 use crate::settings::{self, SETTINGS};
 use crate::suggest::is_misspelling;
 
@@ -36,11 +36,11 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     command: Commands,
 
-    /// When to use colours
+    /// When to use colors
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = GLOBAL)]
-    color: Colour,
+    color: Color,
 
-    /// Omit the notice about the model in use
+    /// Omit all hints, such as the one about the model in use
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     quiet: bool,
 }
@@ -82,9 +82,9 @@ impl Cli {
             },
             _ => return Ok(Some(cli)),
         };
-        let settings = settings::settings(&program())?;
-        let allowed = settings::allowed(&settings);
-        let program = settings::with_defaults(program(), settings);
+        let config = settings::read(&program())?;
+        let allowed = settings::allowed(&config.settings);
+        let program = settings::with_defaults(program(), config.settings);
         let mut with_settings = Self::matched(program, &words)?;
         // `sessions resume` is parsed again as the words of `chat`, which do not include the global options.
         with_settings.color = cli.color;
@@ -93,13 +93,14 @@ impl Cli {
             chat.session_must_exist = is_resume;
             // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
             chat.allow.extend(allowed);
+            (chat.prompts, chat.servers) = (config.prompts, config.servers);
         }
         Ok(Some(with_settings))
     }
 
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        printer.set_colour(self.color);
+        printer.set_color(self.color);
         printer.set_quiet(self.quiet);
         match self.command {
             Commands::Chat(chat) => chat.run(printer),

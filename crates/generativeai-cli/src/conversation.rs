@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use generativeai::ChatSession;
 use generativeai::protocol::content::Content;
+use generativeai::{ChatSession, Compaction};
 use generativeai_store::Session;
 
 use crate::storage::OpenMark;
@@ -23,6 +23,8 @@ pub(crate) struct Conversation {
     pub(crate) file: Option<PathBuf>,
     /// Usage of the replies of this run.
     pub(crate) usage: SessionUsage,
+    /// Maximum number of tokens of a request, above which older turns are summarized. It is not stored.
+    budget: Option<u32>,
 }
 
 impl Conversation {
@@ -34,7 +36,28 @@ impl Conversation {
             unnamed: false,
             file: None,
             usage: SessionUsage::default(),
+            budget: None,
         }
+    }
+
+    pub(crate) fn budget(&self) -> Option<u32> {
+        self.budget
+    }
+
+    /// Sets the maximum number of tokens of a request, or removes it.
+    pub(crate) fn set_budget(&mut self, budget: Option<u32>) {
+        self.budget = budget;
+        match budget {
+            Some(tokens) => self.chat.set_context_budget(tokens, Compaction::Summarize),
+            None => self.chat.remove_context_budget(),
+        }
+    }
+
+    /// Replaces the chat by that of the same session, read again. What is not stored stays.
+    pub(crate) fn replace(&mut self, read: Self) {
+        self.chat = read.chat;
+        self.session = read.session;
+        self.set_budget(self.budget);
     }
 
     /// Undoes the last complete turn and returns its message. An unfinished turn after it is undone as well.

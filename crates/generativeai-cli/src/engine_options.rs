@@ -18,7 +18,7 @@ pub(crate) struct EngineOptions {
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(256..))]
     context: Option<u32>,
 
-    /// Make equal requests give equal replies (slower)
+    /// Always give the same reply to the same request (slower)
     #[arg(long)]
     deterministic: bool,
 

@@ -1,45 +1,11 @@
-//! Errors in terms of this program: hints shown below them, and the words of the SDK that they contain.
+//! Hints that are shown below errors.
 
-use std::error::Error;
 use std::time::Duration;
 
 use generativeai::ErrorKind;
 use generativeai::protocol::response::FinishReason;
 
 use crate::exit::ToolServerError;
-
-/// Advice in errors of the SDK that names its functions and fields, and what a user of this program can do instead.
-const ADVICE: [(&str, &str); 11] = [
-    (
-        "set it with `mime_type`",
-        "rename the file to an extension of its type, such as .pdf, or name the type with --mime-type of `genai files \
-         upload`",
-    ),
-    (", or call `api_key` on the builder", ""),
-    (", or allow plain HTTP", ""),
-    (": send it in a header", ""),
-    (", see `safety_ratings`", ""),
-    (
-        "the limit `max_output_tokens`",
-        "the limit --max-output-tokens",
-    ),
-    ("reached `max_output_tokens`", "reached --max-output-tokens"),
-    (": the mode `ANY` or `VALIDATED` prevents it", ""),
-    ("set one with `chat_template`, or ", ""),
-    ("set another one with `chat_template`", "use another model"),
-    (
-        "set another template with `chat_template`",
-        "use another model",
-    ),
-];
-
-/// Returns the message of an error with advice for users of this program.
-pub(crate) fn message(error: &dyn Error) -> String {
-    let message = error.to_string();
-    ADVICE
-        .iter()
-        .fold(message, |message, (sdk, own)| message.replace(sdk, own))
-}
 
 /// Returns the hint for an error, if any.
 pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {

@@ -11,12 +11,20 @@ use std::io::Read;
 use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
 use serde_json::{Map, Value, json};
 
+use crate::bounded::read_at_most;
 use crate::exit::UsageError;
 use list::EXPECTED;
 use parts::text;
 
 /// Maximum size of an imported file, in bytes.
 const MAX_SIZE: u64 = 1 << 30;
+
+/// Maximum size of a file that is not an event log, in bytes. It is parsed as a whole, which may take ten times as much
+/// memory.
+const MAX_CONVERSATION: usize = 256 << 20;
+
+/// Maximum length of the first line of an event log, in bytes. It contains the name of the session.
+const MAX_HEADER: usize = 64 << 10;
 
 /// Members that contain the author of a message, in the order they are tried. `type` is last, since it is the kind of
 /// item in several formats.
@@ -39,19 +47,15 @@ pub(crate) struct Imported {
 /// # Errors
 /// The file cannot be read, or exceeds the maximum size.
 pub(crate) fn read(file: impl Read) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // One byte more than allowed shows that the file is too large.
-    file.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_SIZE {
-        let message = "the file is too large: the maximum is 1 GiB";
-        return Err(UsageError(message.to_owned()).into());
-    }
-    Ok(bytes)
+    let bytes = read_at_most(file, MAX_SIZE)?;
+    let too_large = || UsageError("the file is too large: the maximum is 1 GiB".to_owned());
+    bytes.ok_or_else(|| too_large().into())
 }
 
 /// Returns whether a file is an event log of `genai sessions export`.
 pub(crate) fn is_event_log(bytes: &[u8]) -> bool {
-    let line = bytes.split(|&byte| byte == b'\n').next();
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    let line = lines.next().filter(|line| line.len() <= MAX_HEADER);
     let first: Option<Value> = line.and_then(|line| serde_json::from_slice(line).ok());
     first.is_some_and(|first| first.get("generativeaiSession").is_some())
 }
@@ -59,8 +63,12 @@ pub(crate) fn is_event_log(bytes: &[u8]) -> bool {
 /// Reads a conversation.
 ///
 /// # Errors
-/// The file has an unknown form, or a message cannot be represented. The error contains the number of the message.
+/// The file is too large or has an unknown form, or a message cannot be represented. The error contains the number of the message.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Imported, UsageError> {
+    if bytes.len() > MAX_CONVERSATION {
+        let message = "the file is too large: the maximum is 256 MiB, and 1 GiB for files of `genai sessions export`";
+        return Err(UsageError(message.to_owned()));
+    }
     let bytes = &*in_utf8(bytes);
     let messages = match serde_json::from_slice(bytes) {
         Ok(value) => list::messages(value)?,

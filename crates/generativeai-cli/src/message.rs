@@ -1,27 +1,30 @@
 //! The message given on the command line and on stdin.
 
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+#[cfg(unix)]
+use rustix::fs::{FileType, fstat};
 
+use crate::bounded::read_at_most;
 use crate::exit::UsageError;
 use crate::render::Printer;
 
 /// Maximum number of bytes read from stdin. The Gemini API limits a request to 20 MB.
 const MAX_INPUT: u64 = 16 << 20;
 
-/// Time without input on an open stdin, after which the message is sent without it. A program that starts genai may
-/// pass it a pipe that nobody writes to or closes. Without a limit, genai would wait forever.
+/// Time without input on an open stdin, after which the wait is reported. If stdin is a socket, the message is sent
+/// without it then: programs such as Node.js pass a socket that nobody writes to or closes.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// Returns the message to send, or `None` for a session at the terminal.
 ///
 /// Words are joined by spaces. Piped input follows them as a separate paragraph, or replaces the word `-`. With words
-/// and without `-`, the input is optional: it is awaited for at most [`SILENCE`]. The error for an empty message
-/// contains an example with the `command`.
+/// and without `-`, the input of a socket is optional: it is awaited for at most [`SILENCE`]. The error for an empty
+/// message contains an example with the `command`.
 pub(crate) fn message(
     words: &[String],
     command: &str,
@@ -30,21 +33,16 @@ pub(crate) fn message(
     let stdin = io::stdin();
     let message = match words {
         [] if stdin.is_terminal() => return Ok(None),
-        [] => text(read_all()?)?,
-        words if words.iter().any(|word| word == "-") => {
-            with_input(words, || Ok(text(read_all()?)?))?
-        }
+        [] => read_all()?,
+        words if words.iter().any(|word| word == "-") => with_input(words, read_all)?,
         words if stdin.is_terminal() => words.join(" "),
         words => {
             let words = words.join(" ");
             if words.trim().is_empty() {
                 return Err(empty(command));
             }
-            let input = match read_unless_silent(printer)? {
-                Some(bytes) => text(bytes)?,
-                None => String::new(),
-            };
-            paragraphs(&[words, input])
+            let input = read_optional(printer)?;
+            paragraphs(&[words, input.unwrap_or_default()])
         }
     };
     if message.trim().is_empty() {
@@ -60,7 +58,7 @@ pub(crate) fn message(
 pub(crate) fn piped() -> anyhow::Result<String> {
     let input = match io::stdin().is_terminal() {
         true => String::new(),
-        false => text(read_all()?)?,
+        false => read_all()?,
     };
     if input.trim().is_empty() {
         let message = "no input: name a file, or pipe text in";
@@ -72,17 +70,22 @@ pub(crate) fn piped() -> anyhow::Result<String> {
 /// Returns whether stdin is a pipe, a socket or a file. A terminal and `/dev/null` are not: they are character devices.
 pub(crate) fn is_piped() -> bool {
     #[cfg(unix)]
-    {
-        use rustix::fs::{FileType, fstat};
-
-        let kind = fstat(io::stdin()).map(|stat| FileType::from_raw_mode(stat.st_mode));
-        matches!(
-            kind,
-            Ok(FileType::Fifo | FileType::RegularFile | FileType::Socket)
-        )
-    }
+    return stdin_is(&[FileType::Fifo, FileType::RegularFile, FileType::Socket]);
     #[cfg(not(unix))]
     !io::stdin().is_terminal()
+}
+
+#[cfg(unix)]
+fn stdin_is(kinds: &[FileType]) -> bool {
+    fstat(io::stdin()).is_ok_and(|stat| kinds.contains(&FileType::from_raw_mode(stat.st_mode)))
+}
+
+/// Returns whether nobody may ever write to stdin or close it.
+fn may_be_idle() -> bool {
+    #[cfg(unix)]
+    return stdin_is(&[FileType::Socket]);
+    #[cfg(not(unix))]
+    false
 }
 
 fn empty(command: &str) -> anyhow::Error {
@@ -119,40 +122,42 @@ fn paragraphs(texts: &[String]) -> String {
     texts.join("\n\n")
 }
 
-/// Reads all of stdin, but at most one byte more than the maximum size, which shows that the input is too long.
-fn read_all() -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = io::stdin()
-        .lock()
-        .take(MAX_INPUT + 1)
-        .read_to_end(&mut bytes);
-    read.context("cannot read stdin")?;
-    Ok(bytes)
+/// Reads the text on stdin.
+///
+/// # Errors
+/// Stdin cannot be read, exceeds the maximum size, or is not text.
+fn read_all() -> anyhow::Result<String> {
+    let bytes = read_at_most(io::stdin().lock(), MAX_INPUT).context("cannot read stdin")?;
+    let max = MAX_INPUT >> 20;
+    let too_long = || UsageError(format!("the input is too long: the maximum is {max} MiB"));
+    Ok(text(bytes.ok_or_else(too_long)?)?)
 }
 
-/// Reads all of stdin. Returns `None` if nothing arrives within [`SILENCE`].
-fn read_unless_silent(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> {
+/// Reads the text on stdin. Returns `None` if it is a socket and nothing arrives within [`SILENCE`].
+fn read_optional(printer: &mut Printer) -> anyhow::Result<Option<String>> {
     let (started, first) = channel();
     let (sender, all) = channel();
     // A read from stdin cannot have a time limit, so it runs in a thread. If stdin stays silent, that thread blocks
     // until the program ends.
     thread::spawn(move || {
-        let _ = started.send(io::stdin().lock().fill_buf().map(drop));
+        // `read_all` returns the error, if there is one.
+        let _ = started.send(io::stdin().lock().fill_buf().is_ok());
         let _ = sender.send(read_all());
     });
-    match first.recv_timeout(SILENCE) {
-        Ok(read) => read.context("cannot read stdin")?,
-        Err(_) => {
-            printer.note(
-                "(stdin is open but silent, so it was not read: add `-` to wait for it, \
-                 or redirect it from /dev/null)",
-            );
-            return Ok(None);
-        }
+    let is_silent = first.recv_timeout(SILENCE).is_err();
+    if is_silent && may_be_idle() {
+        printer.note(
+            "(stdin is open but silent, so it was not read: add `-` to wait for it, \
+             or redirect it from /dev/null)",
+        );
+        return Ok(None);
     }
-    let all = all.recv_timeout(SILENCE).or_else(|error| {
+    let silence = if is_silent { Duration::ZERO } else { SILENCE };
+    let all = all.recv_timeout(silence).or_else(|error| {
         if error == RecvTimeoutError::Timeout {
-            printer.note("(reading stdin until it is closed; Ctrl-C stops)");
+            printer.note(
+                "(reading stdin until it is closed; Ctrl-C stops, and `< /dev/null` omits it)",
+            );
         }
         all.recv()
     });
@@ -162,14 +167,8 @@ fn read_unless_silent(printer: &mut Printer) -> anyhow::Result<Option<Vec<u8>>> 
 /// Converts the input to text.
 ///
 /// # Errors
-/// The input exceeds the maximum size, is not UTF-8, or contains a zero byte.
+/// The input is not UTF-8, or contains a zero byte.
 fn text(bytes: Vec<u8>) -> Result<String, UsageError> {
-    if bytes.len() as u64 > MAX_INPUT {
-        let max = MAX_INPUT >> 20;
-        return Err(UsageError(format!(
-            "the input is too long: the maximum is {max} MiB"
-        )));
-    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         UsageError(format!(
@@ -213,13 +212,5 @@ mod tests {
         let refused = |bytes: &[u8]| text(bytes.to_vec()).expect_err("not text").to_string();
         assert!(refused(b"ab\xff").contains("invalid byte at offset 2"));
         assert!(refused(b"a\0b").contains("zero byte at offset 1"));
-    }
-
-    #[test]
-    fn input_that_is_too_long_is_refused() {
-        let max = usize::try_from(MAX_INPUT).expect("a size");
-
-        assert!(text(vec![b'a'; max]).is_ok());
-        assert!(text(vec![b'a'; max + 1]).is_err());
     }
 }

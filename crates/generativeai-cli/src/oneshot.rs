@@ -14,10 +14,10 @@ use crate::approval::{self, Approvals};
 use crate::conversation::Conversation;
 use crate::exit::Exit;
 use crate::render::Printer;
-use crate::repl::Signals;
 use crate::reply::{
     self, Answer, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Received, Sink, TextSink,
 };
+use crate::signals::Signals;
 use crate::storage;
 use crate::usage::ReplyUsage;
 
@@ -67,10 +67,8 @@ impl OneShot {
         }
         // The Ctrl-C that stopped the reply does not stop the saving.
         signals.clear();
-        let closing = storage::close(conversation);
-        let closing = storage::unless_stopped(signals.interrupt(), closing, printer);
-        let closed = runtime.block_on(closing);
-        match closed {
+        let closing = storage::wait(storage::close(conversation), printer);
+        match runtime.block_on(signals.unless_interrupted(closing)) {
             Some(Ok(())) => {}
             Some(Err(error)) => storage::report_unsaved(&error, printer),
             None => {
@@ -81,7 +79,7 @@ impl OneShot {
         exit
     }
 
-    /// Reports the tools that did not run because nobody could be asked. JSON output contains these decisions as well.
+    /// Reports the tools that did not run because there is no terminal to ask at. JSON output contains these decisions.
     fn report_denied(&self, printer: &mut Printer) {
         for name in self.approvals.iter().flat_map(Approvals::not_allowed) {
             printer.note(format_args!(

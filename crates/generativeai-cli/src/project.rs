@@ -1,15 +1,16 @@
 //! Instructions of a project, read from a file in the current folder.
 
-use std::fs;
+use std::fs::File;
 use std::path::Path;
 
+use crate::bounded::read_at_most;
 use crate::exit::UsageError;
 
 /// Names of files with instructions. The first that exists is used; the second is one that other tools read as well.
 const NAMES: [&str; 2] = ["GENAI.md", "AGENTS.md"];
 
 /// Maximum size of a file, in bytes.
-const MAX_SIZE: usize = 64 << 10;
+const MAX_SIZE: u64 = 64 << 10;
 
 /// Instructions of a project, and the name of their file.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,10 +30,9 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Instructions>, UsageError> {
     };
     let refused =
         |why: String| UsageError(format!("cannot use {file}: {why}; or add --no-project"));
-    let bytes = fs::read(folder.join(file)).map_err(|error| refused(error.to_string()))?;
-    if bytes.len() > MAX_SIZE {
-        return Err(refused(format!("it has more than {MAX_SIZE} bytes")));
-    }
+    let read = File::open(folder.join(file)).and_then(|file| read_at_most(file, MAX_SIZE));
+    let bytes = read.map_err(|error| refused(error.to_string()))?;
+    let bytes = bytes.ok_or_else(|| refused(format!("it has more than {MAX_SIZE} bytes")))?;
     let text = String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8 text".to_owned()))?;
     let text = text.trim().to_owned();
     Ok((!text.is_empty()).then_some(Instructions { file, text }))
@@ -46,7 +46,7 @@ mod tests {
     fn genai_md_comes_before_agents_md() {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| {
-            fs::write(folder.path().join(name), text).expect("it is written");
+            std::fs::write(folder.path().join(name), text).expect("it is written");
         };
         let read = || read(folder.path()).expect("instructions");
 
@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(read().expect("instructions").text, "Use tabs.");
         write("GENAI.md", "Be brief.");
         assert_eq!(read().expect("instructions").file, "GENAI.md");
-        write("GENAI.md", &"a".repeat(MAX_SIZE + 1));
+        write("GENAI.md", &"a".repeat((64 << 10) + 1));
         assert!(super::read(folder.path()).is_err());
     }
 }

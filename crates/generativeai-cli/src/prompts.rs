@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::exit::UsageError;
-use crate::settings;
+use crate::settings::{self, Named};
 use crate::suggest::suggest;
 
 /// Name of the placeholder that the message replaces.
@@ -23,12 +23,11 @@ impl Prompt {
     /// Finds a prompt in the table `[prompts]` of the settings, or else in the file `prompts/NAME.md` next to them.
     ///
     /// # Errors
-    /// The prompt does not exist, or the settings or the file cannot be read.
-    pub(crate) fn find(name: &str) -> anyhow::Result<Self> {
-        let mut prompts = settings::named("prompts")?;
-        let text = match prompts.remove(name) {
-            Some(text) => text,
-            None => read(name)?.ok_or_else(|| unknown(name, prompts.into_keys()))?,
+    /// The prompt does not exist, or its file cannot be read.
+    pub(crate) fn find(name: &str, of_settings: &Named) -> anyhow::Result<Self> {
+        let text = match of_settings.get(name) {
+            Some(text) => text.clone(),
+            None => read(name)?.ok_or_else(|| unknown(name, of_settings))?,
         };
         Ok(Self {
             name: name.to_owned(),
@@ -109,13 +108,13 @@ fn read(name: &str) -> anyhow::Result<Option<String>> {
 }
 
 /// Creates the error for a prompt that does not exist. It suggests a similar name, or lists all.
-fn unknown(name: &str, of_settings: impl Iterator<Item = String>) -> UsageError {
+fn unknown(name: &str, of_settings: &Named) -> UsageError {
     let files = folder().and_then(|folder| folder.read_dir().ok());
     let names = files.into_iter().flatten().flatten().filter_map(|file| {
         let name = file.file_name().into_string().ok()?;
         Some(name.strip_suffix(".md")?.to_owned())
     });
-    let mut known: Vec<_> = of_settings.chain(names).collect();
+    let mut known: Vec<_> = of_settings.keys().cloned().chain(names).collect();
     known.sort_unstable();
     let remedy = match known.is_empty() {
         true => "write one into the table [prompts] of the settings".to_owned(),

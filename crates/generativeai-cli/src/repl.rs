@@ -7,10 +7,8 @@ mod editor;
 mod input;
 mod next;
 mod persist;
-mod signals;
 mod slash;
 mod state;
-mod terminal;
 mod token_limits;
 mod type_ahead;
 
@@ -19,9 +17,10 @@ use tokio::runtime::Runtime;
 use crate::conversation::Conversation;
 use crate::exit::{Exit, ReaderGone};
 use crate::render::Printer;
+use crate::signals::Signals;
+use crate::terminal;
 use command_line::{Command, Line};
 use input::{Input, Prompt};
-pub(crate) use signals::Signals;
 use state::Repl;
 pub(crate) use state::Settings;
 

@@ -7,5 +7,5 @@ mod text;
 
 pub(crate) use code::CodeSink;
 pub(crate) use json::{Answer, JsonLinesSink, JsonSink};
-pub(crate) use receive::{End, Outcome, Received, Sink, ctrl_c, receive};
+pub(crate) use receive::{End, Outcome, Received, Sink, receive};
 pub(crate) use text::TextSink;

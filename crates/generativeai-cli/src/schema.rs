@@ -1,12 +1,12 @@
 //! The JSON Schema of a structured reply, read from a file.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::bounded::read_at_most;
 use crate::exit::UsageError;
 
 /// Maximum size of a schema, in bytes.
@@ -15,13 +15,11 @@ const MAX_SIZE: u64 = 1 << 20;
 /// Reads a JSON Schema. Its keywords are not checked, since a service may support other keywords than this program.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     let name = path.display();
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes));
-    read.with_context(|| format!("cannot read the schema {name}"))?;
-    if bytes.len() as u64 > MAX_SIZE {
+    let read = File::open(path).and_then(|file| read_at_most(file, MAX_SIZE));
+    let Some(bytes) = read.with_context(|| format!("cannot read the schema {name}"))? else {
         let message = format!("the schema {name} is too long: the maximum is 1 MiB");
         return Err(UsageError(message).into());
-    }
+    };
     let schema = serde_json::from_slice(&bytes);
     let schema: Value = schema
         .map_err(|error| UsageError(format!("the schema {name} is not valid JSON: {error}")))?;

@@ -6,17 +6,16 @@ mod allow;
 mod file;
 mod options;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::environment;
 use crate::exit::UsageError;
-pub(crate) use file::Setting;
+pub(crate) use file::{ConfigFile, Named, Setting};
 pub(crate) use options::{COMMANDS, is_setting, key};
 
 /// Environment variable with the path of the configuration file.
@@ -41,15 +40,32 @@ Options on the command line take precedence over the environment, and that over 
 `genai config show --origin` shows all settings and where they are set.";
 
 /// Adds an environment variable to each setting. The help does not show them, since it describes how they are named.
+/// Flags get a value.
 pub(crate) fn with_environment(program: Command) -> Command {
     COMMANDS.into_iter().fold(program, |program, name| {
         program.mut_subcommand(name, |command| {
             command.mut_args(|arg| match variable(name, &arg) {
-                Some(variable) => arg.env(variable).hide_env(true),
-                None => arg,
+                Some(variable) => switch(arg).env(variable).hide_env(true),
+                None => switch(arg),
             })
         })
     })
+}
+
+/// Lets a flag that is a setting have a value, so that `--stats=false` overrides the environment and the file.
+fn switch(arg: Arg) -> Arg {
+    if !is_setting(&arg) || !matches!(arg.get_action(), ArgAction::SetTrue) {
+        return arg;
+    }
+    arg.action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .value_name("true|false")
+        .value_parser(value_parser!(bool))
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_default_value(true)
+        .hide_possible_values(true)
 }
 
 /// Adds the name of the environment variable to the error about its invalid value. clap names only the option, which is
@@ -86,14 +102,14 @@ pub(crate) fn with_variable(
     error
 }
 
-/// Reads the settings of the configuration file. Returns none if the file does not exist.
+/// Reads the configuration file. It is empty if it does not exist.
 ///
 /// # Errors
 /// The file is invalid or cannot be read, or `GENAI_CONFIG` names a missing one.
-pub(crate) fn settings(program: &Command) -> anyhow::Result<Vec<Setting>> {
+pub(crate) fn read(program: &Command) -> anyhow::Result<ConfigFile> {
     let Ok(path) = path() else {
         // Without a home folder there is no file to read.
-        return Ok(Vec::new());
+        return Ok(ConfigFile::default());
     };
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(file::read(&path, &text, program)?),
@@ -101,21 +117,12 @@ pub(crate) fn settings(program: &Command) -> anyhow::Result<Vec<Setting>> {
         Err(error)
             if error.kind() == std::io::ErrorKind::NotFound && !environment::is_set(VARIABLE) =>
         {
-            Ok(Vec::new())
+            Ok(ConfigFile::default())
         }
         Err(error) => {
             let message = format!("cannot read the configuration file {}", path.display());
             Err(error).context(UsageError(message))
         }
-    }
-}
-
-/// Reads a table of named strings from the configuration file: `servers` or `prompts`.
-pub(crate) fn named(table: &'static str) -> anyhow::Result<BTreeMap<String, String>> {
-    match path().map(std::fs::read_to_string) {
-        // `settings` has reported an unreadable file, when the command line was parsed.
-        Err(_) | Ok(Err(_)) => Ok(BTreeMap::new()),
-        Ok(Ok(text)) => Ok(file::named(&path()?, &text, table)?),
     }
 }
 

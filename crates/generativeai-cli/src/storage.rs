@@ -2,14 +2,12 @@
 
 mod lock;
 
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::bail;
 use generativeai::protocol::content::Content;
 use generativeai::{ChatSession, Error, ErrorKind, GenerativeModel, Result};
 use generativeai_store::{Session, Store};
-use tokio::time::sleep;
 
 use crate::approval;
 use crate::conversation::Conversation;
@@ -313,24 +311,10 @@ pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<
     Ok(fork)
 }
 
-/// Runs work on the store, with a note if it takes long. Returns `None` if it was stopped.
-pub(crate) async fn unless_stopped<T>(
-    stop: impl Future<Output = ()>,
-    work: impl Future<Output = T>,
-    printer: &mut Printer,
-) -> Option<T> {
-    let (mut stop, mut work) = (pin!(stop), pin!(work));
-    let mut report = pin!(sleep(REPORT_AFTER));
-    loop {
-        tokio::select! {
-            biased;
-            done = &mut work => return Some(done),
-            () = &mut stop => return None,
-            () = &mut report, if !report.is_elapsed() => {
-                printer.note("(waiting for the session store; Ctrl-C stops waiting)");
-            }
-        }
-    }
+/// Waits for work on the store, with a note if it takes long.
+pub(crate) async fn wait<T>(work: impl Future<Output = T>, printer: &mut Printer) -> T {
+    let note = "(waiting for the session store; Ctrl-C stops waiting)";
+    printer.note_after(REPORT_AFTER, note, work).await
 }
 
 /// Derives a name from the first words of a message, or from its first characters if the first word is too long.

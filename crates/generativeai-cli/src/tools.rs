@@ -1,20 +1,19 @@
 //! Tools of MCP servers, which the model may call.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use generativeai::{Toolbox, mcp::Connection};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::exit::{ToolServerError, UsageError};
 use crate::render::{Printer, print_server_log};
+use crate::settings::Named;
+use crate::state_file;
 use crate::suggest::nearest;
-use crate::{settings, state_file};
 
 /// Maximum wait for servers to exit. It is shorter than the time after which SIGTERM ends the program in any case.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -30,19 +29,16 @@ pub(crate) struct ToolServers {
 }
 
 impl ToolServers {
-    /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or a name in the
+    /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or one of `names`, the
     /// table `[servers]` of the settings.
     ///
     /// If this future is dropped, a server that is starting is killed.
     pub(crate) async fn connect(
         servers: &[String],
+        names: &Named,
         log: ServerLog,
         printer: &mut Printer,
     ) -> anyhow::Result<Self> {
-        let names = match servers.is_empty() {
-            true => BTreeMap::new(),
-            false => settings::named("servers")?,
-        };
         let mut tools = Self {
             toolbox: Toolbox::default(),
             connections: Vec::new(),
@@ -58,7 +54,8 @@ impl ToolServers {
                 let functions = connection.functions().await?;
                 anyhow::Ok((connection, functions))
             };
-            let opened = with_notice(opened, name, printer).await;
+            let note = format_args!("(waiting for the tools of `{name}`; Ctrl-C stops)");
+            let opened = printer.note_after(REPORT_AFTER, note, opened).await;
             let (connection, functions) = opened.map_err(|error| {
                 let known = names.keys().map(String::as_str);
                 let similar = nearest(name, known.filter(|_| command.is_none()));
@@ -79,7 +76,7 @@ impl ToolServers {
         self.toolbox.clone()
     }
 
-    /// Closes the connections, and waits a moment for the started servers to exit. A server that does not exit is
+    /// Closes the connections, and waits up to a second for the started servers to exit. A server that does not exit is
     /// killed when the runtime is dropped.
     pub(crate) async fn close(self) {
         let closing = self.connections.into_iter().map(Connection::close);
@@ -115,19 +112,6 @@ impl ServerLog {
             None => (Box::new(print_server_log), None),
         }
     }
-}
-
-/// Waits for the tools of a server, with a note if it takes long.
-async fn with_notice<T>(work: impl Future<Output = T>, server: &str, printer: &mut Printer) -> T {
-    let mut work = pin!(work);
-    tokio::select! {
-        biased;
-        done = &mut work => return done,
-        () = sleep(REPORT_AFTER) => {
-            printer.note(format_args!("(waiting for the tools of `{server}`; Ctrl-C stops)"));
-        }
-    }
-    work.await
 }
 
 /// Connects to a server at a URL, or starts one with a command.

@@ -235,7 +235,7 @@ fn template_of(raw: &LlamaModel, path: &Path) -> Result<String> {
         .and_then(|template| template.to_string().ok());
     found.ok_or_else(|| {
         let message = format!(
-            "{} contains no chat template: set one with `chat_template`, or use a model trained for chats",
+            "{} contains no chat template: use a model trained for chats, or set a template",
             path.display()
         );
         Error::new(ErrorKind::Configuration, message)

@@ -38,6 +38,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// | What can I do? | [`kind`](Self::kind) |
 /// | Is another attempt worth it? | [`is_retryable`](Self::is_retryable), [`retry_after`](Self::retry_after) |
 /// | Was it too slow? | [`is_timeout`](Self::is_timeout) |
+/// | Is the message too long for the chat? | [`is_over_budget`](Self::is_over_budget) |
 /// | What did the service report? | [`status`](Self::status), [`http_code`](Self::http_code) |
 /// | Was a part of the reply received? | [`response`](Self::response) |
 /// | How many attempts were made? | [`attempts`](Self::attempts) |
@@ -74,6 +75,7 @@ struct Inner {
     response: Option<Arc<GenerateContentResponse>>,
     attempts: Vec<Attempt>,
     retry_after: Option<Duration>,
+    is_over_budget: bool,
 }
 
 /// Record of one failed attempt at a request.
@@ -150,6 +152,7 @@ impl Error {
             response: None,
             attempts: Vec::new(),
             retry_after: None,
+            is_over_budget: false,
         }))
     }
 
@@ -267,6 +270,29 @@ impl Error {
         self.kind() == ErrorKind::Timeout || self.causes().any(is_timed_out)
     }
 
+    /// Marks the error as that of a message that exceeds the context budget.
+    pub(crate) fn over_budget(self) -> Self {
+        self.with(|inner| inner.is_over_budget = true)
+    }
+
+    /// Returns whether a message exceeds the [context budget](crate::ChatSession::context_budget) of its conversation:
+    /// raise the budget, or shorten the message.
+    ///
+    /// ```
+    /// use generativeai::{Compaction, GenerativeModel, testing::Scripted};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
+    /// let mut chat = model.start_chat().context_budget(1, Compaction::Drop);
+    ///
+    /// let error = chat.send_message("This message exceeds the budget").await.unwrap_err();
+    /// assert!(error.is_over_budget());
+    /// # }
+    /// ```
+    pub fn is_over_budget(&self) -> bool {
+        self.0.is_over_budget
+    }
+
     /// Returns the status that the service sent: code, name, message and details.
     ///
     /// ```
@@ -381,6 +407,7 @@ impl fmt::Debug for Error {
             response,
             attempts,
             retry_after,
+            is_over_budget: _,
         } = &*self.0;
         let mut debug = f.debug_struct("Error");
         debug.field("kind", kind).field("message", message);

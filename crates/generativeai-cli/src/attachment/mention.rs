@@ -1,5 +1,6 @@
 //! Files mentioned in a message: `@path`, `@"path with blanks"`, `@'…'`, or `@path\ with\ blanks`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::suggest::nearest;
@@ -57,9 +58,10 @@ impl std::fmt::Display for Missing {
 /// Finds the files that a message mentions, each once.
 pub(crate) fn find(message: &str) -> Vec<Mention> {
     let mut mentions = Vec::new();
+    let mut similar = Similar::default();
     for (at, _) in message.match_indices('@') {
         if starts_mention(message, at)
-            && let Some(mention) = mention_in(&message[at + 1..])
+            && let Some(mention) = mention_in(&message[at + 1..], &mut similar)
             && !mentions.contains(&mention)
         {
             mentions.push(mention);
@@ -88,11 +90,11 @@ fn is_unspaced(char: char) -> bool {
 ///
 /// A path has no delimiter: `@notes.txt:12` and `@notes.txt.` mention `notes.txt`. So each beginning of the word is
 /// tried, the longest first, until one is an existing file.
-fn mention_in(text: &str) -> Option<Mention> {
+fn mention_in(text: &str, similar: &mut Similar) -> Option<Mention> {
     if let Some(path) = quoted(text) {
         return Some(match existing(path) {
             Some(file) => Mention::File(file),
-            None => Mention::Missing(missing(path)),
+            None => Mention::Missing(missing(path, similar)),
         });
     }
     // An opening quote without a closing one is not a part of the path.
@@ -111,7 +113,7 @@ fn mention_in(text: &str) -> Option<Mention> {
         return Some(Mention::File(file));
     }
     let path = trimmed(&word);
-    let missing = missing(path);
+    let missing = missing(path, similar);
     // Other words with an `@` are names of people or annotations such as `@Override`.
     let is_meant =
         looks_like_path(path) || missing.suggestion.is_some() || missing.found != Found::Nothing;
@@ -143,7 +145,7 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 /// Returns the first word of the text, without its escapes. A backslash makes a blank or a punctuation mark a part of
-/// the word; before a letter or a digit it is an ordinary character.
+/// the word; before a letter or a digit it is an ordinary character. A word is cut once it is longer than a path.
 fn unescaped(text: &str) -> String {
     let mut word = String::new();
     let mut chars = text.chars().peekable();
@@ -152,7 +154,7 @@ fn unescaped(text: &str) -> String {
             '\\' if chars.peek().is_some_and(|next| !next.is_alphanumeric()) => {
                 word.extend(chars.next());
             }
-            char if char.is_whitespace() => break,
+            char if char.is_whitespace() || word.len() > MAX_PATH => break,
             char => word.push(char),
         }
     }
@@ -198,23 +200,49 @@ fn existing(path: &str) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// Describes a path that is not a file. Suggests a file of the same folder with a similar name.
-fn missing(path: &str) -> Missing {
-    let whole = expand_home(path);
-    let name = whole.file_name().map(|name| name.to_string_lossy());
-    let folder = whole.parent().filter(|folder| *folder != Path::new(""));
-    let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
-    let files: Vec<String> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
+/// Files with similar names. Pasted code may contain the same annotation a thousand times, so each folder is read and
+/// each path compared only once.
+#[derive(Debug, Default)]
+struct Similar {
+    /// Names of the files of each folder.
+    folders: HashMap<PathBuf, Vec<String>>,
+    /// The most similar file of each path.
+    files: HashMap<PathBuf, Option<String>>,
+}
+
+impl Similar {
+    /// Returns the file of the same folder with the most similar name.
+    fn to(&mut self, path: &Path) -> Option<String> {
+        if let Some(known) = self.files.get(path) {
+            return known.clone();
+        }
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
+        let names = self.folders.entry(folder.to_owned());
+        let names = names.or_insert_with_key(|folder| files_of(folder));
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let similar = name.and_then(|name| nearest(&name, names.iter().map(String::as_str)));
+        let similar = similar.map(str::to_owned);
+        self.files.insert(path.to_owned(), similar.clone());
+        similar
+    }
+}
+
+/// Returns the names of the files of a folder.
+fn files_of(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
         .filter(|entry| entry.path().is_file())
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    let suggestion = name.and_then(|name| nearest(&name, files.iter().map(String::as_str)));
+        .collect()
+}
+
+/// Describes a path that is not a file. Suggests a file of the same folder with a similar name.
+fn missing(path: &str, similar: &mut Similar) -> Missing {
+    let whole = expand_home(path);
     Missing {
         path: path.to_owned(),
-        suggestion: suggestion.map(str::to_owned),
+        suggestion: similar.to(&whole),
         found: match whole.metadata() {
             Ok(found) if found.is_dir() => Found::Folder,
             Ok(found) if !found.is_file() => Found::Special,
@@ -394,6 +422,20 @@ mod tests {
 
         let note = format!("(`{}` is not a regular file: sent as text)", path.display());
         assert_eq!(files("Read @{}/socket", &folder), [note]);
+    }
+
+    #[test]
+    fn the_files_of_a_folder_are_compared_once_for_each_word() {
+        let folder = folder(&["notes"]);
+        let mut similar = Similar::default();
+        for _ in 0..2 {
+            let found = similar.to(&folder.path().join("nots"));
+            assert_eq!(found.as_deref(), Some("notes"));
+            // A second look would not find the file again.
+            let _ = std::fs::remove_file(folder.path().join("notes"));
+        }
+        let other = similar.to(&folder.path().join("ntes"));
+        assert_eq!(other.as_deref(), Some("notes"));
     }
 
     #[test]

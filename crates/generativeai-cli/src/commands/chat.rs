@@ -23,8 +23,10 @@ use crate::oneshot::{OneShot, Output};
 use crate::project;
 use crate::prompts::Prompt;
 use crate::render::Printer;
-use crate::repl::{self, Settings, Signals};
+use crate::repl::{self, Settings};
 use crate::schema;
+use crate::settings::Named;
+use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
 
@@ -54,12 +56,7 @@ pub(crate) struct Chat {
     system: Option<String>,
 
     /// Ignore the project's instructions: GENAI.md or AGENTS.md in this folder
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
-    #[arg(
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_possible_values = true
-    )]
+    #[arg(long)]
     no_project: bool,
 
     /// Send a named prompt, with {{input}} replaced by the message. Prompts are in the table "prompts" of the settings,
@@ -106,12 +103,7 @@ pub(crate) struct Chat {
     new: bool,
 
     /// Do not save anything; a continued session stays unchanged
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
-    #[arg(
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_possible_values = true
-    )]
+    #[arg(long)]
     no_save: bool,
 
     /// Make the reply JSON that matches the JSON Schema in this file
@@ -143,21 +135,11 @@ pub(crate) struct Chat {
     code: bool,
 
     /// Show the log of MCP servers, instead of writing it to generativeai/servers.log in the state folder
-    #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
-    #[arg(
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_possible_values = true
-    )]
+    #[arg(short, long)]
     verbose: bool,
 
     /// Print token and timing statistics to stderr
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "true|false")]
-    #[arg(
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_possible_values = true
-    )]
+    #[arg(long)]
     stats: bool,
 
     #[command(flatten)]
@@ -166,58 +148,64 @@ pub(crate) struct Chat {
     /// Whether it is an error if the session does not exist, as for `genai sessions resume`.
     #[arg(skip)]
     pub(crate) session_must_exist: bool,
+
+    /// Texts of the table "prompts" of the settings, by name.
+    #[arg(skip)]
+    pub(crate) prompts: Named,
+
+    /// Commands and URLs of the table "servers" of the settings, by name.
+    #[arg(skip)]
+    pub(crate) servers: Named,
+}
+
+/// Arguments that have been checked.
+struct Checked {
+    /// The message; `None` for a session at the terminal.
+    message: Option<String>,
+    files: Vec<Mentioned>,
+    config: GenerationConfig,
+    session: SessionChoice,
+    choice: ModelChoice,
+    /// The system instruction.
+    system: Option<String>,
 }
 
 impl Chat {
-    /// Runs the command. Arguments that can be checked without the model are checked before it is loaded or downloaded,
-    /// which may take minutes.
+    /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let runtime = super::runtime()?;
-        self.require_session(&runtime)?;
-        let message = self.message(printer)?;
-        self.require_message(message.is_some())?;
-        let files = mentioned(&self.words, printer)?;
-        let config = self.generation_config()?;
-        let session = self.session_choice(&runtime, message.is_none(), printer)?;
-        let choice = ModelChoice::new(self.model.as_deref(), printer)?;
-        self.check_schema(&choice, &config)?;
-        let system = self.system_instruction(printer)?;
+        let checked = self.check(&runtime, printer)?;
+        // From here on, a signal ends the process only where this program handles it.
+        let signals = Signals::listen(&runtime)?;
         let log = match self.verbose {
             true => ServerLog::Stderr,
             false => ServerLog::File,
         };
-        // From here on, a signal ends the process only where this program handles it.
-        let signals = Signals::listen(&runtime)?;
-        let tools = ToolServers::connect(&self.tool, log, printer);
+        let tools = ToolServers::connect(&self.tool, &self.servers, log, printer);
         let Some(tools) = runtime.block_on(signals.unless_stopped(tools)) else {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
         let (model, uploaders) =
-            signals.exit_at_once_during(|| choice.open(&self.engine, printer))?;
-        let mut model = model.generation_config(config);
-        if let Some(system) = system {
+            signals.exit_at_once_during(|| checked.choice.open(&self.engine, printer))?;
+        let mut model = model.generation_config(checked.config);
+        if let Some(system) = checked.system {
             model = model.system_instruction(system);
         }
         if !self.tool.is_empty() {
             model = model.tools(tools.toolbox());
         }
         model.check().map_err(refused)?;
-        let attached = attached(files, &uploaders, &model, printer);
-        let Some(attachments) = runtime.block_on(signals.unless_stopped(attached)) else {
-            return Ok(signals.exit_code());
+        let opened = async {
+            let attachments = attached(checked.files, &uploaders, &model, printer).await?;
+            let opened = storage::open(checked.session, &model, !self.no_save, printer).await?;
+            anyhow::Ok((attachments, opened))
         };
-        let attachments = attachments?;
-        let opened = storage::open(session, &model, !self.no_save, printer);
         let Some(opened) = runtime.block_on(signals.unless_stopped(opened)) else {
             return Ok(signals.exit_code());
         };
-        let (mut conversation, lock) = opened?;
-        match message {
-            Some(_) => storage::recover(&mut conversation, printer),
-            None => storage::recover_or_continue(&mut conversation, printer),
-        }
-        let approvals = self.approvals(message.is_none());
+        let (attachments, (mut conversation, lock)) = opened?;
+        let approvals = self.approvals(checked.message.is_none());
         if let Some(approvals) = &approvals {
             let chat = &mut conversation.chat;
             chat.set_automatic_function_calling(approvals.function_calling());
@@ -226,29 +214,48 @@ impl Chat {
             // The reply is JSON: characters such as `*` and `_` are not markup.
             printer.disable_markdown();
         }
-        let exit = match message {
-            Some(message) => {
-                let message = attachment::message(&attachments, &message);
-                let one_shot = self.one_shot(approvals);
-                let exit = one_shot.run(&runtime, &signals, conversation, message, printer);
-                drop(lock);
-                exit
-            }
-            None => {
-                // The prompt locks the session again for each message, so that another process can use it in between.
-                drop(lock);
-                let settings = Settings {
-                    stats: self.stats,
-                    save: !self.no_save,
-                    engine: self.engine,
-                    approvals,
-                    uploaders,
-                };
-                repl::run(&runtime, conversation, settings, signals, printer)
-            }
+        let exit = if let Some(message) = checked.message {
+            storage::recover(&mut conversation, printer);
+            let message = attachment::message(&attachments, &message);
+            let one_shot = self.one_shot(approvals);
+            let exit = one_shot.run(&runtime, &signals, conversation, message, printer);
+            drop(lock);
+            exit
+        } else {
+            storage::recover_or_continue(&mut conversation, printer);
+            // The prompt locks the session again for each message, so that another process can use it in between.
+            drop(lock);
+            let settings = Settings {
+                stats: self.stats,
+                save: !self.no_save,
+                engine: self.engine,
+                approvals,
+                uploaders,
+            };
+            repl::run(&runtime, conversation, settings, signals, printer)
         };
         runtime.block_on(tools.close());
         exit
+    }
+
+    /// Checks all arguments that can be checked without the model, which may take minutes to load or download.
+    fn check(&self, runtime: &Runtime, printer: &mut Printer) -> anyhow::Result<Checked> {
+        self.require_session(runtime)?;
+        let message = self.message(printer)?;
+        self.require_message(message.is_some())?;
+        let files = mentioned(&self.words, printer)?;
+        let config = self.generation_config()?;
+        let session = self.session_choice(runtime, message.is_none(), printer)?;
+        let choice = ModelChoice::new(self.model.as_deref(), printer)?;
+        self.check_schema(&choice, &config)?;
+        Ok(Checked {
+            message,
+            files,
+            config,
+            session,
+            choice,
+            system: self.system_instruction(printer)?,
+        })
     }
 
     /// Refuses options for a single answer in a session at the terminal.
@@ -336,7 +343,7 @@ impl Chat {
         let Some(name) = &self.template else {
             return message::message(&self.words, "chat", printer);
         };
-        let prompt = Prompt::find(name)?;
+        let prompt = Prompt::find(name, &self.prompts)?;
         // A prompt may need no message. So input that cannot contain one, such as `/dev/null`, is not an empty message.
         let message = match self.words.is_empty() && !message::is_piped() {
             true => None,

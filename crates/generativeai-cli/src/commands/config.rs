@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Subcommand};
 
 use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
-use crate::settings::{ADDED, COMMANDS, Setting, is_setting, key, path, settings, with_defaults};
+use crate::settings::{ADDED, COMMANDS, Setting, is_setting, key, path, read, with_defaults};
 
 /// Text that is shown instead of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -62,7 +62,7 @@ impl Show {
     fn run(self, program: Command, printer: &mut Printer) -> anyhow::Result<Exit> {
         let listing = Listing {
             origin: self.origin,
-            settings: settings(&program)?,
+            settings: read(&program)?.settings,
             path: path().map_or_else(|_| String::new(), |path| path.display().to_string()),
         };
         let program = with_defaults(program, listing.settings.clone());

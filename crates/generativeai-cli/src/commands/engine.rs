@@ -13,6 +13,7 @@ use crate::backend;
 use crate::engine_options::EngineOptions;
 use crate::exit::Exit;
 use crate::render::Printer;
+use crate::signals::StopSignals;
 
 // The parent enforces its own limits before it forwards a request. The limits here only need to be higher.
 /// Maximum number of concurrent requests.
@@ -68,7 +69,9 @@ impl Engine {
         runtime
             .context("cannot start the async runtime")?
             .block_on(async {
-                let _ignored = ignore_signals()?;
+                // A terminal or a service manager sends these signals to the whole process group. The parent handles
+                // them: it waits for running replies, which this process generates.
+                let _ignored = StopSignals::listen()?;
                 printer.answer(&format!("{address}\n"))?;
                 let served = server.serve(listener, std::future::pending());
                 served.await.context("cannot serve requests")
@@ -98,21 +101,4 @@ fn exit_on_panic() {
         report(info);
         std::process::exit(101);
     }));
-}
-
-/// Ignores SIGINT and SIGTERM, which a terminal or a service manager sends to the whole process group. The parent
-/// handles them: it waits for running replies, which this process generates.
-#[cfg(unix)]
-fn ignore_signals() -> anyhow::Result<impl Sized> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let ignore = |kind| signal(kind).context("cannot install signal handlers");
-    Ok((
-        ignore(SignalKind::interrupt())?,
-        ignore(SignalKind::terminate())?,
-    ))
-}
-
-#[cfg(not(unix))]
-fn ignore_signals() -> anyhow::Result<impl Sized> {
-    Ok(())
 }

@@ -11,7 +11,7 @@ use generativeai::protocol::files::File;
 use crate::backend;
 use crate::exit::Exit;
 use crate::render::{Printer, sanitize};
-use crate::reply::ctrl_c;
+use crate::signals::StopSignals;
 
 /// Maximum time for the service to process a file after its upload. Until then a request cannot refer to the file.
 const PROCESSING: Duration = Duration::from_secs(600);
@@ -57,9 +57,10 @@ impl Files {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let remote = backend::remote("the files", "")?;
         super::runtime()?.block_on(async {
+            let mut signals = StopSignals::listen()?;
             tokio::select! {
                 done = self.action.run(&remote, printer) => done.map(|()| Exit::Success),
-                () = ctrl_c() => Ok(Exit::Interrupted),
+                exit = signals.next() => Ok(exit),
             }
         })
     }

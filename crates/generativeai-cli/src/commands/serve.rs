@@ -25,7 +25,11 @@ use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
 use crate::openai;
 use crate::render::Printer;
+use crate::signals::StopSignals;
 use crate::supervisor::{self, StartFailed, Supervisor};
+
+/// Heading of options that only tests of clients need.
+const FOR_CLIENTS: &str = "For developers of clients";
 
 /// Default limit of a reply in tokens, for a model on this computer. Without a limit, a small model may continue until
 /// its context is full, which takes minutes.
@@ -101,11 +105,6 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     files: Option<PathBuf>,
 
-    /// Inject faults: 429, 500, 503, delay=250ms, cut=3, error=500, seed=7; `503x2` for the first two requests,
-    /// `503@0.5` for half of them
-    #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
-    fault: Vec<String>,
-
     /// Reject unknown model names instead of answering with the default model
     #[arg(long)]
     strict_names: bool,
@@ -123,11 +122,16 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     hops: HopOptions,
+
+    /// Inject faults: 429, 500, 503, delay=250ms, cut=3, error=500, seed=7; `503x2` for the first two requests,
+    /// `503@0.5` for half of them
+    #[arg(long, value_name = "FAULTS", value_delimiter = ',', help_heading = FOR_CLIENTS)]
+    fault: Vec<String>,
 }
 
 /// Options for replies in hops.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Long replies")]
+#[command(next_help_heading = FOR_CLIENTS)]
 struct HopOptions {
     /// End each request for a reply after this number of tokens, with CONTINUATION and a continuationToken, as Gemini 4
     /// models do
@@ -201,41 +205,20 @@ impl Serve {
         // Outside of the async runtime: a download starts another runtime, and tokio panics if runtimes are nested.
         let source = self.source(printer)?;
         let runtime = Builder::new_multi_thread().enable_all().build();
-        let served = runtime
-            .context("cannot start the async runtime")?
-            .block_on(async {
-                let (mut server, supervisor) = self.server(source, printer).await?;
-                if let Some(files) = files {
-                    server = server.files(files);
-                }
-                let mut signals = StopSignals::listen()?;
-                printer.answer(&format!("listening on http://{address}\n"))?;
-                let (stop, stopped) = oneshot::channel();
-                let stopped = async { stopped.await.unwrap_or_default() };
-                let server = server.faults(faults).drain_timeout(DRAIN_TIMEOUT);
-                let served = server.serve(listener, stopped);
-                let stopped_at_once = async {
-                    signals.next().await;
-                    // The server runs until this future is dropped, so it receives the message.
-                    let _ = stop.send(());
-                    tokio::select! {
-                        () = signals.next() => return,
-                        () = sleep(REPORT_AFTER) => report_drain(),
-                    }
-                    signals.next().await;
-                };
-                let supervised = async {
-                    match supervisor {
-                        Some(supervisor) => match supervisor.run(printer).await {},
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    served = served => served.context("cannot serve"),
-                    () = stopped_at_once => Ok(()),
-                    () = supervised => Ok(()),
-                }
-            });
+        let runtime = runtime.context("cannot start the async runtime")?;
+        let served = runtime.block_on(async {
+            let (mut server, supervisor) = self.server(source, printer).await?;
+            if let Some(files) = files {
+                server = server.files(files);
+            }
+            let server = server.faults(faults).drain_timeout(DRAIN_TIMEOUT);
+            let signals = StopSignals::listen()?;
+            printer.answer(&format!("listening on http://{address}\n"))?;
+            tokio::select! {
+                served = serve(server, listener, signals) => served,
+                () = supervise(supervisor, printer) => Ok(()),
+            }
+        });
         match served {
             // The engine process has reported the reason on stderr, so it is not printed twice.
             Err(error) if has_reported(&error) => Ok(Exit::Failure),
@@ -272,52 +255,106 @@ impl Serve {
         source: Source,
         printer: &mut Printer,
     ) -> anyhow::Result<(Server, Option<Supervisor>)> {
-        let mut supervisor = None;
-        let mut context = None;
-        let mut server = match source {
-            Source::Gemini(remote) => Server::new(remote).max_concurrent(SERVICE_REQUESTS),
+        let Started {
+            mut server,
+            context,
+            supervisor,
+        } = self.start(source, printer).await?;
+        if let Some(requests) = self.max_concurrent {
+            server = server.max_concurrent(requests.into());
+        }
+        let default = context.map(|_| MAX_OUTPUT_TOKENS);
+        if let Some(limit) = self.max_output_tokens.or(default) {
+            server = server.max_output_tokens(limit);
+            if let Some(context) = context {
+                printer.hint(format_args!(
+                    "The context holds {context} tokens (--context). Replies end after {limit} tokens, unless a request \
+                     sets maxOutputTokens (--max-output-tokens)"
+                ));
+            }
+        }
+        server = self.hops.apply(server)?;
+        if let Some(key) = self.api_key {
+            server = server.api_key(key);
+        }
+        server = server.strict_model_names(self.strict_names);
+        server = self.allow_host.into_iter().fold(server, Server::allow_host);
+        let origins = self.allow_origin.into_iter();
+        Ok((origins.fold(server, Server::allow_origin), supervisor))
+    }
+
+    /// Starts the model of a source.
+    async fn start(&self, source: Source, printer: &mut Printer) -> anyhow::Result<Started> {
+        let (server, context, supervisor) = match source {
+            Source::Gemini(remote) => {
+                let server = Server::new(remote).max_concurrent(SERVICE_REQUESTS);
+                (server, None, None)
+            }
             Source::OpenAi(client, model) => {
                 let model = match model {
                     Some(name) => name,
                     None => first_model(&client, printer).await?,
                 };
                 let server = Server::new(client).default_model(model);
-                server.max_concurrent(SERVICE_REQUESTS)
+                (server.max_concurrent(SERVICE_REQUESTS), None, None)
+            }
+            Source::File(path) if self.in_process => {
+                let local = backend::local(&path, &self.engine)?;
+                let context = i32::try_from(local.context()).ok();
+                (Server::new(local), context, None)
             }
             Source::File(path) => {
-                if self.in_process {
-                    let local = backend::local(&path, &self.engine)?;
-                    context = i32::try_from(local.context()).ok();
-                    Server::new(local)
-                } else {
-                    let (engine, restarts) = supervisor::start(path, &self.engine).await?;
-                    context = engine.context();
-                    supervisor = Some(restarts);
-                    Server::new(engine)
-                }
+                let (engine, supervisor) = supervisor::start(path, &self.engine).await?;
+                let context = engine.context();
+                (Server::new(engine), context, Some(supervisor))
             }
         };
-        server = server.strict_model_names(self.strict_names);
-        if let Some(requests) = self.max_concurrent {
-            server = server.max_concurrent(requests.into());
+        Ok(Started {
+            server,
+            context,
+            supervisor,
+        })
+    }
+}
+
+/// A server whose model has started.
+struct Started {
+    server: Server,
+    /// Size of the context in tokens, if this computer runs the model.
+    context: Option<i32>,
+    /// Supervisor of the child process, if the model runs in one.
+    supervisor: Option<Supervisor>,
+}
+
+/// Serves requests until a signal stops the server. It then finishes the running replies, unless another signal comes.
+async fn serve(
+    server: Server,
+    listener: TcpListener,
+    mut signals: StopSignals,
+) -> anyhow::Result<()> {
+    let (stop, stopped) = oneshot::channel();
+    let served = server.serve(listener, async { stopped.await.unwrap_or_default() });
+    let stopped_at_once = async {
+        signals.next().await;
+        // The server runs until this future is dropped, so it receives the message.
+        let _ = stop.send(());
+        tokio::select! {
+            _ = signals.next() => return,
+            () = sleep(REPORT_AFTER) => report_drain(),
         }
-        if let Some(context) = context {
-            let limit = self.max_output_tokens.unwrap_or(MAX_OUTPUT_TOKENS);
-            server = server.max_output_tokens(limit);
-            printer.hint(format_args!(
-                "The context holds {context} tokens (--context). Replies end after {limit} tokens, unless a request sets \
-                 maxOutputTokens (--max-output-tokens)"
-            ));
-        } else if let Some(limit) = self.max_output_tokens {
-            server = server.max_output_tokens(limit);
-        }
-        server = self.hops.apply(server)?;
-        if let Some(key) = self.api_key {
-            server = server.api_key(key);
-        }
-        server = self.allow_host.into_iter().fold(server, Server::allow_host);
-        let origins = self.allow_origin.into_iter();
-        Ok((origins.fold(server, Server::allow_origin), supervisor))
+        signals.next().await;
+    };
+    tokio::select! {
+        served = served => served.context("cannot serve"),
+        () = stopped_at_once => Ok(()),
+    }
+}
+
+/// Restarts the child process of the model whenever it ends. Never returns.
+async fn supervise(supervisor: Option<Supervisor>, printer: &mut Printer) {
+    match supervisor {
+        Some(supervisor) => match supervisor.run(printer).await {},
+        None => std::future::pending().await,
     }
 }
 
@@ -382,47 +419,6 @@ fn report_drain() {
     Printer::new().note(format_args!(
         "(finishing the running replies, at most {seconds} s; Ctrl-C again stops now)"
     ));
-}
-
-/// Signals that stop the server: Ctrl-C and, on Unix, SIGTERM.
-struct StopSignals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl StopSignals {
-    /// Installs the signal handlers.
-    #[cfg(unix)]
-    fn listen() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        let listen = |kind| signal(kind).context("cannot install signal handlers");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {})
-    }
-
-    /// Waits for the next signal.
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-        // If the handler cannot be installed, the server runs until it is killed.
-        #[cfg(not(unix))]
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
 }
 
 #[cfg(test)]

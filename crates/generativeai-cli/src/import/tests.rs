@@ -180,3 +180,18 @@ fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
         assert!(error.contains(reason), "{json}: {error}");
     }
 }
+
+#[test]
+fn a_conversation_that_would_take_gigabytes_of_memory_is_refused() {
+    let error = parse(&vec![b'['; MAX_CONVERSATION + 1]).expect_err("too large");
+    assert!(error.to_string().contains("256 MiB"), "{error}");
+
+    let line = format!(
+        "{{\"generativeaiSession\":1,\"name\":\"{}\"}}",
+        "a".repeat(MAX_HEADER)
+    );
+    assert!(!is_event_log(line.as_bytes()));
+    assert!(is_event_log(
+        b"{\"generativeaiSession\":1,\"name\":\"x\"}\n"
+    ));
+}

@@ -13,11 +13,12 @@ mod table;
 
 use std::fmt;
 
+use nu_ansi_term::Style;
+
 use code::Code;
 use cut::Cut;
 use page::Page;
 pub(super) use style::Layout;
-use style::Style;
 
 /// Maximum size of a block, in bytes. A longer one is rendered as if it were complete. The limit bounds the cost of a
 /// piece, which parses the whole block.
@@ -82,7 +83,7 @@ impl Markdown {
             match cut::cut(&self.source) {
                 Cut::At(end) => return self.render(end),
                 // Escaped in the source, so that a closing delimiter that comes later does not change the output.
-                Cut::Literal(at) => self.source.insert(at, '\\'),
+                Cut::Literal(positions) => self.source = escaped(&self.source, &positions),
             }
         }
     }
@@ -113,11 +114,13 @@ impl Markdown {
     /// Escapes link reference definitions up to a position, so that they are rendered as text. Otherwise the targets of
     /// the links would not be visible. Returns the position, moved by the number of inserted characters.
     fn escape_definitions(&mut self, mut end: usize) -> usize {
-        while self.source[..end].contains("]:")
-            && let Some(at) = draw::definition(&self.source[..end])
-        {
-            self.source.insert(at, '\\');
-            end += 1;
+        while self.source[..end].contains("]:") {
+            let positions = draw::definitions(&self.source[..end]);
+            if positions.is_empty() {
+                break;
+            }
+            self.source = escaped(&self.source, &positions);
+            end += positions.len();
         }
         end
     }
@@ -152,6 +155,18 @@ impl Markdown {
     }
 }
 
+/// Returns the source with a backslash before each of these positions, which are in ascending order.
+fn escaped(source: &str, positions: &[usize]) -> String {
+    let mut escaped = String::with_capacity(source.len() + positions.len());
+    let mut begin = 0;
+    for &at in positions {
+        escaped.push_str(&source[begin..at]);
+        escaped.push('\\');
+        begin = at;
+    }
+    escaped + &source[begin..]
+}
+
 /// Returns whether a block is text, which can be rendered without its beginning. Code needs its fence, and a table its
 /// header.
 fn is_text(block: &str) -> bool {
@@ -184,7 +199,7 @@ fn wrapped_after(at: usize, line: &str, width: usize) -> String {
     let mut page = Page::new(width);
     let indentation = " ".repeat(page::visible_width(before));
     page.begin_margin(Some(before.to_owned()), indentation);
-    page.words(text, Style::plain());
+    page.words(text, Style::new());
     page.finish()
 }
 

@@ -2,9 +2,12 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::ValueEnum;
+use tokio::time::timeout;
 
 use super::markdown::{Layout, Markdown, wrapped, wrapped_row};
 use super::progress::Progress;
@@ -25,7 +28,7 @@ const DEFAULT_WIDTH: usize = 80;
 #[derive(Debug)]
 pub(crate) struct Printer {
     answers: Answers,
-    coloured: bool,
+    colored: bool,
     /// Whether the terminal shows that the program waits for a reply.
     waiting: bool,
     /// Whether to omit hints.
@@ -43,9 +46,9 @@ struct Answers {
     at_line_start: bool,
 }
 
-/// When to use colours.
+/// When to use colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Colour {
+pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set
     #[default]
     Auto,
@@ -64,24 +67,24 @@ impl Printer {
                 markdown: None,
                 at_line_start: true,
             },
-            coloured: false,
+            colored: false,
             waiting: false,
             quiet: false,
         };
-        printer.set_colour(Colour::Auto);
+        printer.set_color(Color::Auto);
         printer
     }
 
-    /// Sets when to use colours. With `Always`, pipes and files receive what a terminal would show.
-    pub(crate) fn set_colour(&mut self, when: Colour) {
+    /// Sets when to use colors. With `Always`, pipes and files receive what a terminal would show.
+    pub(crate) fn set_color(&mut self, when: Color) {
         let dumb = environment::is_dumb_terminal();
         let terminal = io::stdout().is_terminal();
         // A dumb terminal has no styles. Its output is not rendered, but still sanitized.
-        let rendered = (terminal && !dumb) || when == Colour::Always;
+        let rendered = (terminal && !dumb) || when == Color::Always;
         let styled = match when {
-            Colour::Auto => rendered && !environment::is_set("NO_COLOR"),
-            Colour::Always => true,
-            Colour::Never => false,
+            Color::Auto => rendered && !environment::is_set("NO_COLOR"),
+            Color::Always => true,
+            Color::Never => false,
         };
         let layout = Layout {
             width: width(),
@@ -89,7 +92,7 @@ impl Printer {
         };
         self.answers.sanitizer = (terminal || rendered).then(Sanitizer::default);
         self.answers.markdown = rendered.then(|| Markdown::new(layout));
-        self.coloured = styled;
+        self.colored = styled;
     }
 
     /// Sets whether hints are omitted.
@@ -129,38 +132,41 @@ impl Printer {
         checked(self.answers.end(&mut io::stdout().lock()))
     }
 
-    /// Returns whether output to stderr may be coloured.
-    pub(crate) fn coloured(&self) -> bool {
-        self.coloured
+    /// Returns whether output to stderr may be colored.
+    pub(crate) fn colored(&self) -> bool {
+        self.colored
     }
 
     /// Shows that the program waits for a reply, if replies are rendered. The next output replaces it.
     pub(crate) fn show_waiting(&mut self) {
         if self.renders() && self.answers.at_line_start && !self.waiting {
             self.waiting = true;
-            self.ask(WAITING);
+            self.control(WAITING);
         }
     }
 
     /// Erases the line that shows the waiting, if it is shown.
     fn clear_waiting(&mut self) {
         if std::mem::take(&mut self.waiting) {
-            self.ask("\r\x1b[K");
+            self.control("\r\x1b[K");
         }
     }
 
-    /// Writes a question that is answered on the same line. The caller sanitizes it.
-    pub(crate) fn ask(&mut self, question: &str) {
+    /// Writes a question that is answered on the same line.
+    pub(crate) fn ask(&mut self, question: impl Display) {
+        self.control(&sanitize(&question.to_string()));
+    }
+
+    /// Writes a sequence to stderr that may control the terminal.
+    pub(crate) fn control(&mut self, text: &str) {
         let mut err = io::stderr().lock();
         // A closed stderr is ignored: there is nowhere left to report it.
-        let _ = err
-            .write_all(question.as_bytes())
-            .and_then(|()| err.flush());
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
     /// Asks a question that is answered with yes or no.
     pub(crate) fn confirm(&mut self, question: impl Display) -> bool {
-        self.ask(&sanitize(&question.to_string()));
+        self.ask(question);
         let mut answer = String::new();
         // A read error leaves the answer empty, which means no.
         let _ = io::stdin().read_line(&mut answer);
@@ -170,6 +176,23 @@ impl Printer {
     /// Writes a message for the user to stderr, on its own lines.
     pub(crate) fn note(&mut self, text: impl Display) {
         self.write_note(text, wrapped);
+    }
+
+    /// Waits for work, and writes a message for the user if it takes longer than `after`.
+    pub(crate) async fn note_after<T>(
+        &mut self,
+        after: Duration,
+        text: impl Display,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = pin!(work);
+        match timeout(after, &mut work).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.note(text);
+                work.await
+            }
+        }
     }
 
     /// Writes rows of columns for the user to stderr, like [`note`](Self::note).
@@ -208,9 +231,9 @@ impl Printer {
 
     /// Writes an error with its causes and a hint.
     pub(crate) fn error(&mut self, error: &anyhow::Error) {
-        self.note(format_args!("genai: {}", hint::message(&**error)));
+        self.note(format_args!("genai: {error}"));
         for cause in error.chain().skip(1) {
-            self.note(format_args!("  because: {}", hint::message(cause)));
+            self.note(format_args!("  because: {cause}"));
         }
         if let Some(hint) = hint::for_error(error) {
             self.note(format_args!("  hint: {hint}"));

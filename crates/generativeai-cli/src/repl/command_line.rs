@@ -77,8 +77,8 @@ pub(super) const COMMANDS: [Entry; 22] = [
     entry(Command::Save, &["save"], "[FILE]", "write the session as JSON"),
     entry(Command::Export, &["export"], "[FILE]", "write the session as Markdown"),
     entry(Command::Load, &["load"], "FILE", "start a session from a file of /save or another program"),
-    entry(Command::Copy, &["copy"], "[code] [osc52]", "copy the last reply, or its last code block"),
-    entry(Command::Compact, &["compact"], "[N|off]", "summarize older turns if a request has over N tokens"),
+    entry(Command::Copy, &["copy"], "[code] [osc52]", "copy the last reply or code block (osc52: over SSH)"),
+    entry(Command::Compact, &["compact"], "[N|off]", "shorten sessions over N tokens: summarize old messages"),
     entry(Command::Help, &["help", "?"], "", "show this help"),
     entry(Command::Quit, &["quit", "exit"], "", "quit (or Ctrl-D)"),
 ];

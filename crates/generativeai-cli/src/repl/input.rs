@@ -15,10 +15,10 @@ use reedline::{
 };
 
 use super::editor;
-use super::signals::Signals;
-use super::terminal;
 use crate::exit::Exit;
 use crate::render::Printer;
+use crate::signals::Signals;
+use crate::terminal;
 use crate::{environment, state_file};
 use completion::{CommandHighlighter, PromptCompleter};
 use keys::{Keys, QuoteValidator};
@@ -63,7 +63,7 @@ impl Prompt {
         }
         let has_text = Arc::default();
         let mut editor = Reedline::create()
-            .with_ansi_colors(printer.coloured())
+            .with_ansi_colors(printer.colored())
             .with_highlighter(Box::new(CommandHighlighter {
                 has_text: Arc::clone(&has_text),
             }))
@@ -171,7 +171,7 @@ fn edit(editor: &mut Reedline, printer: &mut Printer) {
         }
         Err(error) => {
             // The prompt is drawn again below the error. The rest of its text may be below the cursor.
-            printer.ask("\n\x1b[J");
+            printer.control("\n\x1b[J");
             printer.error(&error);
         }
     }

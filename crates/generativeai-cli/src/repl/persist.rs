@@ -18,9 +18,9 @@ impl Repl<'_> {
         let conversation = &mut self.conversations[self.current];
         // After a failed write, the events are written together with those of the next message.
         if conversation.chat.unsaved().is_none() {
-            let work = storage::save(conversation);
-            let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-            if self.runtime.block_on(work).is_none() {
+            let work = storage::wait(storage::save(conversation), self.printer);
+            let saved = self.runtime.block_on(self.signals.unless_stopped(work));
+            if saved.is_none() {
                 self.printer
                     .note("(skipped; it is saved with the next message)");
             }
@@ -46,9 +46,8 @@ impl Repl<'_> {
         self.signals.clear();
         self.settle();
         for conversation in std::mem::take(&mut self.conversations) {
-            let work = storage::close(conversation);
-            let work = storage::unless_stopped(self.signals.interrupt(), work, self.printer);
-            match self.runtime.block_on(work) {
+            let work = storage::wait(storage::close(conversation), self.printer);
+            match self.runtime.block_on(self.signals.unless_interrupted(work)) {
                 Some(Ok(())) => {}
                 Some(Err(error)) => storage::report_unsaved(&error, self.printer),
                 None => {

@@ -10,7 +10,6 @@ use tokio::runtime::Runtime;
 
 use super::input::Prompt;
 use super::next::{Decisions, Next};
-use super::signals::Signals;
 use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
 use crate::approval::{self, Approvals};
@@ -22,6 +21,7 @@ use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
 use crate::reply::{Outcome, Received};
+use crate::signals::Signals;
 use crate::storage::{self, SessionLock};
 use crate::transcript::{self, Paragraph};
 use crate::usage::ReplyUsage;
@@ -116,6 +116,12 @@ impl<'a> Repl<'a> {
     /// Returns the conversation in use.
     pub(super) fn conversation(&mut self) -> &mut Conversation {
         &mut self.conversations[self.current]
+    }
+
+    /// Waits for work on the store, with a note if it takes long. Returns `None` if a signal stopped the wait.
+    pub(super) fn wait<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let work = storage::wait(work, self.printer);
+        self.runtime.block_on(self.signals.unless_stopped(work))
     }
 
     /// Shows the last exchange, if the session has one.
@@ -265,38 +271,18 @@ impl<'a> Repl<'a> {
         if matches!(next, Next::Message(_)) {
             self.leave_waiting();
         }
-        // Excludes the time in which the user decides about calls.
         let mut took = Duration::ZERO;
-        let mut receive = |repl: &mut Self, next| {
-            let started = Instant::now();
-            let received = repl.receive(next);
-            took += started.elapsed();
-            received
-        };
-        let mut received = receive(self, next);
-        while let Some(decisions) = self.decisions(&received) {
-            received = match decisions {
-                Decisions::Made(decisions) => receive(self, Next::Decide(decisions)),
-                Decisions::Stop => received.map(|received| Received {
-                    outcome: Outcome::Stopped,
-                    ..received
-                }),
-                Decisions::Later => return Ok(Sent::Waiting),
-            };
-            if matches!(&received, Ok(received) if received.outcome == Outcome::Stopped) {
-                break;
-            }
-        }
-        match received {
+        match self.receive_all(next, &mut took) {
+            Ok(None) => Ok(Sent::Waiting),
             // Ctrl-C may have stopped only the saving of a reply that was complete.
-            Ok(received)
+            Ok(Some(received))
                 if received.outcome == Outcome::Complete
                     || self.conversation().chat.unfinished().is_none() =>
             {
                 self.count(took, received.hops);
                 Ok(Sent::Complete)
             }
-            Ok(_) => {
+            Ok(Some(_)) => {
                 // The queued lines were typed for the reply that the user has stopped.
                 self.type_ahead.clear();
                 Ok(Sent::Stopped)
@@ -321,6 +307,33 @@ impl<'a> Repl<'a> {
         }
     }
 
+    /// Receives replies, and asks about their calls, until no call waits. Returns `None` if the program ends first. Adds
+    /// to `took` the time without that in which the user decides about calls.
+    fn receive_all(
+        &mut self,
+        mut next: Next,
+        took: &mut Duration,
+    ) -> anyhow::Result<Option<Received>> {
+        loop {
+            let started = Instant::now();
+            let received = self.receive(next);
+            *took += started.elapsed();
+            let Some(decisions) = self.decisions(&received) else {
+                return received.map(Some);
+            };
+            next = match decisions {
+                Decisions::Made(decisions) => Next::Decide(decisions),
+                Decisions::Stop => {
+                    // An error is that of refused decisions, and was reported.
+                    let hops = received.map_or(0, |received| received.hops);
+                    let outcome = Outcome::Stopped;
+                    return Ok(Some(Received { outcome, hops }));
+                }
+                Decisions::Later => return Ok(None),
+            };
+        }
+    }
+
     /// Locks the session, if it is saved. Returns `false` if the user stopped waiting for another process.
     pub(super) fn lock_session(&mut self) -> bool {
         let Some(session) = self.conversation().session.clone() else {
@@ -330,7 +343,7 @@ impl<'a> Repl<'a> {
         self.lock = None;
         let acquire = SessionLock::acquire(&session, self.printer);
         let Some(lock) = self.runtime.block_on(self.signals.unless_stopped(acquire)) else {
-            self.printer.note("(stopped; your message was not sent)");
+            self.printer.note("(stopped; nothing was sent)");
             return false;
         };
         self.lock = lock;
@@ -347,8 +360,7 @@ impl<'a> Repl<'a> {
         let automatic = self.function_calling();
         let mut read = self.runtime.block_on(storage::read(session, &model))?;
         read.chat.set_automatic_function_calling(automatic);
-        read.usage = std::mem::take(&mut self.conversation().usage);
-        *self.conversation() = read;
+        self.conversation().replace(read);
         self.printer
             .note("(another process added messages, which are now part of this session: send yours again)");
         self.show_resumed();
@@ -408,10 +420,7 @@ fn is_retryable(error: &anyhow::Error) -> bool {
 /// Returns whether a message exceeds the budget that `/compact` has set.
 fn is_over_budget(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<Error>();
-    // The kind alone includes requests that the service has refused.
-    error.is_some_and(|error| {
-        error.kind() == ErrorKind::Request && error.to_string().contains("but the budget is")
-    })
+    error.is_some_and(Error::is_over_budget)
 }
 
 /// Returns whether another process changed the session.

@@ -8,7 +8,7 @@ use std::{pin::pin, time::Duration};
 use tokio::time::sleep;
 
 #[cfg(unix)]
-use super::terminal::{self, KeyMode};
+use crate::terminal::{self, KeyMode};
 
 /// Interval between reads of the keyboard. Keys are needed only after the reply, so they can wait.
 #[cfg(unix)]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::{Attempt, Error, RequestOptions, SendMessage};
-use tokio::signal;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -77,16 +76,16 @@ pub(crate) async fn receive(
     let mut reply = message.request_options(options).stream();
     let mut stop = pin!(stop);
     let mut late = pin!(sleep(SHOW_WAITING_AFTER));
-    loop {
-        let chunk = {
+    let outcome = loop {
+        let event = {
             // Pinned outside of the inner loop, so that the note about a retry does not drop it: it may be running
             // functions that the model called.
             let mut next = pin!(reply.next());
             loop {
                 tokio::select! {
                     biased;
-                    () = &mut stop => break None,
-                    chunk = &mut next => break Some(chunk),
+                    () = &mut stop => break Event::Stop,
+                    chunk = &mut next => break chunk.map_or(Event::End, Event::Chunk),
                     Some(retry) = retries.recv() => printer.note(retry),
                     () = &mut late, if !late.is_elapsed() => sink.waiting(printer),
                 }
@@ -96,36 +95,34 @@ pub(crate) async fn receive(
         while let Ok(retry) = retries.try_recv() {
             printer.note(retry);
         }
-        let hops = reply.hops();
-        match chunk {
-            Some(Some(Ok(chunk))) => sink.chunk(&chunk, printer)?,
-            Some(Some(Err(error))) => {
+        match event {
+            Event::Chunk(Ok(chunk)) => sink.chunk(&chunk, printer)?,
+            Event::Chunk(Err(error)) => {
                 sink.end(End::Failed(&error), printer)?;
                 return Err(error.into());
             }
-            Some(None) => {
-                let response = reply.response().cloned();
-                let waits = !approval::waiting(reply.into_chat()).is_empty();
-                let end = match &response {
-                    _ if waits => End::Waits,
-                    Some(response) => End::Complete(response),
-                    None => End::Stopped,
-                };
-                sink.end(end, printer)?;
-                return Ok(Received {
-                    outcome: Outcome::Complete,
-                    hops,
-                });
-            }
-            None => {
-                sink.end(End::Stopped, printer)?;
-                return Ok(Received {
-                    outcome: Outcome::Stopped,
-                    hops,
-                });
-            }
+            Event::End => break Outcome::Complete,
+            Event::Stop => break Outcome::Stopped,
         }
-    }
+    };
+    let (hops, response) = (reply.hops(), reply.response().cloned());
+    let is_complete = outcome == Outcome::Complete;
+    let end = match &response {
+        _ if is_complete && !approval::waiting(reply.into_chat()).is_empty() => End::Waits,
+        Some(response) if is_complete => End::Complete(response),
+        _ => End::Stopped,
+    };
+    sink.end(end, printer)?;
+    Ok(Received { outcome, hops })
+}
+
+/// Event while a reply arrives.
+enum Event {
+    Chunk(generativeai::Result<GenerateContentResponse>),
+    /// The reply is over.
+    End,
+    /// The user stops the reply.
+    Stop,
 }
 
 /// Describes a failed attempt and the wait before the next.
@@ -137,12 +134,4 @@ fn retry_note(attempt: &Attempt) -> String {
     }
     let wait = attempt.waited.as_secs_f64();
     format!("({outcome}: attempt {next} in {wait:.1} s; Ctrl-C stops)")
-}
-
-/// Completes when Ctrl-C is pressed.
-pub(crate) async fn ctrl_c() {
-    if signal::ctrl_c().await.is_err() {
-        // Without a handler, Ctrl-C ends the program, so there is nothing to wait for.
-        std::future::pending().await
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -25,51 +25,38 @@ pub(crate) struct Setting {
     pub(crate) line: usize,
 }
 
-/// Parses a file, and checks its values in the same way as options on the command line. An error contains the line.
-pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<Vec<Setting>, UsageError> {
-    let file = File { path, text };
-    let tables = DeTable::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        file.wrong(at, error.message())
-    })?;
-    let mut settings = Vec::new();
-    let tables = in_order(tables.get_ref()).into_iter();
-    for table in tables.filter(|(name, _)| !NAMED.contains(&&**name.get_ref())) {
-        settings.extend(file.table(table, program)?);
-    }
-    Ok(settings)
+/// Strings of a table by name.
+pub(crate) type Named = BTreeMap<String, String>;
+
+/// Contents of the configuration file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConfigFile {
+    pub(crate) settings: Vec<Setting>,
+    /// Texts for `--template`.
+    pub(crate) prompts: Named,
+    /// MCP servers for `--tool`.
+    pub(crate) servers: Named,
 }
 
 /// Tables of the file that contain named strings instead of options.
 const NAMED: [&str; 2] = ["prompts", "servers"];
 
-/// Returns the strings of a table by name. A missing table is empty.
-pub(super) fn named(
-    path: &Path,
-    text: &str,
-    table: &str,
-) -> Result<BTreeMap<String, String>, UsageError> {
+/// Parses a file, and checks its values in the same way as options on the command line. An error contains the line.
+pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<ConfigFile, UsageError> {
     let file = File { path, text };
-    // A file that is not TOML was reported when the options were parsed.
-    let Ok(tables) = DeTable::parse(text) else {
-        return Ok(BTreeMap::new());
-    };
-    let tables = in_order(tables.get_ref());
-    let Some((name, value)) = tables.into_iter().find(|(name, _)| name.get_ref() == table) else {
-        return Ok(BTreeMap::new());
-    };
-    let Some(entries) = value.get_ref().as_table() else {
-        let message = format_args!("`{table}` must be a table: write [{table}]");
-        return Err(file.wrong(name.span().start, message));
-    };
-    let text_of = |(name, value): Entry<'_>| match value.get_ref().as_str() {
-        Some(text) => Ok((name.get_ref().clone().into_owned(), text.to_owned())),
-        None => {
-            let message = format_args!("`{}` must be a string", name.get_ref());
-            Err(file.wrong(name.span().start, message))
+    let tables = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        file.wrong(at, error.message())
+    })?;
+    let mut config = ConfigFile::default();
+    for table in in_order(tables.get_ref()) {
+        match &**table.0.get_ref() {
+            "prompts" => config.prompts = file.strings(table)?,
+            "servers" => config.servers = file.strings(table)?,
+            _ => config.settings.extend(file.table(table, program)?),
         }
-    };
-    in_order(entries).into_iter().map(text_of).collect()
+    }
+    Ok(config)
 }
 
 /// Key and value of a table.
@@ -102,14 +89,34 @@ impl File<'_> {
             let suggestion = suggest(word, &names.collect::<Vec<_>>());
             return Err(self.wrong(at, format_args!("unknown table `{word}`: {suggestion}")));
         };
-        let Some(table) = value.get_ref().as_table() else {
-            return Err(self.wrong(at, format_args!("`{word}` must be a table: write [{word}]")));
-        };
         let options = program
             .find_subcommand(command)
             .expect("COMMANDS contains names of commands");
+        let entries = self.entries((name, value))?.into_iter();
         let set = |entry| self.setting(command, options, entry);
-        in_order(table).into_iter().map(set).collect()
+        entries.map(set).collect()
+    }
+
+    /// Reads a table of strings.
+    fn strings(&self, table: Entry<'_>) -> Result<Named, UsageError> {
+        let text_of = |(name, value): Entry<'_>| match value.get_ref().as_str() {
+            Some(text) => Ok((name.get_ref().clone().into_owned(), text.to_owned())),
+            None => {
+                let message = format_args!("`{}` must be a string", name.get_ref());
+                Err(self.wrong(name.span().start, message))
+            }
+        };
+        self.entries(table)?.into_iter().map(text_of).collect()
+    }
+
+    /// Returns the entries of a table.
+    fn entries<'t>(&self, (name, value): Entry<'t>) -> Result<Vec<Entry<'t>>, UsageError> {
+        let word = name.get_ref();
+        let table = value.get_ref().as_table().map(in_order);
+        table.ok_or_else(|| {
+            let message = format_args!("`{word}` must be a table: write [{word}]");
+            self.wrong(name.span().start, message)
+        })
     }
 
     /// Reads a setting.
@@ -189,13 +196,6 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
 
 /// Checks values by parsing them as options.
 fn check(option: &Arg, values: &[String]) -> Result<(), String> {
-    // A flag has no value on the command line, so clap would refuse `true` as well.
-    if matches!(option.get_action(), ArgAction::SetTrue) {
-        return match values {
-            [value] if value == "true" || value == "false" => Ok(()),
-            _ => Err("it must be true or false".to_owned()),
-        };
-    }
     let long = option.get_long().expect("a setting has a long option");
     let words: Vec<_> = values
         .iter()
@@ -217,8 +217,9 @@ fn check(option: &Arg, values: &[String]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::value_parser;
+    use clap::{ArgAction, value_parser};
 
+    use super::super::switch;
     use super::*;
 
     fn program() -> Command {
@@ -226,7 +227,7 @@ mod tests {
             .long("temperature")
             .value_parser(value_parser!(f64));
         let tools = Arg::new("tool").long("tool").action(ArgAction::Append);
-        let flag = Arg::new("quiet").long("quiet").action(ArgAction::SetTrue);
+        let flag = switch(Arg::new("quiet").long("quiet").action(ArgAction::SetTrue));
         let words = Arg::new("words");
         let chat = Command::new("chat").args([number, tools, flag, words]);
         Command::new("genai")
@@ -246,6 +247,7 @@ mod tests {
         let settings = read(Path::new("c.toml"), text, &program()).expect("settings");
 
         let read: Vec<_> = settings
+            .settings
             .iter()
             .map(|set| {
                 (
@@ -299,8 +301,20 @@ mod tests {
     fn a_flag_is_true_or_false() {
         let settings = read(Path::new("c.toml"), "[chat]\nquiet = true\n", &program());
 
-        assert_eq!(settings.expect("settings")[0].values, ["true"]);
-        assert!(wrong("[chat]\nquiet = 1").contains("`quiet`: it must be true or false"));
+        assert_eq!(settings.expect("settings").settings[0].values, ["true"]);
+        assert!(wrong("[chat]\nquiet = 1").contains("`quiet`: invalid value '1' for '--quiet"));
+    }
+
+    #[test]
+    fn named_strings_are_read_and_checked() {
+        let text = "[prompts]\nfix = \"Fix:\"\n[servers]\nnotes = \"notes-server\"\n";
+
+        let config = read(Path::new("c.toml"), text, &program()).expect("settings");
+
+        assert_eq!(config.prompts["fix"], "Fix:");
+        assert_eq!(config.servers["notes"], "notes-server");
+        assert!(wrong("\n[servers]\nnotes = 1").contains("line 3: `notes` must be a string"));
+        assert!(wrong("prompts = 1").contains("write [prompts]"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use generativeai_store::{Session, Store};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::render::Printer;
 
@@ -31,22 +31,18 @@ impl SessionLock {
     /// writable, since nothing can be saved then.
     pub(crate) async fn acquire(session: &Session, printer: &mut Printer) -> Option<Self> {
         let path = path(session.id()).ok()?;
-        let started = Instant::now();
-        let mut is_reported = false;
-        loop {
-            if let Some(lock) = Self::try_acquire(&path).ok()? {
-                return Some(lock);
+        let acquire = async {
+            loop {
+                if let Some(lock) = Self::try_acquire(&path).ok()? {
+                    return Some(lock);
+                }
+                // `File::lock` would block the thread, so that Ctrl-C could not stop the wait.
+                sleep(RETRY_EVERY).await;
             }
-            if !is_reported && started.elapsed() > REPORT_AFTER {
-                is_reported = true;
-                printer.note(format_args!(
-                    "(another process is using session {}; waiting; Ctrl-C stops)",
-                    session.id()
-                ));
-            }
-            // `File::lock` would block the thread, so that Ctrl-C could not stop the wait.
-            sleep(RETRY_EVERY).await;
-        }
+        };
+        let id = session.id();
+        let note = format_args!("(another process is using session {id}; waiting; Ctrl-C stops)");
+        printer.note_after(REPORT_AFTER, note, acquire).await
     }
 
     /// Locks the file at a path. Returns `None` if another process holds the lock.
@@ -90,10 +86,14 @@ impl OpenMark {
     /// then.
     pub(super) fn new(session: i64) -> Option<Self> {
         let own = std::process::id().to_string();
-        let path = path(session).ok()?.with_extension(own);
-        let file = open(&path).ok()?;
-        file.try_lock_shared().ok()?;
-        Some(Self { file, path })
+        Self::at(path(session).ok()?.with_extension(own)).ok()
+    }
+
+    fn at(path: PathBuf) -> io::Result<Self> {
+        let file = open(&path)?;
+        // Blocks for a moment at most: `owner` of another process locks the file only to look at it.
+        file.lock_shared()?;
+        Ok(Self { file, path })
     }
 
     /// Returns the id of a process that has a session open, if any.
@@ -170,4 +170,24 @@ fn is_same(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_same(_: &File, _: &Path) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_marked_although_another_process_looks_at_the_mark() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("1.2");
+        let other = open(&path).expect("a file");
+        other.lock().expect("locked");
+
+        let mark = std::thread::spawn(move || OpenMark::at(path));
+        // Without a wait the lock could be released before the mark is tried.
+        std::thread::sleep(Duration::from_millis(50));
+        drop(other);
+
+        assert!(mark.join().expect("no panic").is_ok());
+    }
 }

@@ -224,3 +224,17 @@ fn the_file_in_genai_config_must_exist() {
 
     ran(command.output()).assert_refused(2, &["cannot read the configuration file nowhere.toml"]);
 }
+
+#[test]
+fn a_flag_of_the_file_is_overridden_by_the_command_line() {
+    let settings = Settings::new("[serve]\nstrict_names = true\nin_process = true\n");
+    let shown = |words: &[&str]| {
+        let words = [&["config", "show", "serve"], words].concat();
+        ran(settings.apply(genai(&words)).output()).stdout
+    };
+
+    assert_contains(&shown(&[]), "strict_names = true");
+    let shown = shown(&["--strict-names=false", "--in-process=false"]);
+    assert_contains(&shown, "strict_names = false");
+    assert_contains(&shown, "in_process = false");
+}

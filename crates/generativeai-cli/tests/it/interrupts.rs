@@ -366,3 +366,25 @@ fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
     drop(lock);
     assert!(user.shown().starts_with("you: Two and two? (not answered)"));
 }
+
+/// The program ended 2 s after the signal, whatever it was doing.
+#[test]
+fn a_signal_does_not_end_a_slow_save() {
+    let user = User::new(Answer::Gated("It is four."));
+    let mut terminal = Terminal::start(&user.chat(&[]));
+
+    terminal.enter("Two and two?");
+    user.service.request();
+    let lock = user.lock();
+    user.service.open_gate();
+    terminal.wait_for("It is");
+    user.service.wait_until_read();
+    terminal.wait_until_idle();
+    terminal.signal("TERM");
+    terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
+    thread::sleep(Duration::from_secs(2));
+    drop(lock);
+
+    assert_eq!(terminal.end().code, 143);
+    assert_eq!(user.shown(), "you: Two and two?\n\nmodel: It is four.\n");
+}

@@ -1,6 +1,7 @@
 //! Piped input: it is added to the message if it is text, and otherwise refused.
 
-use std::io::{Seek, Write};
+use std::io::{BufRead, BufReader, Seek, Write};
+use std::process::Stdio;
 
 use super::fake_service::{Answer, Service};
 #[cfg(unix)]
@@ -57,11 +58,34 @@ fn piped_input_follows_the_message_without_a_dash() {
     assert_contains(&request, r"What is this?\n\nRoses are red");
 }
 
-/// Finding 1 of tests/newcomer.md.
+/// A program such as `cargo test | genai "Explain"` may work for a while before it prints.
 #[test]
-fn a_pipe_that_is_open_and_silent_does_not_block_the_message() {
+fn a_silent_pipe_is_awaited_with_a_note() {
+    let service = Service::start(Answer::Texts(vec!["A poem."]));
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let mut command = service.genai(&["chat", "What is this?"]);
+    command.stdin(reader).stderr(Stdio::piped());
+    let mut child = command.stdout(Stdio::null()).spawn().expect("it starts");
+    drop(command);
+
+    let mut notes = BufReader::new(child.stderr.take().expect("it prints"));
+    let mut note = String::new();
+    notes.read_line(&mut note).expect("text");
+    assert_contains(&note, "(reading stdin until it is closed");
+    writer.write_all(b"Roses are red").expect("written");
+    drop(writer);
+
+    assert!(child.wait().expect("it ends").success());
+    assert_contains(&service.request(), r"What is this?\n\nRoses are red");
+}
+
+/// Finding 1 of tests/newcomer.md.
+#[cfg(unix)]
+#[test]
+fn a_socket_that_is_open_and_silent_does_not_block_the_message() {
     let service = Service::start(Answer::Texts(vec!["Hello!"]));
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (reader, writer) = std::os::unix::net::UnixStream::pair().expect("sockets");
+    let reader = std::os::fd::OwnedFd::from(reader);
 
     let output = ran(service.genai(&["chat", "Hello"]).stdin(reader).output());
 

@@ -78,25 +78,33 @@ fn each_heading_of_the_help_is_followed_by_its_options_alone() {
     let help = run(&["serve", "--help"]).stdout;
 
     let (options, rest) = help.split_once("Embedded models:").expect("a heading");
-    let (embedded, rest) = rest.split_once("Long replies:").expect("a heading");
-    let (long_replies, global) = rest.split_once("Global options:").expect("a heading");
+    let (embedded, rest) = rest
+        .split_once("For developers of clients:")
+        .expect("a heading");
+    let (clients, global) = rest.split_once("Global options:").expect("a heading");
     assert!(!options.contains("--color"), "{options}");
     for (part, names) in [
-        (
-            options,
-            &["--fault", "--strict-names", "--allow-origin"][..],
-        ),
+        (options, &["--strict-names", "--allow-origin"][..]),
         (
             embedded,
             &["--threads", "--context", "--deterministic", "--strict"],
         ),
         (
-            long_replies,
-            &["--hop-tokens", "--checkpoint-tokens", "--continuation-key"],
+            clients,
+            &[
+                "--fault",
+                "--hop-tokens",
+                "--checkpoint-tokens",
+                "--continuation-key",
+            ],
         ),
         (global, &["--color"]),
     ] {
-        let of_line = |line: &str| line.split_whitespace().next().map(str::to_owned);
+        let of_line = |line: &str| {
+            line.split([' ', '['])
+                .find(|word| !word.is_empty())
+                .map(str::to_owned)
+        };
         let lines = part.lines().filter(|line| line.starts_with("      --"));
         let found: Vec<_> = lines.filter_map(of_line).collect();
         for name in names {
@@ -158,7 +166,7 @@ fn errors_name_options_of_the_program() {
     let mut plain = service.genai(&["chat", "Hello"]);
     plain.env("GOOGLE_GEMINI_BASE_URL", "http://example.com");
     for (mut command, code, remedy) in [
-        (service.genai(&upload), 1, "--mime-type"),
+        (service.genai(&upload), 1, "such as .pdf"),
         (
             genai(&["chat", "-m", "openai:m", "Hello"]),
             2,
@@ -175,6 +183,7 @@ fn errors_name_options_of_the_program() {
             "`api_key`",
             "builder",
             "`safety_ratings`",
+            "`max_output_tokens`",
             "plain HTTP",
         ] {
             assert!(!refused.stderr.contains(word), "{word} in {refused:?}");

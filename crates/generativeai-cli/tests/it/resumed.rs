@@ -124,3 +124,24 @@ fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
         assert_contains(&list, number);
     }
 }
+
+#[test]
+fn a_session_that_another_process_changed_keeps_its_budget() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--continue"]));
+
+    terminal.ask("/compact 20");
+    let mut other = user.chat(&["--session", "hills", "And Snowdon?"]);
+    assert_eq!(ran(other.output()).code, Some(0));
+    terminal.enter("How tall is Ben Nevis in feet?");
+    terminal.wait_until("the message at the prompt", |screen| {
+        let shown = screen.contents();
+        let is_at_prompt = shown
+            .trim_end()
+            .ends_with("> How tall is Ben Nevis in feet?");
+        shown.contains("another process added messages") && is_at_prompt
+    });
+    terminal.type_keys("\r");
+    terminal.wait_for("(/compact N sets another budget, /compact off removes it)");
+    terminal.quit();
+}

@@ -238,8 +238,8 @@ fn the_help_lists_all_commands() {
 /save [FILE]           write the session as JSON
 /export [FILE]         write the session as Markdown
 /load FILE             start a session from a file of /save or another program
-/copy [code] [osc52]   copy the last reply, or its last code block
-/compact [N|off]       summarize older turns if a request has over N tokens
+/copy [code] [osc52]   copy the last reply or code block (osc52: over SSH)
+/compact [N|off]       shorten sessions over N tokens: summarize old messages
 /help                  show this help
 /quit                  quit (or Ctrl-D)
 @FILE in a message attaches the file. Start a message with // to send a /.

@@ -253,7 +253,11 @@ fn several_turns_are_undone_and_quit_needs_no_slash() {
 fn the_last_message_is_edited_in_the_editor() {
     let mut session = Session::start(
         &["It is 1,345 m tall.", "It is 8,849 m tall."],
-        &[("EDITOR", "printf 'How tall is Everest?' >")],
+        // An editor that leaves the terminal in its mode: Ctrl-C is sent to the program as well.
+        &[(
+            "EDITOR",
+            "kill -INT $PPID; sleep 0.2; printf 'How tall is Everest?' >",
+        )],
     );
 
     session.ask("How tall is Ben Nevis?");

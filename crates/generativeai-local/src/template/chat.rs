@@ -70,7 +70,7 @@ impl Template {
     pub(crate) fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
         let compiled = Compiled::new(source).map_err(|error| {
             let message =
-                "the chat template of the model is invalid: set another one with `chat_template`";
+                "the chat template of the model is invalid: use another model or template";
             Error::new(ErrorKind::Configuration, message).with_source(error)
         })?;
         // As in transformers, `documents` is always passed, and is `none` here.
@@ -240,7 +240,7 @@ fn rejected(error: minijinja::Error) -> Error {
 
 fn left_out(path: &str) -> Error {
     error::invalid_argument(format!(
-        "the chat template of the model leaves out {path}: set another template with `chat_template`"
+        "the chat template of the model leaves out {path}: use another model or template"
     ))
 }
 

@@ -162,7 +162,7 @@ impl Budget {
         let message = format!(
             "{what} has {tokens} tokens, but the budget is {budget}: shorten the message, or raise the budget"
         );
-        Err(Error::new(ErrorKind::Request, message))
+        Err(Error::new(ErrorKind::Request, message).over_budget())
     }
 }
 

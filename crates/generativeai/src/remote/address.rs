@@ -101,16 +101,13 @@ impl Address {
             "http" if allow_plain || is_loopback(authority.host()) => {}
             "http" => {
                 return Err(bad_base(
-                    "starts with http://, which would send the key unencrypted: \
-                     use https://, or allow plain HTTP",
+                    "starts with http://, which would send the key unencrypted: use https://",
                 ));
             }
             _ => return Err(bad_base("starts with neither https:// nor http://")),
         }
         if authority.as_str().contains('@') {
-            return Err(bad_base(
-                "contains a user name or password: send it in a header",
-            ));
+            return Err(bad_base("contains a user name or password: remove it"));
         }
         // Checked in the text: `Uri` drops the fragment when it is parsed.
         if base.contains(['?', '#']) {

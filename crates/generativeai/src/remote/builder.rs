@@ -336,9 +336,7 @@ impl RemoteBuilder {
                 || self.profile.key_required == KeyRequired::Remotely && !address.is_loopback()
             {
                 let variable = self.profile.key_variables[0];
-                return Err(configuration(format!(
-                    "no API key: set {variable}, or call `api_key` on the builder"
-                )));
+                return Err(configuration(format!("no API key: set {variable}")));
             }
         }
         self.service(address, headers, secrets)

@@ -55,7 +55,8 @@ impl GenerateContentResponse {
         };
         let message = match self.finish_reason() {
             Some(FinishReason::MaxTokens) => {
-                "the reply reached `max_output_tokens` before its JSON was complete".to_owned()
+                "the reply reached the maximum number of output tokens before its JSON was complete"
+                    .to_owned()
             }
             _ => format!(
                 "the reply does not match the requested type: `{}`",

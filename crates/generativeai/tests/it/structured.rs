@@ -214,7 +214,7 @@ async fn the_error_for_truncated_json_names_the_limit() {
 
     assert_eq!(
         read.unwrap_err().to_string(),
-        "the reply reached `max_output_tokens` before its JSON was complete"
+        "the reply reached the maximum number of output tokens before its JSON was complete"
     );
 }
 

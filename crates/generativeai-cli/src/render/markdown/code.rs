@@ -3,16 +3,25 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use nu_ansi_term::{Color, Style};
 use syntect::easy::HighlightLines;
 use syntect::highlighting::{
-    Color, FontStyle, ScopeSelectors, StyleModifier, Theme, ThemeItem, ThemeSettings,
+    self, FontStyle, ScopeSelectors, StyleModifier, Theme, ThemeItem, ThemeSettings,
 };
 use syntect::parsing::SyntaxSet;
 
-use super::style::{BLUE, CYAN, GREEN, MAGENTA, RED, Style, YELLOW};
-
 /// Maximum length of a line that is highlighted, in bytes. Longer lines are usually generated, and slow to highlight.
 const MAX_LINE: usize = 1_000;
+
+/// Colors of the theme. They are ANSI colors, which terminals adapt to their background.
+const COLORS: [Color; 6] = [
+    Color::Red,
+    Color::Green,
+    Color::Yellow,
+    Color::Blue,
+    Color::Magenta,
+    Color::Cyan,
+];
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 static THEME: LazyLock<Theme> = LazyLock::new(theme);
@@ -58,7 +67,7 @@ impl Code {
     }
 
     fn highlight(&mut self, line: &str) -> Vec<(Style, String)> {
-        let plain = || vec![(Style::plain(), line.trim_end_matches('\n').to_owned())];
+        let plain = || vec![(Style::new(), line.trim_end_matches('\n').to_owned())];
         if line.len() > MAX_LINE {
             return plain();
         }
@@ -92,55 +101,54 @@ fn alias(language: &str) -> &str {
 }
 
 /// Converts a style of the theme. Its italics mark comments, which are shown dim.
-fn style_of(style: syntect::highlighting::Style) -> Style {
-    let Color { r: colour, a, .. } = style.foreground;
+fn style_of(style: highlighting::Style) -> Style {
+    let highlighting::Color { r: index, a, .. } = style.foreground;
     Style {
-        colour: (a != 0).then_some(colour),
-        dim: style.font_style.contains(FontStyle::ITALIC),
-        ..Style::plain()
+        foreground: (a != 0).then(|| COLORS[usize::from(index)]),
+        is_dimmed: style.font_style.contains(FontStyle::ITALIC),
+        ..Style::new()
     }
 }
 
-/// Returns the theme. It uses the ANSI colours, which terminals adapt to their background; a theme with RGB colours
-/// would suit either dark or light terminals.
+/// Returns the theme. One with RGB colors would suit either dark or light terminals.
 fn theme() -> Theme {
-    let item = |scopes: &str, colour: Option<u8>, font_style: Option<FontStyle>| ThemeItem {
+    let item = |scopes: &str, color: Option<Color>, font_style: Option<FontStyle>| ThemeItem {
         scope: ScopeSelectors::from_str(scopes)
             .expect("the scopes are constants, covered by a test"),
         style: StyleModifier {
-            foreground: Some(index(colour)),
+            foreground: Some(index(color)),
             background: None,
             font_style,
         },
     };
     let scopes = vec![
         item("comment", None, Some(FontStyle::ITALIC)),
-        item("string", Some(GREEN), None),
+        item("string", Some(Color::Green), None),
         item(
             "constant.numeric, constant.language, constant.character",
-            Some(YELLOW),
+            Some(Color::Yellow),
             None,
         ),
         item(
             "keyword, storage.modifier, storage.type.function",
-            Some(MAGENTA),
+            Some(Color::Magenta),
             None,
         ),
         item("keyword.operator", None, None),
         item(
             "storage.type, support.type, entity.name.type, entity.name.class, entity.name.struct, entity.name.enum, entity.other.inherited-class",
-            Some(CYAN),
+            Some(Color::Cyan),
             None,
         ),
         item(
             "entity.name.function, support.function, meta.function-call variable.function",
-            Some(BLUE),
+            Some(Color::Blue),
             None,
         ),
-        item("entity.name.tag", Some(BLUE), None),
-        item("entity.other.attribute-name", Some(CYAN), None),
-        item("markup.inserted", Some(GREEN), None),
-        item("markup.deleted, invalid", Some(RED), None),
+        item("entity.name.tag", Some(Color::Blue), None),
+        item("entity.other.attribute-name", Some(Color::Cyan), None),
+        item("markup.inserted", Some(Color::Green), None),
+        item("markup.deleted, invalid", Some(Color::Red), None),
     ];
     Theme {
         settings: ThemeSettings {
@@ -152,14 +160,15 @@ fn theme() -> Theme {
     }
 }
 
-/// Encodes an ANSI colour, or the default colour, as a colour of the theme. syntect supports RGB only, so `r` is the
-/// number of the colour and `a` is 0 for the default.
-fn index(colour: Option<u8>) -> Color {
-    Color {
-        r: colour.unwrap_or_default(),
+/// Encodes a color as one of the theme. syntect supports RGB only, so `r` is the index in [`COLORS`], and `a` is 0 for
+/// the default color.
+fn index(color: Option<Color>) -> highlighting::Color {
+    let at = (0..).zip(COLORS).find(|(_, known)| color == Some(*known));
+    highlighting::Color {
+        r: at.map_or(0, |(at, _)| at),
         g: 0,
         b: 0,
-        a: u8::from(colour.is_some()),
+        a: u8::from(at.is_some()),
     }
 }
 
@@ -174,16 +183,16 @@ mod tests {
     #[test]
     fn code_is_highlighted_by_its_syntax() {
         let pieces = styles("rust", "fn main() { \"text\"; 42 } // why\n");
-        let colour = |text: &str| {
+        let color = |text: &str| {
             let found = pieces.iter().find(|(_, piece)| piece.contains(text));
             found.unwrap_or_else(|| panic!("no {text} in {pieces:?}")).0
         };
 
-        assert_eq!(colour("fn").colour, Some(MAGENTA));
-        assert_eq!(colour("main").colour, Some(BLUE));
-        assert_eq!(colour("text").colour, Some(GREEN));
-        assert_eq!(colour("42").colour, Some(YELLOW));
-        assert!(colour("why").dim);
+        assert_eq!(color("fn").foreground, Some(Color::Magenta));
+        assert_eq!(color("main").foreground, Some(Color::Blue));
+        assert_eq!(color("text").foreground, Some(Color::Green));
+        assert_eq!(color("42").foreground, Some(Color::Yellow));
+        assert!(color("why").is_dimmed);
     }
 
     #[test]

@@ -5,18 +5,19 @@ use std::ops::Range;
 use pulldown_cmark::{Event, Parser, Tag};
 
 use super::draw::OPTIONS;
+use super::page::is_ideograph;
 
 /// Maximum distance of a delimiter to the one that closes it, in bytes. A delimiter that stays open longer is treated
 /// as a character, since the text after it is not shown until then.
 const MAX_OPEN: usize = 240;
 
 /// Result of [`cut`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     /// The source can be rendered up to here.
     At(usize),
-    /// The delimiter at this position is treated as a character: escape it, and try again.
-    Literal(usize),
+    /// The delimiters at these positions are treated as characters: escape them, and try again.
+    Literal(Vec<usize>),
 }
 
 /// Kind of the last block.
@@ -33,11 +34,6 @@ pub(super) fn may_end_a_word(char: char) -> bool {
     char.is_whitespace() || is_ideograph(char)
 }
 
-/// Returns whether a character is an ideograph. A line can be broken after each one, as after a word.
-fn is_ideograph(char: char) -> bool {
-    ('\u{2e80}'..'\u{1f000}').contains(&char)
-}
-
 /// Finds how much of the source can be rendered.
 pub(super) fn cut(text: &str) -> Cut {
     let line = line_start(text);
@@ -49,12 +45,15 @@ pub(super) fn cut(text: &str) -> Cut {
         Leaf::Table(start) => Cut::At(trimmed(text, start)),
         Leaf::Text(bare) => {
             let end = before_rows(text, line).min(end);
-            let open = bare
+            let mut open = bare
                 .into_iter()
-                .find_map(|range| open_delimiter(text, range, end));
-            match open {
-                Some(at) if end - at > MAX_OPEN => Cut::Literal(at),
-                Some(at) => Cut::At(trimmed(text, at)),
+                .flat_map(|range| open_delimiters(text, range, end))
+                .peekable();
+            match open.peek() {
+                Some(at) if end - at > MAX_OPEN => {
+                    Cut::Literal(open.take_while(|at| end - at > MAX_OPEN).collect())
+                }
+                Some(&at) => Cut::At(trimmed(text, at)),
                 None => Cut::At(trimmed(text, end)),
             }
         }
@@ -133,13 +132,17 @@ fn before_rows(text: &str, line: usize) -> usize {
     }
 }
 
-/// Returns the position of the first delimiter in a plain text that may open a style, code or a link.
-fn open_delimiter(text: &str, range: Range<usize>, end: usize) -> Option<usize> {
-    let range = range.start..range.end.min(end);
-    let bare = text.get(range.clone())?;
-    bare.char_indices()
-        .map(|(at, char)| (range.start + at, char))
-        .find(|&(at, char)| opens(text, at, char, end))
+/// Returns the positions of the delimiters in a plain text that may open a style, code or a link.
+fn open_delimiters(
+    text: &str,
+    range: Range<usize>,
+    end: usize,
+) -> impl Iterator<Item = usize> + '_ {
+    let bare = text.get(range.start..range.end.min(end));
+    bare.unwrap_or_default()
+        .char_indices()
+        .map(move |(at, char)| (range.start + at, char))
+        .filter(move |&(at, char)| opens(text, at, char, end))
         .map(|(at, _)| at)
 }
 
@@ -185,7 +188,7 @@ mod tests {
     fn rendered(text: &str) -> &str {
         match cut(text) {
             Cut::At(end) => &text[..end],
-            Cut::Literal(at) => panic!("literal at {at}"),
+            Cut::Literal(at) => panic!("literal at {at:?}"),
         }
     }
 
@@ -231,7 +234,8 @@ mod tests {
     fn a_delimiter_that_stays_open_becomes_a_character() {
         let text = format!("a *b {}", "word ".repeat(60));
 
-        assert_eq!(cut(&text), Cut::Literal(2));
+        assert_eq!(cut(&text), Cut::Literal(vec![2]));
+        assert_eq!(cut(&text.replace("a", "*a")), Cut::Literal(vec![0, 3]));
         assert_eq!(
             rendered(&text.replace('*', "\\*")),
             text.replace('*', "\\*").trim_end()

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use nu_ansi_term::{Color, Style};
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::code::Code;
 use super::page::Page;
-use super::style::{CYAN, Layout, Style};
+use super::style::Layout;
 use super::table;
 
 /// Supported extensions of CommonMark.
@@ -21,13 +22,41 @@ pub(super) struct Block {
     pub(super) output: String,
 }
 
-/// Returns the offset of the first link reference definition.
-pub(super) fn definition(text: &str) -> Option<usize> {
-    let parser = Parser::new_ext(text, OPTIONS);
-    let definitions = parser.reference_definitions().iter();
-    definitions
-        .map(|(_, definition)| definition.span.start)
-        .min()
+/// Returns the offsets of the link reference definitions, in ascending order.
+///
+/// The parser knows only the first definition of each label. But definitions are the only text without an event, except
+/// for the markers of containers.
+pub(super) fn definitions(text: &str) -> Vec<usize> {
+    let (mut found, mut end) = (Vec::new(), 0);
+    let mut add = |gap: &str, start: usize| {
+        let mut line = start;
+        for source in gap.split_inclusive('\n') {
+            let text = source.trim_start_matches(is_marker);
+            if text.starts_with('[') {
+                found.push(line + source.len() - text.len());
+            }
+            line += source.len();
+        }
+    };
+    for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
+        if matches!(
+            event,
+            Event::Start(Tag::BlockQuote(_) | Tag::List(_) | Tag::Item) | Event::End(_)
+        ) {
+            continue;
+        }
+        if range.start > end {
+            add(&text[end..range.start], end);
+        }
+        end = end.max(range.end);
+    }
+    add(&text[end..], end);
+    found
+}
+
+/// Returns whether a character may precede the content of a line in a list or a quotation.
+fn is_marker(char: char) -> bool {
+    char.is_ascii_digit() || " \t>-*+.)".contains(char)
 }
 
 /// Renders a source. Returns its top-level blocks. `codes` caches the highlighted code of the last block between calls.
@@ -47,12 +76,13 @@ pub(super) fn draw(text: &str, layout: Layout, codes: &mut Vec<Code>) -> Vec<Blo
         let mut renderer = Renderer {
             text,
             layout,
+            shows_delimiters: !layout.styled,
             page: Page::new(layout.width),
             codes,
             code,
             containers: Vec::new(),
             previous: Previous::Nothing,
-            styles: vec![Style::plain()],
+            styles: vec![Style::new()],
             links: Vec::new(),
         };
         renderer.events(&events[begin..=at]);
@@ -88,6 +118,8 @@ enum Previous {
 struct Renderer<'a, 'c> {
     text: &'a str,
     layout: Layout,
+    /// Whether Markdown delimiters are shown. Not in a table, whose columns are narrow.
+    shows_delimiters: bool,
     page: Page,
     codes: &'c mut Vec<Code>,
     /// Index of the next code block.
@@ -117,7 +149,9 @@ impl<'a> Renderer<'a, '_> {
                 Event::Start(Tag::Table(alignments)) => {
                     let inner = until(rest, &TagEnd::Table);
                     self.block(Previous::Other);
-                    let lines = table::lines(alignments, &rest[..inner], self.layout);
+                    let width = self.layout.width;
+                    let write = |page, cell: &_, is_header| self.cell(page, cell, is_header);
+                    let lines = table::lines(alignments, &rest[..inner], width, &write);
                     for (number, line) in lines.iter().enumerate() {
                         if number > 0 {
                             self.page.end_line();
@@ -131,6 +165,25 @@ impl<'a> Renderer<'a, '_> {
                 event => self.inline(event),
             }
         }
+    }
+
+    /// Writes the content of a table cell.
+    fn cell(&self, page: Page, cell: &[(Event<'a>, Range<usize>)], is_header: bool) -> Page {
+        let mut renderer = Renderer {
+            shows_delimiters: false,
+            page,
+            codes: &mut Vec::new(),
+            containers: Vec::new(),
+            previous: Previous::Paragraph,
+            styles: vec![Style {
+                is_bold: is_header && self.layout.styled,
+                ..Style::new()
+            }],
+            links: Vec::new(),
+            ..*self
+        };
+        renderer.events(cell);
+        renderer.page
     }
 
     /// Starts a block on a new line, in most cases after an empty line.
@@ -150,9 +203,9 @@ impl<'a> Renderer<'a, '_> {
             Tag::Paragraph => self.block(Previous::Paragraph),
             Tag::Heading { level, .. } => {
                 self.block(Previous::Other);
-                self.begin_style(|style| {
-                    style.bold = true;
-                    style.underline = *level == HeadingLevel::H1;
+                self.begin_style(|style| match level {
+                    HeadingLevel::H1 => style.bold().underline(),
+                    _ => style.bold(),
                 });
                 self.delimiter(&format!("{} ", "#".repeat(*level as usize)));
             }
@@ -168,16 +221,16 @@ impl<'a> Renderer<'a, '_> {
             }
             Tag::Item => self.item(),
             Tag::HtmlBlock => self.block(Previous::Other),
-            Tag::Emphasis => self.begin_delimited("*", |style| style.italic = true),
-            Tag::Strong => self.begin_delimited("**", |style| style.bold = true),
-            Tag::Strikethrough => self.begin_delimited("~~", |style| style.strike = true),
+            Tag::Emphasis => self.begin_delimited("*", Style::italic),
+            Tag::Strong => self.begin_delimited("**", Style::bold),
+            Tag::Strikethrough => self.begin_delimited("~~", Style::strikethrough),
             Tag::Link { dest_url, .. } => {
                 self.links.push((dest_url.to_string(), String::new()));
-                self.begin_style(|style| style.underline = true);
+                self.begin_style(Style::underline);
             }
             Tag::Image { dest_url, .. } => {
                 self.links.push((dest_url.to_string(), String::new()));
-                self.begin_style(|_| {});
+                self.begin_style(|style| *style);
                 self.words("[image: ");
             }
             _ => {}
@@ -220,11 +273,11 @@ impl<'a> Renderer<'a, '_> {
         match event {
             Event::Text(text) => self.words(text),
             Event::Code(code) => {
-                let (mut style, mut ticks) = (self.style(), "`");
+                let mut style = self.style();
                 if self.layout.styled {
-                    style.colour = Some(CYAN);
-                    ticks = "";
+                    style.foreground = Some(Color::Cyan);
                 }
+                let ticks = if self.shows_delimiters { "`" } else { "" };
                 self.page.words(&format!("{ticks}{code}{ticks}"), style);
                 self.add_to_link(code);
             }
@@ -235,7 +288,7 @@ impl<'a> Renderer<'a, '_> {
                     if self.previous == Previous::Paragraph {
                         self.page.end_line();
                     }
-                    self.page.verbatim(&[(Style::plain(), line)]);
+                    self.page.verbatim(&[(Style::new(), line)]);
                     self.previous = Previous::Paragraph;
                 }
             }
@@ -296,7 +349,7 @@ impl<'a> Renderer<'a, '_> {
                     self.page.end_line();
                 }
                 self.page
-                    .verbatim(&[(Style::plain(), &format!("    {line}"))]);
+                    .verbatim(&[(Style::new(), &format!("    {line}"))]);
             }
             return;
         };
@@ -345,7 +398,7 @@ impl<'a> Renderer<'a, '_> {
     fn target(&mut self) {
         if let Some((target, label)) = self.links.pop() {
             let style = Style {
-                dim: self.layout.styled,
+                is_dimmed: self.layout.styled,
                 ..self.style()
             };
             self.page.target(&target, &label, style);
@@ -358,18 +411,18 @@ impl<'a> Renderer<'a, '_> {
 
     fn dim(&self) -> Style {
         if self.layout.styled {
-            Style::DIM
+            Style::new().dimmed()
         } else {
-            Style::plain()
+            Style::new()
         }
     }
 
-    fn begin_style(&mut self, change: impl FnOnce(&mut Style)) {
-        let mut style = self.style();
-        if self.layout.styled {
-            change(&mut style);
-        }
-        self.styles.push(style);
+    fn begin_style(&mut self, change: impl FnOnce(&Style) -> Style) {
+        let style = self.style();
+        self.styles.push(match self.layout.styled {
+            true => change(&style),
+            false => style,
+        });
     }
 
     fn end_style(&mut self) {
@@ -378,12 +431,12 @@ impl<'a> Renderer<'a, '_> {
 
     /// Writes a Markdown delimiter, if styles are off.
     fn delimiter(&mut self, delimiter: &str) {
-        if !self.layout.styled {
-            self.page.words(delimiter, Style::plain());
+        if self.shows_delimiters {
+            self.page.words(delimiter, Style::new());
         }
     }
 
-    fn begin_delimited(&mut self, delimiter: &str, change: impl FnOnce(&mut Style)) {
+    fn begin_delimited(&mut self, delimiter: &str, change: impl FnOnce(&Style) -> Style) {
         if self.previous == Previous::Nothing {
             self.previous = Previous::Paragraph;
         }

@@ -1,9 +1,10 @@
 //! Word wrapping with margins and styles.
 
+use nu_ansi_term::Style;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use super::style::Style;
+use super::style::paint;
 use crate::render::sanitizer::is_text;
 
 /// Replacement of a tab, whose width would depend on the terminal.
@@ -76,7 +77,7 @@ impl Page {
             // The source was sanitized, but a reference such as `&#27;` becomes an escape character only in the parser.
             let piece: String = piece.chars().filter(|&char| is_text(char)).collect();
             // A line may be broken before and after each ideograph.
-            let is_word = is_ideograph(&piece);
+            let is_word = piece.chars().next().is_some_and(is_ideograph) && piece.width() == 2;
             if is_word {
                 self.end_word();
             }
@@ -101,13 +102,13 @@ impl Page {
     /// Writes a line without wrapping it.
     pub(super) fn verbatim(&mut self, pieces: &[(Style, &str)]) {
         self.begin_line();
-        for (style, text) in pieces {
+        for &(style, text) in pieces {
             let text = text.replace('\t', TAB);
             let text: String = text
                 .chars()
                 .filter(|&char| is_text(char) && char != '\n')
                 .collect();
-            style.write(&text, &mut self.out);
+            paint(style, &text, &mut self.out);
             self.column += text.width();
         }
     }
@@ -169,14 +170,14 @@ impl Page {
         for piece in text.graphemes(true) {
             let width = piece.width();
             if self.column + width > self.width && self.column > self.margin_width() {
-                style.write(&std::mem::take(&mut rest), &mut self.out);
+                paint(style, &std::mem::take(&mut rest), &mut self.out);
                 self.end_line();
                 self.begin_line();
             }
             rest.push_str(piece);
             self.column += width;
         }
-        style.write(&rest, &mut self.out);
+        paint(style, &rest, &mut self.out);
     }
 
     /// Writes the margin, unless the line already has it.
@@ -203,10 +204,10 @@ impl Page {
     }
 }
 
-/// Returns whether a grapheme is an ideograph. Ideographs are written without blanks between words.
-fn is_ideograph(piece: &str) -> bool {
-    let first = piece.chars().next();
-    first.is_some_and(|char| ('\u{2e80}'..'\u{1f000}').contains(&char)) && piece.width() == 2
+/// Returns whether a character is an ideograph. Ideographs are written without blanks between words, so a line can be
+/// broken after each one.
+pub(super) fn is_ideograph(char: char) -> bool {
+    ('\u{2e80}'..'\u{1f000}').contains(&char)
 }
 
 /// Returns the width of the text in columns, without its styles.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use nu_ansi_term::Style;
 use pulldown_cmark::{Alignment, Event, Tag, TagEnd};
 
 use super::page::{Page, visible_width};
-use super::style::{CYAN, Layout, Style};
 
 /// Separator of two columns.
 const SEPARATOR: &str = " │ ";
@@ -17,32 +17,36 @@ const MIN_WIDTH: usize = 6;
 /// Cells of a table by rows, each with its parser events.
 type Rows<'e, 'a> = Vec<Vec<&'e [(Event<'a>, Range<usize>)]>>;
 
+/// Function that writes a cell to a page. The flag is whether the cell is in the header.
+type Write<'w, 'a> = &'w dyn Fn(Page, &[(Event<'a>, Range<usize>)], bool) -> Page;
+
 /// Renders a table from its parser events, as lines.
-pub(super) fn lines(
+pub(super) fn lines<'a>(
     alignments: &[Alignment],
-    events: &[(Event<'_>, Range<usize>)],
-    layout: Layout,
+    events: &[(Event<'a>, Range<usize>)],
+    width: usize,
+    write: Write<'_, 'a>,
 ) -> Vec<String> {
     let rows = rows(events);
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let mut widths = vec![0; columns];
     for row in &rows {
         for (cell, width) in row.iter().zip(&mut widths) {
-            let unwrapped = wrap(cell, usize::MAX, layout, false);
+            let unwrapped = wrap(cell, usize::MAX, false, write);
             let widest = unwrapped.iter().map(|line| visible_width(line)).max();
             *width = widest.unwrap_or_default().max(*width);
         }
     }
     let separators = columns.saturating_sub(1) * visible_width(SEPARATOR);
-    if !shrink(&mut widths, layout.width.saturating_sub(separators)) {
-        return lists(&rows, layout);
+    if !shrink(&mut widths, width.saturating_sub(separators)) {
+        return lists(&rows, width, write);
     }
     let mut lines = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         let cells: Vec<Vec<String>> = row
             .iter()
             .zip(&widths)
-            .map(|(cell, width)| wrap(cell, *width, layout, number == 0))
+            .map(|(cell, width)| wrap(cell, *width, number == 0, write))
             .collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or_default();
         for at in 0..height {
@@ -66,14 +70,14 @@ pub(super) fn lines(
 }
 
 /// Renders each row as a list of its cells, one a line, with the name of their column.
-fn lists(rows: &Rows<'_, '_>, layout: Layout) -> Vec<String> {
+fn lists<'a>(rows: &Rows<'_, 'a>, width: usize, write: Write<'_, 'a>) -> Vec<String> {
     let Some((names, rows)) = rows.split_first() else {
         return Vec::new();
     };
     if rows.is_empty() {
         let names = names.iter();
         return names
-            .flat_map(|name| wrap(name, layout.width, layout, true))
+            .flat_map(|name| wrap(name, width, true, write))
             .collect();
     }
     let mut lines = Vec::new();
@@ -82,12 +86,12 @@ fn lists(rows: &Rows<'_, '_>, layout: Layout) -> Vec<String> {
             lines.push(String::new());
         }
         for (name, cell) in names.iter().zip(row) {
-            let mut page = Page::new(layout.width);
+            let mut page = Page::new(width);
             if !name.is_empty() {
-                write(&mut page, name, layout, true);
-                page.words(": ", Style::plain());
+                page = write(page, name, true);
+                page.words(": ", Style::new());
             }
-            write(&mut page, cell, layout, false);
+            page = write(page, cell, false);
             lines.extend(page.finish().lines().map(str::to_owned));
         }
     }
@@ -114,64 +118,14 @@ fn rows<'e, 'a>(events: &'e [(Event<'a>, Range<usize>)]) -> Rows<'e, 'a> {
 }
 
 /// Returns the lines of a cell, wrapped at a width.
-fn wrap(
-    cell: &[(Event<'_>, Range<usize>)],
+fn wrap<'a>(
+    cell: &[(Event<'a>, Range<usize>)],
     width: usize,
-    layout: Layout,
     is_header: bool,
+    write: Write<'_, 'a>,
 ) -> Vec<String> {
-    let mut page = Page::new(width);
-    write(&mut page, cell, layout, is_header);
+    let page = write(Page::new(width), cell, is_header);
     page.finish().lines().map(str::to_owned).collect()
-}
-
-/// Writes a cell.
-fn write(page: &mut Page, cell: &[(Event<'_>, Range<usize>)], layout: Layout, is_header: bool) {
-    let mut styles = vec![Style {
-        bold: is_header && layout.styled,
-        ..Style::plain()
-    }];
-    // Target and text so far of each open link.
-    let mut links: Vec<(&str, String)> = Vec::new();
-    for (event, _) in cell {
-        let mut style = styles.last().copied().unwrap_or_default();
-        if let (Event::Text(text) | Event::Code(text), Some((_, label))) = (event, links.last_mut())
-        {
-            label.push_str(text);
-        }
-        match event {
-            Event::Start(tag) => {
-                if let Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } = tag {
-                    links.push((&**dest_url, String::new()));
-                }
-                if layout.styled {
-                    style.bold |= matches!(tag, Tag::Strong);
-                    style.italic |= matches!(tag, Tag::Emphasis);
-                    style.strike |= matches!(tag, Tag::Strikethrough);
-                    style.underline |= matches!(tag, Tag::Link { .. });
-                }
-                styles.push(style);
-            }
-            Event::End(tag) => {
-                styles.pop();
-                if matches!(tag, TagEnd::Link | TagEnd::Image)
-                    && let Some((target, label)) = links.pop()
-                {
-                    let mut style = styles.last().copied().unwrap_or_default();
-                    style.dim |= layout.styled;
-                    page.target(target, &label, style);
-                }
-            }
-            Event::Code(code) => {
-                style.colour = layout.styled.then_some(CYAN);
-                page.words(code, style);
-            }
-            // A row is one line of Markdown, so models break lines within a cell with this tag.
-            Event::InlineHtml(html) if html.starts_with("<br") => page.end_line(),
-            Event::Text(text) | Event::InlineHtml(text) => page.words(text, style),
-            _ => page.words(" ", style),
-        }
-    }
 }
 
 /// Shrinks columns, the widest first, until they fit. Returns `false` if there are too many columns.

@@ -67,6 +67,14 @@ fn link_reference_definitions_are_shown() {
     assert_eq!(rendered("```\n[1]: x y\n```", PLAIN), "```\n[1]: x y\n```");
 }
 
+/// One parse finds all of them: a reply may have thousands.
+#[test]
+fn all_definitions_are_found_at_once() {
+    let text = "[a]: x\n\n> [a]: y\n\n1. [b]: z\n\ntext\n[c]: no\n\n```\n[d]: no\n```\n";
+
+    assert_eq!(draw::definitions(text), [0, 10, 21]);
+}
+
 #[test]
 fn a_rule_has_empty_lines_around_it() {
     let rule = "─".repeat(40);

@@ -47,7 +47,7 @@ impl Repl<'_> {
         let by = if words.contains(&"osc52") {
             // Base64 contains no control characters, so the text cannot end the sequence.
             let base64 = Blob::new("text/plain", &text).data.unwrap_or_default();
-            self.printer.ask(&format!("\x1b]52;c;{base64}\x07"));
+            self.printer.control(&format!("\x1b]52;c;{base64}\x07"));
             "the terminal"
         } else {
             copy(&text)?

@@ -55,8 +55,7 @@ impl Repl<'_> {
         let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
         let model = self.conversation().chat.model().clone();
         let work = loaded(&bytes, model, self.settings.save);
-        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-        let Some(loaded) = self.runtime.block_on(work) else {
+        let Some(loaded) = self.wait(work) else {
             return Ok(());
         };
         let mut conversation = loaded.with_context(|| format!("cannot load {name}"))?;

@@ -13,11 +13,12 @@ impl Repl<'_> {
     pub(super) fn fork(&mut self, name: &str) {
         let from = self.label(self.current);
         let automatic = self.function_calling();
+        let budget = self.conversation().budget();
         let unsaved = Conversation::new(self.conversation().chat.fork(), None);
         let mut copy = if self.settings.save {
-            let work = storage::fork(&mut self.conversations[self.current], name);
-            let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-            match self.runtime.block_on(work) {
+            let fork = storage::fork(&mut self.conversations[self.current], name);
+            let fork = storage::wait(fork, self.printer);
+            match self.runtime.block_on(self.signals.unless_stopped(fork)) {
                 Some(Ok(copy)) => copy,
                 Some(Err(error)) => {
                     self.printer
@@ -33,6 +34,7 @@ impl Repl<'_> {
             unsaved
         };
         copy.chat.set_automatic_function_calling(automatic);
+        copy.set_budget(budget);
         let label = self.add(copy);
         self.printer.note(format_args!(
             "now in {label}, a copy of {from}; /session {} returns to it",
@@ -50,8 +52,7 @@ impl Repl<'_> {
                 }
                 storage::create(name, &model).await.map(Some)
             };
-            let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-            match self.runtime.block_on(work) {
+            match self.wait(work) {
                 None => {
                     self.printer.note("(stopped: still in this session)");
                     return Ok(());
@@ -94,8 +95,7 @@ impl Repl<'_> {
                 None => Ok(None),
             }
         };
-        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-        let Some(found) = self.runtime.block_on(work) else {
+        let Some(found) = self.wait(work) else {
             self.printer.note("(stopped: still in this session)");
             return Ok(());
         };
@@ -141,8 +141,7 @@ impl Repl<'_> {
                 None => Ok(Vec::new()),
             }
         };
-        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-        let Some(sessions) = self.runtime.block_on(work) else {
+        let Some(sessions) = self.wait(work) else {
             return Ok(());
         };
         let sessions = sessions?;
@@ -206,9 +205,7 @@ impl Repl<'_> {
             self.printer.note(format_args!("{label} (not saved)"));
             return Ok(());
         };
-        let work = session.info();
-        let work = storage::unless_stopped(self.signals.stop(), work, self.printer);
-        if let Some(info) = self.runtime.block_on(work) {
+        if let Some(info) = self.wait(session.info()) {
             self.printer.note(format_args!("{label}: {}", info?.name));
         }
         Ok(())

@@ -1,6 +1,5 @@
 //! Commands that change or show the turns of the conversation.
 
-use generativeai::Compaction;
 use generativeai::protocol::content::{Content, Part};
 
 use crate::attachment::Attachment;
@@ -82,10 +81,12 @@ impl Repl<'_> {
         let text = message.parts.iter().rev().find_map(Part::as_text);
         let text = text.unwrap_or_default().to_owned();
         let edited = match editor::command() {
-            // The wait for the editor blocks this thread, so a signal could not be handled.
-            Some(editor) => self
-                .signals
-                .exit_at_once_during(|| editor::edit(&editor, &text)),
+            Some(editor) => {
+                let edited = editor::edit(&editor, &text);
+                // A Ctrl-C was meant for the text editor.
+                self.signals.clear();
+                edited
+            }
             None if self.prompt.can_edit() => {
                 self.prompt.insert(&text);
                 self.printer
@@ -133,7 +134,7 @@ impl Repl<'_> {
     /// it. `off` removes the maximum.
     pub(super) fn compact(&mut self, argument: &str) {
         if let "off" | "0" = argument {
-            self.conversation().chat.remove_context_budget();
+            self.conversation().set_budget(None);
             self.printer.note("older turns are no longer summarized");
             return;
         }
@@ -147,8 +148,7 @@ impl Repl<'_> {
                 None => return,
             },
         };
-        let chat = &mut self.conversation().chat;
-        chat.set_context_budget(tokens, Compaction::Summarize);
+        self.conversation().set_budget(Some(tokens));
         self.printer.note(format_args!(
             "older turns will be summarized when a request exceeds {tokens} tokens (/compact off ends this)"
         ));

@@ -199,16 +199,16 @@ impl FinishReason {
     /// Returns an explanation of the reason for error messages. `None` for unknown reasons, and if the name is clear.
     pub fn meaning(&self) -> Option<&'static str> {
         Some(match self {
-            Self::MaxTokens => "the limit `max_output_tokens` was reached, possibly while thinking",
-            Self::Safety => "the reply was rated harmful, see `safety_ratings`",
+            Self::MaxTokens => {
+                "the maximum number of output tokens was reached, possibly while thinking"
+            }
+            Self::Safety => "the reply was rated harmful",
             Self::Recitation => "the reply was too similar to text in the training data",
             Self::Language => "the reply was in a language that the model does not support",
             Self::Blocklist => "the reply contained a blocked term",
             Self::ProhibitedContent => "the reply contained prohibited content",
             Self::Spii => "the reply contained sensitive personal information",
-            Self::MalformedFunctionCall => {
-                "the model generated an invalid function call: the mode `ANY` or `VALIDATED` prevents it"
-            }
+            Self::MalformedFunctionCall => "the model generated an invalid function call",
             Self::ImageSafety => "the image was rated harmful",
             Self::UnexpectedToolCall => "the model called a tool that the request does not declare",
             Self::TooManyToolCalls => "the model called too many tools in a row",

@@ -132,7 +132,9 @@ impl UploadFile {
             Some(mime_type) if mime_type.contains('/') => return Ok(mime_type),
             // Not quoted: if the arguments were swapped, it is the content of the file.
             Some(_) => "its media type has no slash, unlike `image/png`",
-            None => "its media type is unknown: set it with `mime_type`",
+            None => {
+                "its media type is unknown: set it, or use an extension of the type, such as .pdf"
+            }
         };
         Err(Error::new(ErrorKind::Request, message))
     }

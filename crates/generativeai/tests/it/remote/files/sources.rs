@@ -56,7 +56,7 @@ async fn a_file_has_the_type_and_the_name_that_follow_from_its_path() {
     let error = stored(&unknown).await.expect_err("an unknown type");
     let message = error.to_string();
     assert!(
-        message.contains("unknown.xyz") && message.contains("set it with `mime_type`"),
+        message.contains("unknown.xyz") && message.contains("its media type is unknown: set it"),
         "{message}"
     );
 }

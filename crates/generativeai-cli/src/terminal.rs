@@ -12,7 +12,7 @@ use crossterm::terminal::disable_raw_mode;
 use crate::environment;
 
 /// Restores the terminal, if it was changed. Called before the program ends because of a panic or a signal.
-pub(super) fn restore() {
+pub(crate) fn restore() {
     // An error means that the terminal is gone.
     let _ = disable_raw_mode();
     restore_modes();
@@ -23,7 +23,7 @@ pub(super) fn restore() {
 }
 
 /// Restores the terminal for the shell, and stops the program until the shell continues it (`fg`).
-pub(super) fn suspend() {
+pub(crate) fn suspend() {
     restore_modes();
     // To the process group, as the terminal does for Ctrl-Z: a script that runs the program stops as well. The default
     // action has no effect if no shell could continue the program.
@@ -36,19 +36,19 @@ pub(super) fn suspend() {
 /// that the program can restore the terminal before it stops.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(super) struct KeyMode;
+pub(crate) struct KeyMode;
 
 #[cfg(unix)]
 impl KeyMode {
     /// Sets the mode. Returns `None` if stdin is not a terminal.
-    pub(super) fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         Self::apply().then_some(Self)
     }
 
     /// Reads pressed keys. Returns `None` if there are none, and if the program runs in the background.
     ///
     /// Sets the mode again if it has changed: the shell sets its own modes while the program is stopped.
-    pub(super) fn read(&self, keys: &mut [u8]) -> Option<usize> {
+    pub(crate) fn read(&self, keys: &mut [u8]) -> Option<usize> {
         // In the background, a read or a change of the mode would stop the program.
         if !modes::is_foreground() {
             return None;

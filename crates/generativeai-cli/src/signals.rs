@@ -1,0 +1,314 @@
+//! Signals: Ctrl-C, SIGTERM, and SIGHUP of a closed terminal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::{Handle, Runtime};
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::exit::Exit;
+use crate::terminal;
+
+/// Number of unhandled Ctrl-C after which the program exits at once.
+const MAX_UNHANDLED: u8 = 3;
+/// Maximum wait for a signal after the terminal failed.
+const SIGNAL_WAIT: Duration = Duration::from_secs(1);
+/// Time after SIGTERM or SIGHUP within which the program exits, even if nothing handles the signal: a read from a
+/// closed terminal may block forever. It stops while the session is saved.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Signals received and not yet handled.
+#[derive(Clone, Debug)]
+pub(crate) struct Signals {
+    state: Arc<watch::Sender<State>>,
+    /// Interrupts the prompt while it waits for keys.
+    wake: Arc<AtomicBool>,
+    /// Runtime of the task that receives the signals.
+    runtime: Handle,
+}
+
+/// State that the signal handlers and the session share.
+#[derive(Debug, Default)]
+struct State {
+    /// Exit code, once the program must exit.
+    exit: Option<Exit>,
+    /// Number of unhandled Ctrl-C.
+    interrupts: u8,
+    /// Whether signals cannot be handled now. Then a signal ends the program at once.
+    exit_at_once: bool,
+    /// Whether the session is saved now. Then only Ctrl-C, or another signal, ends the program.
+    is_saving: bool,
+}
+
+impl State {
+    /// Returns the exit code after a signal: that of Ctrl-C, unless the program must exit anyway. `None` without one.
+    fn stopped(&self) -> Option<Exit> {
+        let interrupted = (self.interrupts > 0).then_some(Exit::Interrupted);
+        self.exit.or(interrupted)
+    }
+}
+
+impl Signals {
+    /// Installs the signal handlers.
+    pub(crate) fn listen(runtime: &Runtime) -> anyhow::Result<Self> {
+        let signals = Self::new(runtime.handle().clone());
+        // tokio registers signal handlers with the runtime of the current context.
+        let _context = runtime.enter();
+        let mut stops = StopSignals::listen_with_hangup()?;
+        let receiver = signals.clone();
+        runtime.spawn(async move {
+            loop {
+                receiver.receive(stops.next().await);
+            }
+        });
+        runtime.spawn(signals.clone().exit_after_grace());
+        Ok(signals)
+    }
+
+    fn new(runtime: Handle) -> Self {
+        Self {
+            state: Arc::default(),
+            wake: Arc::default(),
+            runtime,
+        }
+    }
+
+    /// Returns the flag that a signal sets to interrupt the prompt.
+    pub(crate) fn wake_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Returns the exit code, if the program must exit.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        self.state.borrow().exit
+    }
+
+    /// Returns the exit code after a signal has stopped something: that of Ctrl-C, unless the program must exit anyway.
+    pub(crate) fn exit_code(&self) -> Exit {
+        self.exit().unwrap_or(Exit::Interrupted)
+    }
+
+    /// Waits up to a second for an exit code. Reads from a closed terminal fail before SIGHUP arrives.
+    pub(crate) fn exit_soon(&self) -> Option<Exit> {
+        let exit = self.wait_for(|state| state.exit.is_some());
+        let waited = async { timeout(SIGNAL_WAIT, exit).await };
+        let _ = self.runtime.block_on(waited);
+        self.exit()
+    }
+
+    /// Marks every Ctrl-C so far as handled. A signal that ends the program stays.
+    pub(crate) fn clear(&self) {
+        self.state.send_modify(|state| {
+            state.interrupts = 0;
+            if state.exit.is_none() {
+                self.wake.store(false, SeqCst);
+            }
+        });
+    }
+
+    /// Waits for a signal.
+    pub(crate) async fn stop(&self) {
+        self.wait_for(|state| state.stopped().is_some()).await;
+    }
+
+    /// Waits for work. Returns `None` if a signal is first.
+    pub(crate) async fn unless_stopped<T>(&self, work: impl IntoFuture<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work.into_future() => Some(done),
+            () = self.stop() => None,
+        }
+    }
+
+    /// Waits for work that is needed before the exit, such as saving: SIGTERM does not interrupt it. Returns `None`
+    /// if Ctrl-C is first. Another signal that ends the program still ends it at once.
+    pub(crate) async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.state.send_modify(|state| state.is_saving = true);
+        let done = tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.wait_for(|state| state.interrupts > 0) => None,
+        };
+        self.state.send_modify(|state| state.is_saving = false);
+        done
+    }
+
+    /// Runs blocking work that cannot be interrupted. Until it is done, a signal ends the program at once, and so does
+    /// one that was not handled before.
+    pub(crate) fn exit_at_once_during<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.state.send_modify(|state| state.exit_at_once = true);
+        let stopped = self.state.borrow().stopped();
+        if let Some(exit) = stopped {
+            exit_now(exit);
+        }
+        let done = work();
+        self.state.send_modify(|state| state.exit_at_once = false);
+        done
+    }
+
+    /// Records a signal, and wakes the prompt or the reply. Exits if earlier signals were not handled.
+    fn receive(&self, exit: Exit) {
+        let mut exits = false;
+        self.state.send_modify(|state| {
+            exits = match exit {
+                Exit::Interrupted => {
+                    state.interrupts = state.interrupts.saturating_add(1);
+                    state.interrupts >= MAX_UNHANDLED
+                }
+                _ => state.exit.replace(exit).is_some(),
+            };
+            exits |= state.exit_at_once;
+            self.wake.store(true, SeqCst);
+        });
+        if exits {
+            exit_now(exit);
+        }
+    }
+
+    /// Exits some time after the exit code is set, unless the session is saved meanwhile.
+    async fn exit_after_grace(self) {
+        loop {
+            self.wait_for(|state| state.exit.is_some() && !state.is_saving)
+                .await;
+            tokio::select! {
+                () = sleep(GRACE) => exit_now(self.exit_code()),
+                () = self.wait_for(|state| state.is_saving) => {}
+            }
+        }
+    }
+
+    async fn wait_for(&self, is_met: impl FnMut(&State) -> bool) {
+        // Cannot fail: `self` is the sender.
+        let _ = self.state.subscribe().wait_for(is_met).await;
+    }
+}
+
+/// Restores the terminal and exits.
+fn exit_now(exit: Exit) -> ! {
+    terminal::restore();
+    std::process::exit(exit as i32);
+}
+
+/// Signals that stop the program: Ctrl-C and, on Unix, SIGTERM. While this value exists, they do not end the process.
+pub(crate) struct StopSignals {
+    #[cfg(unix)]
+    interrupt: Signal,
+    #[cfg(unix)]
+    terminate: Signal,
+    /// SIGHUP, if it is one of the signals.
+    #[cfg(unix)]
+    hangup: Option<Signal>,
+}
+
+#[cfg(unix)]
+impl StopSignals {
+    /// Installs the signal handlers.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: handler(SignalKind::interrupt())?,
+            terminate: handler(SignalKind::terminate())?,
+            hangup: None,
+        })
+    }
+
+    /// Installs the signal handlers, also for SIGHUP unless it is ignored.
+    fn listen_with_hangup() -> anyhow::Result<Self> {
+        let mut signals = Self::listen()?;
+        // Checked first: a handler replaces the ignored action.
+        if !ignores_hangup() {
+            signals.hangup = Some(handler(SignalKind::hangup())?);
+        }
+        Ok(signals)
+    }
+
+    /// Waits for the next signal, and returns its exit code.
+    pub(crate) async fn next(&mut self) -> Exit {
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+            _ = hung_up => Exit::HungUp,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn handler(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("cannot install signal handlers")
+}
+
+/// Returns whether SIGHUP is ignored, as in a program that `nohup` has started. Only Linux reports it.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1, which is SIGHUP.
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(not(unix))]
+impl StopSignals {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
+
+    fn listen_with_hangup() -> anyhow::Result<Self> {
+        Self::listen()
+    }
+
+    pub(crate) async fn next(&mut self) -> Exit {
+        // If the handler cannot be installed, Ctrl-C ends the program, so there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Exit::Interrupted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signals() -> (Runtime, Signals) {
+        let runtime = Runtime::new().expect("a runtime");
+        let signals = Signals::new(runtime.handle().clone());
+        (runtime, signals)
+    }
+
+    #[test]
+    fn clear_marks_ctrl_c_as_handled() {
+        let (runtime, signals) = signals();
+
+        signals.receive(Exit::Interrupted);
+
+        runtime.block_on(signals.stop());
+        assert!(signals.wake_flag().load(SeqCst));
+        signals.clear();
+        assert!(!signals.wake_flag().load(SeqCst));
+        assert_eq!(signals.exit(), None);
+    }
+
+    #[test]
+    fn clear_does_not_cancel_an_exit() {
+        let (runtime, signals) = signals();
+
+        signals.receive(Exit::Terminated);
+        signals.clear();
+
+        runtime.block_on(signals.stop());
+        assert_eq!(signals.exit(), Some(Exit::Terminated));
+        assert_eq!(signals.exit_soon(), Some(Exit::Terminated));
+        assert!(signals.wake_flag().load(SeqCst));
+    }
+}
