@@ -4,6 +4,7 @@
 //! thread never waits for a reader: it skips a reply whose channel is full, and the reader wakes it after each event.
 
 mod cores;
+mod exit;
 mod generation;
 mod job;
 mod kv_cache;

@@ -3,11 +3,14 @@
 //! A cell of the cache holds the keys and values of one token, and may belong to several sequences. The context has one
 //! pool of cells for all sequences.
 
+use std::ptr;
+
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
 
+use super::exit;
 use super::prefix_cache::{Lease, PrefixCache};
 
 /// The context, and the bookkeeping of the tokens that it holds.
@@ -35,6 +38,18 @@ pub(super) enum DecodeFailure {
 impl<'model> KvCache<'model> {
     /// Wraps a context whose sequences are all empty.
     pub(super) fn new(context: LlamaContext<'model>, sequences: usize, reuse: bool) -> Self {
+        exit::register();
+        if let Some(context) = raw(&context) {
+            #[expect(unsafe_code, reason = "llama-cpp-2 has no function for it")]
+            // SAFETY: the context exists, and the callback does not use its data.
+            unsafe {
+                llama_cpp_sys_2::llama_set_abort_callback(
+                    context,
+                    Some(exit::is_exiting),
+                    ptr::null_mut(),
+                );
+            }
+        }
         Self {
             context,
             prefixes: PrefixCache::new(sequences, reuse),
@@ -92,6 +107,7 @@ impl<'model> KvCache<'model> {
 
     /// Decodes a batch. The caller reports its tokens with [`extend`](Self::extend) afterwards.
     pub(super) fn decode(&mut self, batch: &mut LlamaBatch<'_>) -> Result<(), DecodeFailure> {
+        let _guard = exit::guard();
         self.context.decode(batch).map_err(|error| match error {
             DecodeError::NoKvCacheSlot => DecodeFailure::CacheFull,
             error => DecodeFailure::Failed(error),
@@ -177,5 +193,5 @@ fn raw(context: &LlamaContext<'_>) -> Option<*mut llama_cpp_sys_2::llama_context
         .find(|c: char| !c.is_ascii_hexdigit())
         .unwrap_or(address.len());
     let address = usize::from_str_radix(&address[..end], 16).ok()?;
-    (address != 0).then(|| std::ptr::with_exposed_provenance_mut(address))
+    (address != 0).then(|| ptr::with_exposed_provenance_mut(address))
 }

@@ -11,7 +11,7 @@ use generativeai_local::Local;
 use crate::support::{ask, local, next, question, short, tiny, usage};
 
 /// Returns a config that makes the tiny model generate until it is cancelled, or until the context is full.
-fn endless() -> GenerationConfig {
+pub(crate) fn endless() -> GenerationConfig {
     // A random model would end a free text at any token. This array needs more tokens than the context holds.
     let schema = serde_json::json!({
         "type": "array", "items": { "type": "boolean" }, "minItems": 2_000,
@@ -22,7 +22,7 @@ fn endless() -> GenerationConfig {
         .response_json_schema(schema)
 }
 
-fn stream(local: &Local, config: GenerationConfig) -> ChunkStream {
+pub(crate) fn stream(local: &Local, config: GenerationConfig) -> ChunkStream {
     local.stream_generate_content(question("Go on", config), RequestOptions::default())
 }
 

@@ -2,6 +2,7 @@
 
 mod chat;
 mod concurrency;
+mod exit;
 mod fidelity;
 mod field;
 mod files;
