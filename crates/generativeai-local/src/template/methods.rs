@@ -153,10 +153,10 @@ fn swapped(c: char) -> String {
 /// Pads the text to a width. `before` computes how many of the added characters are in front, from their number and
 /// the width.
 fn padded(text: &str, args: &[Value], before: fn(usize, usize) -> usize) -> Result<Value, Error> {
-    let (width, fill): (usize, Option<&str>) = from_args(args)?;
+    let (width, fill): (usize, Option<char>) = from_args(args)?;
     let room = room(text, width)?;
     let before = before(room, width);
-    let fill = |count: usize| fill.unwrap_or(" ").repeat(count);
+    let fill = |count: usize| fill.unwrap_or(' ').to_string().repeat(count);
     Ok(format!("{}{text}{}", fill(before), fill(room - before)).into())
 }
 
