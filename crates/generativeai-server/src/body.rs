@@ -124,16 +124,28 @@ impl BodyReader {
             if bytes.len() + data.len() > self.max_bytes {
                 return Err(self.too_large());
             }
-            memory.merge(self.reserve(data.len())?);
+            self.reserve_more(&mut memory, data.len())?;
             bytes.extend_from_slice(&data);
         }
         let parsed = count_values(&bytes).saturating_mul(BYTES_PER_VALUE);
-        // A body that never fits gets a 413. A 429 would be retried, each time in vain.
-        if bytes.len().saturating_add(parsed) > self.total_memory {
+        self.reserve_more(&mut memory, parsed)?;
+        Ok(RequestBody { bytes, memory })
+    }
+
+    /// Reserves further memory for a request that has reserved some.
+    ///
+    /// # Errors
+    /// 429: too little memory is free. 413: the request never fits. A 429 would be retried, each time in vain.
+    pub(crate) fn reserve_more(
+        &self,
+        memory: &mut OwnedSemaphorePermit,
+        bytes: usize,
+    ) -> Result<(), ApiError> {
+        if memory.num_permits().saturating_add(bytes) > self.total_memory {
             return Err(self.too_complex());
         }
-        memory.merge(self.reserve(parsed)?);
-        Ok(RequestBody { bytes, memory })
+        memory.merge(self.reserve(bytes)?);
+        Ok(())
     }
 
     /// Reserves memory without waiting: a request that waited would keep its reservation, and two such requests
@@ -171,10 +183,10 @@ impl BodyReader {
         }
     }
 
-    /// Creates a 413 for a body that fits, but whose parsed form would exceed the memory limit alone.
+    /// Creates a 413 for a body that fits, but with its parsed form and its files would exceed the memory limit alone.
     fn too_complex(&self) -> ApiError {
         let message = format!(
-            "the parsed request body would take more than {} bytes of memory",
+            "the parsed request and its files would take more than {} bytes of memory",
             self.total_memory
         );
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()

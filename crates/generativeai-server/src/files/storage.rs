@@ -199,10 +199,12 @@ impl FileStorage {
     /// Deletes a file.
     pub(super) fn delete(&self, id: &str) -> Result<(), ApiError> {
         self.remove_expired();
-        let removed = self.state().files.remove(id);
-        removed.ok_or_else(|| missing(id))?;
-        let removed = self.folder.remove_file(id);
-        removed.map_err(disk_error("delete the file"))
+        let stored = self.state().files.remove(id).ok_or_else(|| missing(id))?;
+        if let Err(error) = self.folder.remove_file(id) {
+            self.state().files.entry(id.to_owned()).or_insert(stored);
+            return Err(disk_error("delete the file")(error));
+        }
+        self.folder.sync().map_err(disk_error("delete the file"))
     }
 
     /// Starts an upload, and reserves room for it.
@@ -348,9 +350,13 @@ impl FileStorage {
             expires,
             upload: Some(record.id.clone()),
         };
-        let mut state = self.state();
-        state.uploads.remove(&record.id);
-        state.files.insert(id, stored);
+        {
+            let mut state = self.state();
+            state.uploads.remove(&record.id);
+            state.files.insert(id, stored);
+        }
+        // After the state has changed: the file exists, whether or not this succeeds.
+        self.folder.sync().map_err(disk_error("store the file"))?;
         Ok(file)
     }
 
