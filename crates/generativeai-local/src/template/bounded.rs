@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-/// Maximum length in bytes of the text of one value. A list of lists may refer to one value many times, so its text can
-/// be far larger than the value, and the steps of a template only limit the text once it exists.
-const MAX_BYTES: usize = 32 << 20;
+/// Maximum length in bytes of the text of one value, which no context holds.
+const MAX_BYTES: usize = 8 << 20;
 
 /// Text whose length is limited. Writing more is an error.
 #[derive(Default)]

@@ -21,8 +21,11 @@ use super::source;
 /// Maximum number of steps for one conversation. A template is a program from an untrusted file.
 ///
 /// minijinja calls this fuel. One step is an instruction, or about 64 bytes of data that the template creates or
-/// processes. So the limit bounds the time, and the memory to about 320 MB. The text of one value is limited before that,
-/// see [`BoundedText`].
+/// processes. So the limit bounds the time, and the memory to about 320 MB.
+///
+/// A list may contain another one twice, which again contains a third one twice. The text of such a value is far larger
+/// than the value, and fuel only limits it once it exists. [`BoundedText`] limits what this crate writes, but not what
+/// minijinja writes itself, for example for the operator `~`.
 const MAX_STEPS: u64 = 5_000_000;
 /// Name of the only template of an environment.
 const NAME: &str = "chat";
@@ -205,6 +208,8 @@ mod tests {
             "{{ n.l }}",
             "{{ n.l | string }}",
             "{{ n.l | tojson }}",
+            "{{ ','.join([n.l]) }}",
+            "{{ ','.join([text] * 10000) }}",
             "{{ range(99) | list | tojson(indent=text) }}",
             "{{ range(99) | list | tojson(separators=[text, text]) }}",
         ] {
