@@ -234,10 +234,10 @@ impl FilesApi<'_> {
                 let _memory = self.memory()?;
                 let mut receiver = self.receiver(upload.clone(), lock);
                 receiver.receive(frames).await?;
-                match finalize {
-                    true => self.finish(upload).await,
-                    false => Ok(active(dialect, self::received(&upload).await?)),
+                if finalize {
+                    return self.finish(upload).await;
                 }
+                Ok(active(dialect, self::received(&upload).await?))
             }
         }
     }

@@ -171,9 +171,10 @@ impl Folder {
     pub(super) fn uploads(&self) -> io::Result<Vec<(UploadRecord, DiskFile)>> {
         let mut uploads = Vec::new();
         for (id, path) in entries(&self.root.join("uploads"))? {
-            let record = match id.ends_with(REMOVED) {
-                true => None,
-                false => read(&path.join(UPLOAD))?,
+            let record = if id.ends_with(REMOVED) {
+                None
+            } else {
+                read(&path.join(UPLOAD))?
             };
             match record {
                 Some(record) => {
@@ -238,8 +239,8 @@ fn write_durably(path: &Path, value: &impl Serialize) -> io::Result<()> {
 /// Waits until the entries of a folder are on disk.
 fn sync_folder(path: &Path) -> io::Result<()> {
     // Windows cannot open a folder as a file, and writes its entries itself.
-    match cfg!(unix) {
-        true => DiskFile::open(path)?.sync_all(),
-        false => Ok(()),
+    if cfg!(unix) {
+        DiskFile::open(path)?.sync_all()?;
     }
+    Ok(())
 }

@@ -245,12 +245,13 @@ impl FileStorage {
             state.uploads.insert(id.clone(), in_progress);
             state.files.len() + state.uploads.len()
         };
-        let admitted = match count > self.max_files {
-            true => Err(ApiError::no_room(format!(
+        let admitted = if count > self.max_files {
+            Err(ApiError::no_room(format!(
                 "the server stores at most {} files: delete some",
                 self.max_files
-            ))),
-            false => self.reserve(&id, length.unwrap_or_default()),
+            )))
+        } else {
+            self.reserve(&id, length.unwrap_or_default())
         };
         if let Err(error) = admitted {
             self.cancel(&id)?;
@@ -376,13 +377,13 @@ impl FileStorage {
     }
 
     fn check_size(&self, size: u64) -> Result<(), ApiError> {
-        match size <= self.max_file_size {
-            true => Ok(()),
-            false => Err(ApiError::invalid(format!(
-                "the file is too large: it may have at most {} bytes",
-                self.max_file_size
-            ))),
+        if size <= self.max_file_size {
+            return Ok(());
         }
+        Err(ApiError::invalid(format!(
+            "the file is too large: it may have at most {} bytes",
+            self.max_file_size
+        )))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
