@@ -152,9 +152,12 @@ impl BodyReader {
     /// could wait for each other forever.
     ///
     /// # Errors
-    /// 429: too little memory is free. 413: the number does not fit into `u32`, the type of the semaphore's permits.
+    /// 429: too little memory is free. 413: the request never fits.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
-        let permits = u32::try_from(bytes).map_err(|_| self.too_complex())?;
+        // `u32` is the type of the semaphore's permits.
+        let permits = u32::try_from(bytes).ok();
+        let permits = permits.filter(|_| bytes <= self.total_memory);
+        let permits = permits.ok_or_else(|| self.too_complex())?;
         let permit = self.memory.clone().try_acquire_many_owned(permits);
         permit.map_err(|_| {
             let message = "too many large requests at once: retry later";
@@ -186,7 +189,7 @@ impl BodyReader {
     /// Creates a 413 for a body that fits, but with its parsed form and its files would exceed the memory limit alone.
     fn too_complex(&self) -> ApiError {
         let message = format!(
-            "the parsed request and its files would take more than {} bytes of memory",
+            "the request would take more than {} bytes of memory",
             self.total_memory
         );
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()

@@ -200,7 +200,9 @@ impl FileStorage {
     pub(super) fn delete(&self, id: &str) -> Result<(), ApiError> {
         self.remove_expired();
         let stored = self.state().files.remove(id).ok_or_else(|| missing(id))?;
-        if let Err(error) = self.folder.remove_file(id) {
+        if let Err(error) = self.folder.remove_file(id)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             self.state().files.entry(id.to_owned()).or_insert(stored);
             return Err(disk_error("delete the file")(error));
         }

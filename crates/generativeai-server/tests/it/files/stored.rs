@@ -173,6 +173,10 @@ async fn a_file_that_cannot_be_deleted_from_the_disk_remains() {
     std::fs::create_dir_all(blocker.join("x")).expect("a folder");
     assert_eq!(delete().await.code, 200);
     site.ask(&file).await.error(403);
+
+    site.upload(b"hello", json!({"name": "files/a"})).await;
+    std::fs::remove_dir_all(folder.join("files/a")).expect("removed");
+    assert_eq!(delete().await.code, 200, "nothing is left to delete");
     site.running.stop().await;
 }
 
