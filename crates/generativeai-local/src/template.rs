@@ -16,6 +16,7 @@
 //!
 //! `probe` and `thinking` find the features of a template when the model is loaded.
 
+mod bounded;
 mod chat;
 mod environment;
 mod filters;

@@ -13,6 +13,7 @@ use generativeai::protocol::tokens::CountTokensRequest;
 use generativeai::protocol::{ReadJson, read_request};
 use generativeai::{Backend, Result as BackendResult};
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::BodyReader;
 use crate::deadline::Deadline;
@@ -24,7 +25,7 @@ use crate::guard::{AllowedHosts, ApiKey};
 use crate::hops::{Hop, Hops};
 use crate::models::{ModelNames, ResolvedModel};
 use crate::query::Query;
-use crate::queue::{Permits, RequestQueue};
+use crate::queue::RequestQueue;
 use crate::reply::ReplyDefaults;
 use crate::response;
 use crate::route::{Endpoint, ModelMethod, check_method, not_served, route};
@@ -69,8 +70,8 @@ struct Call {
     faults: InjectedFaults,
     /// Address at which the client reached the server.
     site: Site,
-    /// Held until the response is complete.
-    permits: Permits,
+    /// Place among the running requests, held until the response is complete.
+    running: OwnedSemaphorePermit,
 }
 
 /// A request for a reply, as the backend gets it.
@@ -92,7 +93,7 @@ impl Api {
         parts: &Parts,
         body: &mut Body,
     ) -> Result<Response, ApiError> {
-        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
         let endpoint = route(&parts.method, parts.uri.path());
         // The random id of an upload replaces the API key: some clients do not send the key with the bytes.
         let has_upload_id = matches!(endpoint, Ok(Endpoint::Upload)) && query.upload_id.is_some();
@@ -102,10 +103,11 @@ impl Api {
             key.check(&parts.headers, query.key.as_deref())?;
         }
         let endpoint = endpoint?;
+        let sse = query.is_sse()?;
         let deadline = Deadline::from_headers(&parts.headers)?;
         let options = deadline.options();
         if endpoint.is_of_files() {
-            let handled = self.handle_files(endpoint, parts, (query, body));
+            let handled = self.handle_files(endpoint, parts, query, body);
             return deadline.run(handled).await?;
         }
         match endpoint {
@@ -129,8 +131,8 @@ impl Api {
                 json(deadline, self.backend.get_cached_content(name, options)).await
             }
             Endpoint::Call(method, model) => {
-                let call = self.admit(parts, body, &model, deadline).await?;
-                self.run(method, call, query.sse).await
+                let (call, used) = self.admit(parts, body, &model, deadline).await?;
+                self.run(method, call, used, sse).await
             }
             _ => Err(not_served(parts.uri.path())),
         }
@@ -141,7 +143,8 @@ impl Api {
         &self,
         endpoint: Endpoint,
         parts: &Parts,
-        (query, body): (Query, &mut Body),
+        query: Query,
+        body: &mut Body,
     ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
         let api = FilesApi {
@@ -171,7 +174,7 @@ impl Api {
         body: &mut Body,
         model: &str,
         deadline: Deadline,
-    ) -> Result<Call, ApiError> {
+    ) -> Result<(Call, UsedFiles), ApiError> {
         let body = self.bodies.read(&parts.headers, body).await?;
         let faults = self.faults.choose();
         let wait = async {
@@ -183,19 +186,25 @@ impl Api {
             Ok((model, self.queue.enter().await?))
         };
         let (model, running) = deadline.run(wait).await??;
-        Ok(Call {
+        let call = Call {
             model,
             body: body.bytes,
             deadline,
             faults,
             site: Site::of(parts),
-            permits: [running, body.memory],
-        })
+            running,
+        };
+        Ok((call, UsedFiles::new(body.memory)))
     }
 
     /// Runs a call, and returns its response. An error names the files that the request uses.
-    async fn run(&self, method: ModelMethod, call: Call, sse: bool) -> Result<Response, ApiError> {
-        let mut used = UsedFiles::default();
+    async fn run(
+        &self,
+        method: ModelMethod,
+        call: Call,
+        mut used: UsedFiles,
+        sse: bool,
+    ) -> Result<Response, ApiError> {
         let response = match method {
             ModelMethod::GenerateContent => self.generate(call, &mut used).await,
             ModelMethod::StreamGenerateContent => self.stream(call, sse, &mut used).await,
@@ -244,7 +253,8 @@ impl Api {
             framing,
             faults: call.faults,
             written: 0,
-            _permits: call.permits,
+            _running: call.running,
+            _memory: used.take_memory(),
         };
         Ok(response::with_body(content_type, body.into_body()))
     }
@@ -272,8 +282,6 @@ impl Api {
         let hop = self.hops.as_ref().map(|hops| hops.begin(&mut request));
         let hop = hop.transpose()?;
         self.name_and_resolve(&mut request, call, used).await?;
-        // A stream outlives `used`. `permits[1]` is the memory of the request, set by `admit`.
-        used.charge(&mut call.permits[1]);
         if let Some(limit) = self.max_output_tokens {
             let config = request.generation_config.get_or_insert_default();
             config.max_output_tokens.get_or_insert(limit);

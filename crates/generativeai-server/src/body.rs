@@ -124,25 +124,40 @@ impl BodyReader {
             if bytes.len() + data.len() > self.max_bytes {
                 return Err(self.too_large());
             }
-            memory.merge(self.reserve(data.len())?);
+            self.reserve_more(&mut memory, data.len())?;
             bytes.extend_from_slice(&data);
         }
         let parsed = count_values(&bytes).saturating_mul(BYTES_PER_VALUE);
-        // A body that never fits gets a 413. A 429 would be retried, each time in vain.
-        if bytes.len().saturating_add(parsed) > self.total_memory {
+        self.reserve_more(&mut memory, parsed)?;
+        Ok(RequestBody { bytes, memory })
+    }
+
+    /// Reserves further memory for a request that has reserved some.
+    ///
+    /// # Errors
+    /// 429: too little memory is free. 413: the request never fits. A 429 would be retried, each time in vain.
+    pub(crate) fn reserve_more(
+        &self,
+        memory: &mut OwnedSemaphorePermit,
+        bytes: usize,
+    ) -> Result<(), ApiError> {
+        if memory.num_permits().saturating_add(bytes) > self.total_memory {
             return Err(self.too_complex());
         }
-        memory.merge(self.reserve(parsed)?);
-        Ok(RequestBody { bytes, memory })
+        memory.merge(self.reserve(bytes)?);
+        Ok(())
     }
 
     /// Reserves memory without waiting: a request that waited would keep its reservation, and two such requests
     /// could wait for each other forever.
     ///
     /// # Errors
-    /// 429: too little memory is free. 413: the number does not fit into `u32`, the type of the semaphore's permits.
+    /// 429: too little memory is free. 413: the request never fits.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
-        let permits = u32::try_from(bytes).map_err(|_| self.too_complex())?;
+        // `u32` is the type of the semaphore's permits.
+        let permits = u32::try_from(bytes).ok();
+        let permits = permits.filter(|_| bytes <= self.total_memory);
+        let permits = permits.ok_or_else(|| self.too_complex())?;
         let permit = self.memory.clone().try_acquire_many_owned(permits);
         permit.map_err(|_| {
             let message = "too many large requests at once: retry later";
@@ -171,10 +186,10 @@ impl BodyReader {
         }
     }
 
-    /// Creates a 413 for a body that fits, but whose parsed form would exceed the memory limit alone.
+    /// Creates a 413 for a body that fits, but with its parsed form and its files would exceed the memory limit alone.
     fn too_complex(&self) -> ApiError {
         let message = format!(
-            "the parsed request body would take more than {} bytes of memory",
+            "the request would take more than {} bytes of memory",
             self.total_memory
         );
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()

@@ -10,8 +10,8 @@ use crate::error::ApiError;
 /// Query parameters that the server uses. Others are ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
-    /// Whether a stream is sent as server-sent events (`alt=sse`).
-    pub(crate) sse: bool,
+    /// Format of a stream (`alt`).
+    pub(crate) alt: String,
     /// API key (`key`).
     pub(crate) key: Option<String>,
     /// Page of a list (`pageToken`).
@@ -26,16 +26,13 @@ pub(crate) struct Query {
 
 impl Query {
     /// Parses a query string.
-    ///
-    /// # Errors
-    /// `alt` names a format that is not served.
-    pub(crate) fn parse(query: &str) -> Result<Self, ApiError> {
+    pub(crate) fn parse(query: &str) -> Self {
         let mut parsed = Self::default();
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decode(value);
             match decode(name).as_str() {
-                "alt" | "$alt" => parsed.sse = is_sse(&value)?,
+                "alt" | "$alt" => parsed.alt = value,
                 "key" | "$key" => parsed.key = Some(value),
                 "pageToken" | "page_token" if !value.is_empty() => parsed.page_token = Some(value),
                 "pageSize" | "page_size" => parsed.page_size = Some(value),
@@ -44,19 +41,23 @@ impl Query {
                 _ => {}
             }
         }
-        Ok(parsed)
+        parsed
     }
-}
 
-/// Returns whether `alt` asks for server-sent events. Suffixes such as `;enum-encoding=int` are
-/// accepted and ignored: enums are always written by name, which every client reads.
-fn is_sse(alt: &str) -> Result<bool, ApiError> {
-    match alt.split(';').next() {
-        Some("sse") => Ok(true),
-        Some("json" | "") => Ok(false),
-        _ => Err(ApiError::invalid(format!(
-            "`alt={alt}` is not supported: use `sse` or `json`"
-        ))),
+    /// Returns whether a stream is sent as server-sent events (`alt=sse`). Suffixes such as `;enum-encoding=int` are
+    /// accepted and ignored: enums are always written by name, which every client reads.
+    ///
+    /// # Errors
+    /// `alt` names a format that is not served.
+    pub(crate) fn is_sse(&self) -> Result<bool, ApiError> {
+        match self.alt.split(';').next() {
+            Some("sse") => Ok(true),
+            Some("json" | "") => Ok(false),
+            _ => Err(ApiError::invalid(format!(
+                "`alt={}` is not supported: use `sse` or `json`",
+                self.alt
+            ))),
+        }
     }
 }
 
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     fn sse(query: &str) -> Option<bool> {
-        Query::parse(query).ok().map(|query| query.sse)
+        Query::parse(query).is_sse().ok()
     }
 
     #[test]
@@ -87,14 +88,13 @@ mod tests {
 
     #[test]
     fn values_are_percent_decoded() {
-        let query = Query::parse("key=a%26b&pageToken=x+y").ok();
+        let query = Query::parse("key=a%26b&pageToken=x+y");
 
         let expected = Query {
-            sse: false,
             key: Some("a&b".into()),
             page_token: Some("x y".into()),
             ..Query::default()
         };
-        assert_eq!(query, Some(expected));
+        assert_eq!(query, expected);
     }
 }

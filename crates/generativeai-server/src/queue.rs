@@ -9,9 +9,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 
-/// Permits of a request until its response is complete: its place among the running requests, and its memory.
-pub(crate) type Permits = [OwnedSemaphorePermit; 2];
-
 /// Limits how many requests the backend handles at once and how many may wait for it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestQueue {

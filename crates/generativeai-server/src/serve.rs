@@ -12,6 +12,7 @@ mod write_timeout;
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::guard::AllowedHosts;
@@ -32,6 +33,10 @@ const MAX_PARSED_HEADERS: usize = 12_000;
 
 /// Size of a connection's buffers in bytes, which also limits the size of a request head.
 const BUFFER_SIZE: usize = 512 * 1024;
+
+/// Number of connections that are served at once, unless the server handles more requests at once. Each may fill its
+/// buffers, which the memory limit of the server does not include.
+const MAX_CONNECTIONS: usize = 1_024;
 
 /// Pause after a failed `accept`, typically for lack of file descriptors. The connection stays in the backlog, so
 /// without a pause the next `accept` would fail at once, and the loop would spin.
@@ -53,6 +58,9 @@ impl Server {
     /// Connections are HTTP/1.1, each served by a task. Errors of single connections are ignored: they
     /// concern one client, which sees them itself. Dropping the future aborts all connections at once.
     ///
+    /// At most 1,024 connections are served at once, or two for each request that may run or wait if that is more.
+    /// Further clients wait until a connection is closed.
+    ///
     /// Needs a tokio runtime with time and I/O.
     ///
     /// # Errors
@@ -73,6 +81,8 @@ impl Server {
             write: self.write_timeout,
         };
         let drain_timeout = self.drain_timeout;
+        let max_connections = MAX_CONNECTIONS.max(self.max_requests().saturating_mul(2));
+        let places = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
         let router = self.into_router();
         let (stop_sender, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -80,14 +90,14 @@ impl Server {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let stopped = stopped.clone();
-                        connections.spawn(serve_connection(stream, router.clone(), timeouts, stopped));
-                    }
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                },
-                // Without this the set would keep every finished connection.
+                (stream, place) = accept(&listener, &places) => {
+                    let connection = serve_connection(stream, router.clone(), timeouts, stopped.clone());
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
+                }
+                // Drops the results of finished connections, which would accumulate in the set.
                 Some(_) = connections.join_next() => {}
             }
         }
@@ -99,6 +109,32 @@ impl Server {
         let _ = tokio::time::timeout(drain_timeout, drained).await;
         Ok(())
     }
+}
+
+/// Waits for a place for a connection, and then for the connection.
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    let place = places.clone().acquire_owned().await;
+    let place = place.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            // The client gave up before it was accepted.
+            Err(error) if is_of_connection(error.kind()) => {}
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// Returns whether an error of `accept` concerns one connection, so that the next one can be accepted at once.
+fn is_of_connection(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        kind,
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 /// Serves one connection until the client closes it, it fails, or the server stops.
@@ -130,4 +166,28 @@ async fn serve_connection(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_waits_until_another_is_closed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let places = Arc::new(Semaphore::new(1));
+        let connect = || async { TcpStream::connect(address).await.expect("a connection") };
+        let _clients = (connect().await, connect().await);
+
+        let (_, place) = accept(&listener, &places).await;
+        assert!(accept(&listener, &places).now_or_never().is_none());
+        drop(place);
+
+        let (_, _place) = accept(&listener, &places).await;
+    }
 }

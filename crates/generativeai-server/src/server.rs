@@ -234,7 +234,7 @@ impl Server {
     ///
     /// A request gets 429 if too little memory is free, and 413 if it alone would exceed the limit. The memory of a
     /// request is estimated as the size of its body, plus 256 bytes for each JSON value in it: many small values take
-    /// more memory than their text.
+    /// more memory than their text. A stored file that a message refers to counts four times.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;
         self
@@ -340,6 +340,11 @@ impl Server {
     pub fn drain_timeout(mut self, time: Duration) -> Self {
         self.drain_timeout = time;
         self
+    }
+
+    /// Returns the number of requests that may run or wait.
+    pub(crate) fn max_requests(&self) -> usize {
+        self.max_concurrent.saturating_add(self.max_queued)
     }
 
     /// Returns the router, to be nested in another or served by other means.

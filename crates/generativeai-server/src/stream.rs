@@ -12,13 +12,13 @@ use axum::body::{Body, Bytes};
 use futures_util::{FutureExt, StreamExt, stream};
 use generativeai::ChunkStream;
 use generativeai::protocol::response::GenerateContentResponse;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::faults::InjectedFaults;
 use crate::framing::Framing;
 use crate::hops::Hop;
-use crate::queue::Permits;
 use crate::reply::ReplyDefaults;
 
 /// Pause between the last chunk and an error. A client that reads both in one piece takes the line
@@ -113,8 +113,10 @@ pub(crate) struct StreamBody {
     pub(crate) faults: InjectedFaults,
     /// Number of chunks written.
     pub(crate) written: usize,
-    /// Held until the response is complete.
-    pub(crate) _permits: Permits,
+    /// Place among the running requests, held until the response is complete.
+    pub(crate) _running: OwnedSemaphorePermit,
+    /// Memory of the request, held until the response is complete.
+    pub(crate) _memory: Option<OwnedSemaphorePermit>,
 }
 
 impl StreamBody {

@@ -9,40 +9,48 @@ use tokio::time::timeout;
 
 use crate::error::TransactionError;
 use crate::retry::{RETRY_TIME, retry, with_time_limit};
-use crate::schema;
 use crate::transaction::DatabaseKind;
+use crate::{location, schema};
 
 /// The number of connections of a pool. SQLite has one writer at a time, so more would mostly wait.
 const CONNECTIONS: u32 = 4;
 /// Time after which an idle connection is closed.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
+/// Connections to a database.
+pub(crate) struct Connections {
+    pub(crate) pool: AnyPool,
+    /// Idle connection that keeps a database in memory while the pool has none: after a failed commit, the pool closes
+    /// its connection.
+    pub(crate) memory: Option<AnyConnection>,
+}
+
 /// Connects to a database, and creates or migrates its tables.
-pub(crate) async fn connect(kind: DatabaseKind, url: &str) -> Result<AnyPool> {
+pub(crate) async fn connect(kind: DatabaseKind, url: &str) -> Result<Connections> {
     let context = "the store cannot be opened";
     let failed = |error: sqlx::Error| TransactionError::from(error).into_error(context);
     let options: AnyConnectOptions = url.parse().map_err(failed)?;
     let options = options.disable_statement_logging();
-    // A database in memory exists once for each connection, and disappears with it: the pool has one
-    // connection and never closes it.
-    let in_memory = url.ends_with(":memory:");
-    if !in_memory {
-        retry(context, || migrate(kind, &options)).await?;
-    }
+    let memory = if url.ends_with(location::IN_MEMORY) {
+        Some(
+            AnyConnection::connect_with(&options)
+                .await
+                .map_err(failed)?,
+        )
+    } else {
+        None
+    };
+    retry(context, || migrate(kind, &options)).await?;
     let pool = AnyPoolOptions::new()
-        .max_connections(if in_memory { 1 } else { CONNECTIONS })
+        // Connections to a database in memory lock its tables, and do not wait for each other.
+        .max_connections(if memory.is_some() { 1 } else { CONNECTIONS })
         .acquire_timeout(RETRY_TIME)
-        .idle_timeout((!in_memory).then_some(IDLE_TIME))
+        .idle_timeout(IDLE_TIME)
         .max_lifetime(None::<Duration>)
         .after_connect(move |connection, _| Box::pin(configure(kind, connection)))
         // `migrate` has just connected, so an unreachable database was reported already.
         .connect_lazy_with(options);
-    if in_memory {
-        let mut connection = pool.acquire().await.map_err(failed)?;
-        let migrated = schema::migrate(kind, &mut connection).await;
-        migrated.map_err(|error| error.into_error(context))?;
-    }
-    Ok(pool)
+    Ok(Connections { pool, memory })
 }
 
 /// Prepares a database that may be new.

@@ -6,11 +6,11 @@ use futures_util::future::BoxFuture;
 use generativeai::{Error, ErrorKind, Result};
 use sqlx::any::Any;
 use sqlx::pool::PoolConnection;
-use sqlx::{AnyPool, Connection};
+use sqlx::{AnyConnection, AnyPool, Connection};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use crate::connect::connect;
+use crate::connect::{Connections, connect};
 use crate::encryption::Encryption;
 use crate::error::TransactionError;
 use crate::key::Key;
@@ -33,6 +33,8 @@ pub(crate) struct Database {
     /// Encryption of values. Plain until the key of the store has been checked.
     pub(crate) encryption: Arc<Encryption>,
     pool: AnyPool,
+    /// Keeps a database in memory. Never used, and in a mutex only since a connection is not `Sync`.
+    _memory: Arc<Mutex<Option<AnyConnection>>>,
     /// SQLite has one writer at a time. Writers of this process queue here, first come, first served;
     /// SQLite's own waiting polls, and starves some of them.
     write_queue: Arc<Mutex<()>>,
@@ -70,11 +72,12 @@ impl Database {
         };
         let (kind, url) = location::parse(address)?;
         let connected = runtime.spawn(async move { connect(kind, &url).await });
-        let pool = connected.await.map_err(runtime_stopped)??;
+        let Connections { pool, memory } = connected.await.map_err(runtime_stopped)??;
         Ok(Self {
             kind,
             encryption: Arc::default(),
             pool,
+            _memory: Arc::new(Mutex::new(memory)),
             write_queue: Arc::default(),
             runtime,
         })
@@ -123,7 +126,17 @@ impl Database {
     ) -> Result<T> {
         let database = self.clone();
         let task = async move {
-            let attempt = || with_time_limit(database.attempt(access, &input, work));
+            let attempt = async || {
+                // Held for one attempt only, so that other writers run during the backoff. The time in the queue does
+                // not count for the limit: each writer before this one has its own.
+                let _lock = match (database.kind, access) {
+                    (DatabaseKind::Sqlite, Access::Write) => {
+                        Some(database.write_queue.lock().await)
+                    }
+                    _ => None,
+                };
+                with_time_limit(database.attempt(access, &input, work)).await
+            };
             retry(&context, attempt).await
         };
         self.runtime.spawn(task).await.map_err(runtime_stopped)?
@@ -136,11 +149,6 @@ impl Database {
         input: &I,
         work: Work<I, T>,
     ) -> Result<T, TransactionError> {
-        // Held for one attempt only, so that other writers run during the backoff.
-        let _lock = match (self.kind, access) {
-            (DatabaseKind::Sqlite, Access::Write) => Some(self.write_queue.lock().await),
-            _ => None,
-        };
         let mut lease = Lease {
             connection: self.pool.acquire().await?,
             is_reusable: false,
@@ -186,4 +194,43 @@ impl Drop for Lease {
 fn runtime_stopped(error: tokio::task::JoinError) -> Error {
     let message = "the runtime that the store was opened in has stopped";
     Error::new(ErrorKind::Storage, message).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transaction::params;
+
+    #[tokio::test]
+    async fn a_database_in_memory_survives_a_failed_commit() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        let execute = |sql: &'static str| {
+            database.write("it fails", sql, |tx, sql| {
+                Box::pin(async { Ok(tx.execute(sql, params!()).await?) })
+            })
+        };
+        execute("CREATE TABLE t (a)").await.unwrap();
+
+        // The transaction has ended before its commit.
+        assert!(execute("ROLLBACK").await.is_err());
+
+        assert_eq!(execute("INSERT INTO t VALUES (1)").await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn time_in_the_queue_of_writers_does_not_count_for_the_limit() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        let lock = database.write_queue.clone().lock_owned().await;
+        tokio::time::pause();
+
+        let work = database.write("it fails", (), |_, ()| Box::pin(async { Ok(()) }));
+        let wait = async {
+            tokio::time::sleep(std::time::Duration::from_mins(2)).await;
+            tokio::time::resume();
+            drop(lock);
+        };
+        let (written, ()) = tokio::join!(work, wait);
+
+        written.unwrap();
+    }
 }

@@ -4,11 +4,15 @@ use std::env;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{self, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use generativeai::{Error, ErrorKind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::transaction::DatabaseKind;
+
+/// End of the URLs of databases in memory. URLs of files never have it, since `?` is encoded in a path.
+pub(crate) const IN_MEMORY: &str = "mode=memory";
 
 /// The characters of a path that are percent-encoded in a URL: all but letters, digits and these.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -51,7 +55,7 @@ pub(crate) fn parse(address: &str) -> Result<(DatabaseKind, String)> {
     if let Some(path) = address.strip_prefix("sqlite:") {
         let path = path.strip_prefix("//").unwrap_or(path);
         if path == ":memory:" {
-            return Ok((DatabaseKind::Sqlite, "sqlite::memory:".to_owned()));
+            return Ok((DatabaseKind::Sqlite, memory_url()));
         }
         // Absolute, because the pool opens further connections later, when the working directory may be another.
         let file = match path::absolute(path) {
@@ -65,6 +69,14 @@ pub(crate) fn parse(address: &str) -> Result<(DatabaseKind, String)> {
         return Ok((DatabaseKind::Postgres, address.to_owned()));
     }
     Err(invalid_address())
+}
+
+/// Builds the URL of a new database in memory. The connections to one URL share the database, which is deleted with the
+/// last of them.
+fn memory_url() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("sqlite:file:generativeai-{number}?{IN_MEMORY}")
 }
 
 /// Builds the URL of an SQLite file. `mode=rwc` creates the file if it is missing.

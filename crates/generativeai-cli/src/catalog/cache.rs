@@ -1,10 +1,10 @@
 //! The cache of model files, which `generativeai-local` and this program share.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use generativeai_local::default_model;
+use generativeai_local::{default_model, download};
 
 use super::entries::Entry;
 
@@ -14,20 +14,6 @@ const PART: &str = ".part";
 /// The folder of cached models.
 #[derive(Debug)]
 pub(crate) struct Cache(PathBuf);
-
-/// Error of writing to the cache. Another source of the model would not help.
-#[derive(Debug)]
-pub(super) struct Unwritable(pub(super) PathBuf);
-
-impl std::fmt::Display for Unwritable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "cannot write to {}: free some disk space and run the command again to resume, or set XDG_CACHE_HOME",
-            self.0.display()
-        )
-    }
-}
 
 /// State of a model in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,28 +95,12 @@ impl Cache {
 
     /// Locks a model for this process until the returned file is dropped. If another process holds the lock, `busy` is
     /// called first; its error is returned instead of waiting.
-    ///
-    /// The lock file is never deleted: a process that already has it open would lock the deleted file, and a later one
-    /// a new file with the same name.
     pub(super) fn lock(
         &self,
         file: &str,
         busy: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<File> {
-        let unwritable = || Unwritable(self.0.clone());
-        fs::create_dir_all(&self.0).with_context(unwritable)?;
-        let mut options = File::options();
-        options.create(true).truncate(false).write(true);
-        let lock = options
-            .open(self.0.join(format!(".{file}.lock")))
-            .with_context(unwritable)?;
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) => busy()?,
-            Err(TryLockError::Error(error)) => return Err(error).with_context(unwritable),
-        }
-        lock.lock().with_context(unwritable)?;
-        Ok(lock)
+        download::lock(&self.0, file, busy)
     }
 
     /// Returns the paths of all partial downloads of a model, of any version.

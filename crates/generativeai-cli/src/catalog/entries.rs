@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use generativeai_local::default_model;
+use generativeai_local::download::FileContent;
 use generativeai_local::package::PackagedFile;
 
 use crate::suggest::is_misspelling;
@@ -51,15 +52,6 @@ pub(crate) struct PackagedPart {
     pub(crate) file: PackagedFile,
     /// Size of the part in bytes.
     pub(crate) bytes: u64,
-}
-
-/// Size and hash of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FileContent {
-    /// Size in bytes.
-    pub(crate) bytes: u64,
-    /// SHA-256 in lower-case hexadecimal digits.
-    pub(crate) sha256: Cow<'static, str>,
 }
 
 /// Recommended sampling, with the meaning of the members of `generationConfig`.

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use generativeai_local::download::FileContent;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, LOCATION, RANGE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect, retry};
 use rustls::crypto::ring;
 
-use super::entries::FileContent;
 use crate::loopback::is_loopback;
 
 /// Address of the hub, unless `HF_ENDPOINT` names a mirror.

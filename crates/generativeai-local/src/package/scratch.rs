@@ -32,8 +32,8 @@ impl Drop for ScratchDir {
 /// Creates the error for a path that cannot be written.
 pub(crate) fn unwritable(path: &Path, error: std::io::Error) -> Error {
     let message = format!(
-        "cannot write to {}: free some space, or set XDG_CACHE_HOME",
+        "cannot write to {}: free some disk space and try again, or set XDG_CACHE_HOME",
         path.display()
     );
-    Error::new(ErrorKind::Configuration, message).with_source(error)
+    Error::new(ErrorKind::Storage, message).with_source(error)
 }

@@ -33,6 +33,8 @@ pub(super) struct SegmentParser {
     state: State,
     /// Text that is not classified yet.
     held: String,
+    /// Length of the beginning of `held` that contains no whole call.
+    searched: usize,
 }
 
 /// Position of the parser in a reply.
@@ -71,6 +73,7 @@ impl SegmentParser {
             calls,
             state,
             held: String::new(),
+            searched: 0,
         }
     }
 
@@ -215,6 +218,7 @@ impl SegmentParser {
         self.held.drain(..end);
         if found {
             self.state = State::Call;
+            self.searched = 0;
         }
         found
     }
@@ -222,9 +226,18 @@ impl SegmentParser {
     /// Returns a call once it is complete. The grammar allows nothing but calls here, so an invalid one cannot be
     /// continued.
     fn call(&mut self, segments: &mut Vec<Segment>) -> bool {
-        let calls = self.calls.as_ref();
-        let Some((name, arguments, length)) = calls.and_then(|calls| calls.parse(&self.held))
-        else {
+        let Some(calls) = &self.calls else {
+            return false;
+        };
+        // Parsing the whole text with each of its tokens would take quadratic time, so the new text must contain the
+        // end of a call.
+        let end = format!("}}{}", calls.after_arguments);
+        let new = self.searched.saturating_sub(end.len());
+        let mut ends = self.held.as_bytes()[new..].windows(end.len());
+        let has_end = ends.any(|it| it == end.as_bytes());
+        self.searched = self.held.len();
+        let parsed = has_end.then(|| calls.parse(&self.held)).flatten();
+        let Some((name, arguments, length)) = parsed else {
             return false;
         };
         segments.push(Segment::Call { name, arguments });
@@ -288,6 +301,22 @@ mod tests {
 
     fn parser(is_open: bool) -> SegmentParser {
         SegmentParser::new(Some(TAGS), is_open, Some(CallSyntax::default()))
+    }
+
+    #[test]
+    fn long_arguments_of_a_call_take_linear_time() {
+        let start = std::time::Instant::now();
+        let arguments = format!(
+            "{{\"text\": \"{}\"}}",
+            "{}\n ".repeat(400_000).replace('\n', "\\n")
+        );
+        let call = CallSyntax::default().write("a", &arguments);
+
+        let (_, _, names) = parse(parser(false), &call, 8);
+
+        assert_eq!(names, ["a"]);
+        // Each of the 250,000 pieces would be parsed with all before it, for minutes.
+        assert!(start.elapsed().as_secs() < 20);
     }
 
     #[test]

@@ -20,6 +20,8 @@ const TOP_K: i32 = 40;
 
 /// Maximum number of stop sequences; the API allows 5. Each is searched in the text after every token.
 const MAX_STOPS: usize = 16;
+/// Maximum length of a stop sequence in bytes.
+const MAX_STOP_BYTES: usize = 1_024;
 /// Maximum number of alternatives that are reported with each token, as in the API.
 const MAX_LOGPROBS: i32 = 20;
 
@@ -137,6 +139,12 @@ fn stops(config: &GenerationConfig) -> Result<Vec<String>> {
         return Err(invalid_argument(
             "stopSequences contains an empty text: remove it",
         ));
+    }
+    if let Some(stop) = stops.iter().find(|stop| stop.len() > MAX_STOP_BYTES) {
+        return Err(invalid_argument(format!(
+            "stopSequences contains a string of {} bytes, but each may have at most {MAX_STOP_BYTES}",
+            stop.len()
+        )));
     }
     Ok(stops.clone())
 }

@@ -158,7 +158,9 @@ fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<Dec
 /// Rejects tools that only the service has. Ignoring them would change the reply without notice, such as an answer that
 /// is not grounded in a search.
 fn reject_builtin(index: usize, tool: &Tool) -> Result<()> {
-    match tool.built_in_tool() {
+    // An unknown member may be a newer built-in tool.
+    let unknown = tool.unknown.iter().next().map(|(name, _)| name.as_str());
+    match tool.built_in_tool().or(unknown) {
         Some(name) => Err(invalid_argument(format!(
             "tools[{index}].{name} is not supported by the embedded model: remove it"
         ))),

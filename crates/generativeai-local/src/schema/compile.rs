@@ -83,15 +83,27 @@ impl Schema {
         })
     }
 
-    /// Returns an independent validator of values. `None` if it does not support the schema, such as a pattern that is
-    /// not a regular expression.
+    /// Returns an independent validator of values. It does not check the keywords that it does not support, such as a
+    /// pattern that is not a regular expression. `None` if it does not support the schema as a whole.
     pub(crate) fn validator(&self) -> Option<Validator> {
-        let options = jsonschema::options().with_draft(Draft::Draft202012);
-        options
-            .with_retriever(EmptyRetriever)
-            .build(&self.declared)
-            .ok()
+        let options = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .with_retriever(EmptyRetriever);
+        let mut schema = self.declared.clone();
+        loop {
+            match options.build(&schema) {
+                Ok(validator) => return Some(validator),
+                Err(error) => remove(&mut schema, error.schema_path().as_str())?,
+            };
+        }
     }
+}
+
+/// Removes the member at a JSON pointer. Returns `None` if there is none.
+fn remove(schema: &mut Value, pointer: &str) -> Option<Value> {
+    let (parent, name) = pointer.rsplit_once('/')?;
+    let name = name.replace("~1", "/").replace("~0", "~");
+    schema.pointer_mut(parent)?.as_object_mut()?.remove(&name)
 }
 
 /// Retriever that returns the empty schema for each external document, without fetching it. Every value matches this
@@ -213,6 +225,24 @@ mod tests {
         let validator = schema.validator().unwrap();
         assert!(validator.is_valid(&json!({ "a": "1", "b": 1 })));
         assert!(!validator.is_valid(&json!({ "a": "1", "b": "1" })));
+    }
+
+    #[test]
+    fn a_pattern_that_is_not_a_regular_expression_is_not_validated() {
+        let invalid = json!({ "type": "string", "pattern": "[", "maxLength": 3 });
+        let schema = json!({
+            "properties": { "a/b": invalid, "c": { "$ref": "#/$defs/d" } },
+            "patternProperties": { "(": { "type": "null" } },
+            "$defs": { "d": invalid },
+        });
+
+        let schema = Schema::compile(&schema, "").unwrap();
+
+        let validator = schema.validator().unwrap();
+        for (value, is_valid) in [("abc", true), ("abcd", false)] {
+            assert_eq!(validator.is_valid(&json!({ "a/b": value })), is_valid);
+            assert_eq!(validator.is_valid(&json!({ "c": value })), is_valid);
+        }
     }
 
     /// Row 10 of tests/field.md: a keyword that the grammar cannot enforce is left out, and the reply is validated

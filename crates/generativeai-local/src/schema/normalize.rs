@@ -97,7 +97,20 @@ fn normalize_in_place(schema: &mut Value) {
     remove_empty(members);
     normalize_types(members);
     normalize_numbers(members);
-    // Some generators write booleans as strings.
+    normalize_flags(members);
+    normalize_exclusive_bounds(members);
+    normalize_required(members);
+    drop_contradicted_type(members);
+    normalize_tuple(members);
+    merge_single_all_of(members);
+    expand_property_names(members);
+    if members.remove("nullable") == Some(Value::Bool(true)) {
+        make_nullable(schema);
+    }
+}
+
+/// Converts booleans that are written as strings.
+fn normalize_flags(members: &mut Map<String, Value>) {
     for name in ["additionalProperties", "uniqueItems"] {
         if let Some(flag) = members.get_mut(name)
             && let Some(parsed) = flag.as_str().and_then(|flag| flag.parse::<bool>().ok())
@@ -105,7 +118,10 @@ fn normalize_in_place(schema: &mut Value) {
             *flag = parsed.into();
         }
     }
-    // In drafts 3 and 4 and in OpenAPI 3.0, `exclusiveMinimum` is a flag that changes the meaning of `minimum`.
+}
+
+/// Converts `exclusiveMinimum` as a flag, which changes the meaning of `minimum` in drafts 3 and 4 and in OpenAPI 3.0.
+fn normalize_exclusive_bounds(members: &mut Map<String, Value>) {
     for (exclusive, inclusive) in [
         ("exclusiveMinimum", "minimum"),
         ("exclusiveMaximum", "maximum"),
@@ -117,9 +133,10 @@ fn normalize_in_place(schema: &mut Value) {
             }
         }
     }
-    normalize_required(members);
-    drop_contradicted_type(members);
-    // A tuple before draft 2020-12: `items` is a list, and `additionalItems` applies to the elements after it.
+}
+
+/// Converts a tuple before draft 2020-12: `items` is a list, and `additionalItems` applies to the elements after it.
+fn normalize_tuple(members: &mut Map<String, Value>) {
     if let Some(Value::Array(_)) = members.get("items")
         && let Some(items) = members.remove("items")
     {
@@ -131,11 +148,6 @@ fn normalize_in_place(schema: &mut Value) {
     // Zod writes an empty list for an empty tuple, but draft 2020-12 requires one element.
     if members.get("prefixItems") == Some(&json!([])) {
         members.remove("prefixItems");
-    }
-    merge_single_all_of(members);
-    expand_property_names(members);
-    if members.remove("nullable") == Some(Value::Bool(true)) {
-        make_nullable(schema);
     }
 }
 

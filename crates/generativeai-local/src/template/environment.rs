@@ -11,6 +11,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
+use super::bounded::BoundedText;
 use super::filters;
 use super::json::{self, JsonStyle};
 use super::methods;
@@ -21,6 +22,10 @@ use super::source;
 ///
 /// minijinja calls this fuel. One step is an instruction, or about 64 bytes of data that the template creates or
 /// processes. So the limit bounds the time, and the memory to about 320 MB.
+///
+/// A list may contain another one twice, which again contains a third one twice. The text of such a value is far larger
+/// than the value, and fuel only limits it once it exists. [`BoundedText`] limits what this crate writes, but not what
+/// minijinja writes itself, for example for the operator `~`.
 const MAX_STEPS: u64 = 5_000_000;
 /// Name of the only template of an environment.
 const NAME: &str = "chat";
@@ -50,7 +55,7 @@ impl Compiled {
             if value.is_undefined() {
                 return Ok(());
             }
-            out.write_str(&python::to_str(value)).map_err(Error::from)
+            Ok(out.write_str(&python::to_str(value)?)?)
         });
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
@@ -97,13 +102,13 @@ fn raise_exception(message: String) -> Result<Value, Error> {
 
 /// Formats the local time with the directives of C's `strftime`.
 fn strftime_now(format: &str) -> Result<String, Error> {
-    let mut text = String::new();
+    let mut text = BoundedText::default();
     // chrono reports an invalid format only when it writes, and `to_string` would panic.
     write!(text, "{}", chrono::Local::now().format(format)).map_err(|_| {
-        let message = format!("strftime_now: invalid format {format:?}");
+        let message = "strftime_now: the format is invalid, or its result too long";
         Error::new(ErrorKind::InvalidOperation, message)
     })?;
-    Ok(text)
+    Ok(text.0)
 }
 
 /// Serializes a value as Python's `json.dumps` does, with its arguments `ensure_ascii`, `indent`,
@@ -132,7 +137,9 @@ fn to_json(value: &Value, ascii: Option<bool>, arguments: Kwargs) -> Result<Valu
         })?;
         (style.item_separator, style.key_separator) = (item, key);
     }
-    json::to_string(value, &style).map(Value::from_safe_string)
+    let mut text = BoundedText::default();
+    json::write(value, &style, &mut text)?;
+    Ok(Value::from_safe_string(text.0))
 }
 
 #[cfg(test)]
@@ -191,6 +198,45 @@ mod tests {
             .render(Serde(&context).into());
 
         assert!(copied.is_err());
+    }
+
+    #[test]
+    fn the_text_of_a_value_is_limited() {
+        let nested = "{% set n = namespace(l=['a']) %}{% for i in range(30) %}{% set n.l = [n.l, n.l] %}{% endfor %}";
+        let context = serde_json::json!({ "text": "x".repeat(1 << 20) });
+        for print in [
+            "{{ n.l }}",
+            "{{ n.l | string }}",
+            "{{ n.l | tojson }}",
+            "{{ ','.join([n.l]) }}",
+            "{{ ','.join([text] * 10000) }}",
+            "{{ range(99) | list | tojson(indent=text) }}",
+            "{{ range(99) | list | tojson(separators=[text, text]) }}",
+        ] {
+            let template = Compiled::new(&format!("{nested}{print}")).unwrap();
+
+            assert!(template.render(Serde(&context).into()).is_err(), "{print}");
+        }
+    }
+
+    /// A longer fill is a `TypeError` in Python.
+    #[test]
+    fn text_is_padded_with_one_character() {
+        for (method, is_valid) in [
+            ("ljust", true),
+            ("rjust", true),
+            ("center", true),
+            ("ljust", false),
+        ] {
+            let fill = if is_valid { "ä" } else { "ab" };
+            let template = Compiled::new(&format!("{{{{ 'x'.{method}(3, '{fill}') }}}}")).unwrap();
+
+            assert_eq!(
+                template.render(Value::from(())).is_ok(),
+                is_valid,
+                "{method} {fill}"
+            );
+        }
     }
 
     #[test]

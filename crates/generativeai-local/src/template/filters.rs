@@ -8,7 +8,7 @@ use super::{methods, python};
 
 /// Adds these filters and functions to an environment, where they replace those of minijinja.
 pub(super) fn add_to(environment: &mut Environment<'static>) {
-    environment.add_filter("string", |value: &Value| python::to_str(value));
+    environment.add_filter("string", python::to_str);
     environment.add_filter("int", int);
     environment.add_filter("float", float);
     environment.add_filter("default", default);

@@ -3,14 +3,15 @@
 //! Models were trained on prompts that Python wrote, with its spaces after separators and its forms of numbers. JSON
 //! that differs from it in a space consists of other tokens.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
+use super::bounded::BoundedText;
 use super::python;
 
-/// Maximum number of spaces of an indentation. The steps of a template only limit the result once it exists.
+/// Maximum number of spaces of an indentation.
 pub(super) const MAX_INDENT: usize = 32;
 /// Maximum nesting of a value, since the functions here recurse.
 const MAX_DEPTH: usize = 128;
@@ -53,27 +54,25 @@ impl JsonStyle {
 ///
 /// # Errors
 ///
-/// The value contains something that JSON cannot represent, such as an undefined value.
-pub(super) fn to_string(value: &Value, style: &JsonStyle) -> Result<String, Error> {
-    let mut out = String::new();
-    write_value(value, style, 0, &mut out)?;
-    Ok(out)
+/// The value contains something that JSON cannot represent, such as an undefined value, or `out` is full.
+pub(super) fn write(value: &Value, style: &JsonStyle, out: &mut impl Write) -> Result<(), Error> {
+    write_value(value, style, 0, out)
 }
 
 fn write_value(
     value: &Value,
     style: &JsonStyle,
     depth: usize,
-    out: &mut String,
+    out: &mut impl Write,
 ) -> Result<(), Error> {
     if depth > MAX_DEPTH {
         return Err(invalid("the value is nested too deep for JSON"));
     }
     match value.kind() {
-        ValueKind::None => out.push_str("null"),
-        ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
-        ValueKind::Number => out.push_str(&python::json_number(value)),
-        ValueKind::String => write_string(value.as_str().unwrap_or_default(), style, out),
+        ValueKind::None => out.write_str("null")?,
+        ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" })?,
+        ValueKind::Number => out.write_str(&python::json_number(value))?,
+        ValueKind::String => write_string(value.as_str().unwrap_or_default(), style, out)?,
         ValueKind::Map => write_map(value, style, depth, out)?,
         ValueKind::Seq | ValueKind::Iterable => {
             let items: Vec<Value> = value.try_iter()?.collect();
@@ -90,7 +89,7 @@ fn write_map(
     value: &Value,
     style: &JsonStyle,
     depth: usize,
-    out: &mut String,
+    out: &mut impl Write,
 ) -> Result<(), Error> {
     let mut members = Vec::new();
     for key in value.try_iter()? {
@@ -98,7 +97,11 @@ fn write_map(
         // As in Python, keys that are numbers, booleans or `none` become strings.
         let key = match key.as_str() {
             Some(key) => key.to_owned(),
-            None => to_string(&key, style)?,
+            None => {
+                let mut text = BoundedText::default();
+                write(&key, style, &mut text)?;
+                text.0
+            }
         };
         members.push((key, member));
     }
@@ -112,63 +115,62 @@ fn write_map(
         members.iter(),
         out,
         |member, out| {
-            write_string(&member.0, style, out);
-            out.push_str(&style.key_separator);
+            write_string(&member.0, style, out)?;
+            out.write_str(&style.key_separator)?;
             write_value(&member.1, style, depth + 1, out)
         },
     )
 }
 
 /// Writes the items of an array or object between brackets.
-fn write_items<T>(
+fn write_items<T, W: Write>(
     style: &JsonStyle,
     depth: usize,
     [open, close]: [char; 2],
     items: impl ExactSizeIterator<Item = T>,
-    out: &mut String,
-    mut write: impl FnMut(T, &mut String) -> Result<(), Error>,
+    out: &mut W,
+    mut write: impl FnMut(T, &mut W) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let is_empty = items.len() == 0;
-    let line_break = |depth: usize, out: &mut String| {
-        if let Some(indent) = style.indent.as_ref().filter(|_| !is_empty) {
-            out.push('\n');
-            out.extend(std::iter::repeat_n(indent.as_str(), depth));
-        }
+    let indent = style.indent.as_ref().filter(|_| items.len() > 0);
+    let line_break = |depth: usize, out: &mut W| -> fmt::Result {
+        let Some(indent) = indent else {
+            return Ok(());
+        };
+        out.write_char('\n')?;
+        (0..depth).try_for_each(|_| out.write_str(indent))
     };
-    out.push(open);
+    out.write_char(open)?;
     for (index, item) in items.enumerate() {
         if index > 0 {
-            out.push_str(&style.item_separator);
+            out.write_str(&style.item_separator)?;
         }
-        line_break(depth + 1, out);
+        line_break(depth + 1, out)?;
         write(item, out)?;
     }
-    line_break(depth, out);
-    out.push(close);
-    Ok(())
+    line_break(depth, out)?;
+    Ok(out.write_char(close)?)
 }
 
-fn write_string(text: &str, style: &JsonStyle, out: &mut String) {
-    out.push('"');
+fn write_string(text: &str, style: &JsonStyle, out: &mut impl Write) -> fmt::Result {
+    out.write_char('"')?;
     for c in text.chars() {
         match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' || (style.ensure_ascii && !c.is_ascii()) => {
-                // JSON escapes a character beyond U+FFFF as a surrogate pair.
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}").expect("writing to a string cannot fail");
-                }
-            }
-            c => out.push(c),
-        }
+            '"' => out.write_str("\\\""),
+            '\\' => out.write_str("\\\\"),
+            '\n' => out.write_str("\\n"),
+            '\r' => out.write_str("\\r"),
+            '\t' => out.write_str("\\t"),
+            '\u{8}' => out.write_str("\\b"),
+            '\u{c}' => out.write_str("\\f"),
+            // JSON escapes a character beyond U+FFFF as a surrogate pair.
+            c if c < ' ' || (style.ensure_ascii && !c.is_ascii()) => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .try_for_each(|unit| write!(out, "\\u{unit:04x}")),
+            c => out.write_char(c),
+        }?;
     }
-    out.push('"');
+    out.write_char('"')
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -127,7 +127,9 @@ fn instructions(functions: &[Function]) -> String {
 /// Serializes JSON with the spaces that Python writes, since models were trained on that.
 pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     let value = TemplateValue::from(Serde(value));
-    json::to_string(&value, &JsonStyle::default()).unwrap_or_default()
+    let mut text = String::new();
+    let written = json::write(&value, &JsonStyle::default(), &mut text);
+    written.map(|()| text).unwrap_or_default()
 }
 
 /// Messages under construction. Neighbouring text of one role becomes one message, since many templates

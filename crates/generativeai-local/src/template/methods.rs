@@ -3,9 +3,14 @@
 //! A template may call any method of a Python value, because Jinja2 passes the call on to Python. minijinja-contrib has
 //! most of these methods. This file has the others, and those that differ there.
 
+use std::fmt::Write as _;
+
 use minijinja::value::{Kwargs, Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
+
+use super::bounded::BoundedText;
+use super::python;
 
 /// Maximum width to which text is padded. The steps of a template only limit the result once it exists.
 const MAX_WIDTH: usize = 4_096;
@@ -51,6 +56,7 @@ fn of_string(text: &str, method: &str, args: &[Value]) -> Option<Result<Value, E
         "swapcase" => Ok(text.chars().map(swapped).collect::<String>().into()),
         "casefold" => Ok(text.to_lowercase().replace('ß', "ss").into()),
         "isdecimal" => Ok((!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).into()),
+        "join" => joined(text, args),
         "zfill" => zero_filled(text, args),
         "ljust" => padded(|_, _| 0),
         "rjust" => padded(|room, _| room),
@@ -150,13 +156,26 @@ fn swapped(c: char) -> String {
     }
 }
 
+/// Joins the items of a list. They may refer to one text many times.
+fn joined(separator: &str, args: &[Value]) -> Result<Value, Error> {
+    let (items,): (&Value,) = from_args(args)?;
+    let mut text = BoundedText::default();
+    for (index, item) in items.try_iter()?.enumerate() {
+        if index > 0 {
+            text.write_str(separator)?;
+        }
+        text.write_str(&python::to_str(&item)?)?;
+    }
+    Ok(text.0.into())
+}
+
 /// Pads the text to a width. `before` computes how many of the added characters are in front, from their number and
 /// the width.
 fn padded(text: &str, args: &[Value], before: fn(usize, usize) -> usize) -> Result<Value, Error> {
-    let (width, fill): (usize, Option<&str>) = from_args(args)?;
+    let (width, fill): (usize, Option<char>) = from_args(args)?;
     let room = room(text, width)?;
     let before = before(room, width);
-    let fill = |count: usize| fill.unwrap_or(" ").repeat(count);
+    let fill = |count: usize| fill.unwrap_or(' ').to_string().repeat(count);
     Ok(format!("{}{text}{}", fill(before), fill(room - before)).into())
 }
 

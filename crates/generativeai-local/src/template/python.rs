@@ -2,24 +2,28 @@
 //!
 //! A template that prints a list or a boolean prints Python's form, such as `True` or `['a']`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 
-use minijinja::Value;
 use minijinja::value::{Tuple, ValueKind};
+use minijinja::{Error, Value};
+
+use super::bounded::BoundedText;
 
 /// Maximum nesting of a value that is written, since the functions here recurse.
 const MAX_DEPTH: usize = 128;
 
 /// Returns `str(value)`: a string unchanged, everything else as `repr` writes it.
-pub(super) fn to_str(value: &Value) -> String {
-    match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => {
-            let mut out = String::new();
-            write_repr(value, 0, &mut out);
-            out
-        }
+///
+/// # Errors
+///
+/// The text is too long.
+pub(super) fn to_str(value: &Value) -> Result<String, Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(text.to_owned());
     }
+    let mut out = BoundedText::default();
+    write_repr(value, 0, &mut out)?;
+    Ok(out.0)
 }
 
 /// Returns a number as `json.dumps` writes it. Unlike JSON, Python has `NaN` and `Infinity`.
@@ -33,81 +37,74 @@ pub(super) fn json_number(value: &Value) -> String {
 }
 
 /// Writes `repr(value)`.
-fn write_repr(value: &Value, depth: usize, out: &mut String) {
+fn write_repr(value: &Value, depth: usize, out: &mut BoundedText) -> fmt::Result {
     if depth > MAX_DEPTH {
-        out.push_str("...");
-        return;
+        return out.write_str("...");
     }
     match value.kind() {
-        ValueKind::Undefined => {}
-        ValueKind::None => out.push_str("None"),
-        ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
-        ValueKind::Number => out.push_str(&number(value)),
+        ValueKind::Undefined => Ok(()),
+        ValueKind::None => out.write_str("None"),
+        ValueKind::Bool => out.write_str(if value.is_true() { "True" } else { "False" }),
+        ValueKind::Number => out.write_str(&number(value)),
         ValueKind::String => write_quoted(value.as_str().unwrap_or_default(), out),
         ValueKind::Map => {
-            out.push('{');
+            out.write_char('{')?;
             for (index, key) in value.try_iter().into_iter().flatten().enumerate() {
-                separate(index, out);
-                write_repr(&key, depth + 1, out);
-                out.push_str(": ");
+                separate(index, out)?;
+                write_repr(&key, depth + 1, out)?;
+                out.write_str(": ")?;
                 let member = value.get_item(&key).unwrap_or_default();
-                write_repr(&member, depth + 1, out);
+                write_repr(&member, depth + 1, out)?;
             }
-            out.push('}');
+            out.write_char('}')
         }
         ValueKind::Seq | ValueKind::Iterable => {
             let is_tuple = value.downcast_object_ref::<Tuple>().is_some();
-            out.push(if is_tuple { '(' } else { '[' });
+            out.write_char(if is_tuple { '(' } else { '[' })?;
             let mut length = 0;
             for (index, item) in value.try_iter().into_iter().flatten().enumerate() {
-                separate(index, out);
-                write_repr(&item, depth + 1, out);
+                separate(index, out)?;
+                write_repr(&item, depth + 1, out)?;
                 length += 1;
             }
             // `(1,)`: without the comma, it would be a number in parentheses.
             if is_tuple && length == 1 {
-                out.push(',');
+                out.write_char(',')?;
             }
-            out.push(if is_tuple { ')' } else { ']' });
+            out.write_char(if is_tuple { ')' } else { ']' })
         }
-        _ => write!(out, "{value}").expect("writing to a string cannot fail"),
+        _ => write!(out, "{value}"),
     }
 }
 
-fn separate(index: usize, out: &mut String) {
-    if index > 0 {
-        out.push_str(", ");
-    }
+fn separate(index: usize, out: &mut BoundedText) -> fmt::Result {
+    out.write_str(if index > 0 { ", " } else { "" })
 }
 
 /// Quotes a string with `'`, or with `"` if it contains `'` and no `"`.
-fn write_quoted(text: &str, out: &mut String) {
+fn write_quoted(text: &str, out: &mut BoundedText) -> fmt::Result {
     let quote = if text.contains('\'') && !text.contains('"') {
         '"'
     } else {
         '\''
     };
-    out.push(quote);
+    out.write_char(quote)?;
     for c in text.chars() {
         match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == quote => out.extend(['\\', c]),
-            c if !is_printable(c) => {
-                let code = u32::from(c);
-                match code {
-                    0..=0xFF => write!(out, "\\x{code:02x}"),
-                    0x100..=0xFFFF => write!(out, "\\u{code:04x}"),
-                    _ => write!(out, "\\U{code:08x}"),
-                }
-                .expect("writing to a string cannot fail");
-            }
-            c => out.push(c),
-        }
+            '\\' => out.write_str("\\\\"),
+            '\n' => out.write_str("\\n"),
+            '\r' => out.write_str("\\r"),
+            '\t' => out.write_str("\\t"),
+            c if c == quote => write!(out, "\\{c}"),
+            c if !is_printable(c) => match u32::from(c) {
+                code @ 0..=0xFF => write!(out, "\\x{code:02x}"),
+                code @ 0x100..=0xFFFF => write!(out, "\\u{code:04x}"),
+                code => write!(out, "\\U{code:08x}"),
+            },
+            c => out.write_char(c),
+        }?;
     }
-    out.push(quote);
+    out.write_char(quote)
 }
 
 /// Returns whether Python prints a character unescaped. It escapes control and format characters, and white space
@@ -176,7 +173,7 @@ mod tests {
             (1.25e100, "1.25e+100"),
             (f64::INFINITY, "inf"),
         ] {
-            assert_eq!(to_str(&Value::from(number)), text);
+            assert_eq!(to_str(&Value::from(number)).unwrap(), text);
         }
     }
 
@@ -190,7 +187,8 @@ mod tests {
             Value::from(7),
         ]);
 
-        assert_eq!(to_str(&value), r#"["it's", 'a "b"\n', True, None, 7]"#);
-        assert_eq!(to_str(&Value::from("plain")), "plain");
+        let written = to_str(&value).unwrap();
+        assert_eq!(written, r#"["it's", 'a "b"\n', True, None, 7]"#);
+        assert_eq!(to_str(&Value::from("plain")).unwrap(), "plain");
     }
 }

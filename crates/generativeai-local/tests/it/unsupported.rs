@@ -42,6 +42,10 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             config(json!({ "stopSequences": vec!["x"; 17] })),
             "stopSequences",
         ),
+        (
+            config(json!({ "stopSequences": ["x".repeat(1_025)] })),
+            "stopSequences",
+        ),
         (config(json!({ "logprobs": 3 })), "responseLogprobs"),
         (
             config(json!({ "responseLogprobs": true, "logprobs": 21 })),
@@ -85,6 +89,10 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             "function `height`: parametersJsonSchema/type",
         ),
         (json!({ "tools": [{ "googleSearch": {} }] }), "googleSearch"),
+        (
+            json!({ "tools": [{ "newerTool": {} }] }),
+            "tools[0].newerTool",
+        ),
         (
             json!({ "tools": [{ "codeExecution": {} }] }),
             "codeExecution",

@@ -13,7 +13,7 @@ use generativeai::protocol::content::{
     Content, Data, FunctionCall, FunctionResponse, Part, PartMediaResolutionLevel, Role,
 };
 use generativeai::protocol::request::GenerateContentRequest;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::media;
 use super::unsupported::{refuse_first, refuse_unknown};
@@ -116,7 +116,6 @@ impl Writer<'_> {
 
     /// Writes consecutive contents of the model as one message.
     fn model(&mut self, contents: &[(String, &Content)]) -> Result<()> {
-        let mut message = Map::from_iter([("role".to_owned(), "assistant".into())]);
         let (mut pieces, mut thoughts) = (Vec::new(), Thoughts::default());
         let (mut calls, mut extra) = (Vec::new(), None);
         // A response belongs to a call of the last message of the model, never to an earlier one.
@@ -148,27 +147,23 @@ impl Writer<'_> {
                 }
             }
         }
-        let text = if pieces.is_empty() {
-            Value::Null
-        } else {
-            joined(pieces)
-        };
-        message.insert("content".to_owned(), text);
+        let text = (!pieces.is_empty()).then(|| joined(pieces));
+        let mut message = json!({"role": "assistant", "content": text});
         if let Some(name) = self.capabilities.thoughts {
             if !thoughts.text.is_empty() {
-                message.insert(name.to_owned(), thoughts.text.into());
+                message[name] = thoughts.text.into();
             }
             if !thoughts.details.is_empty() {
-                message.insert("reasoning_details".to_owned(), thoughts.details.into());
+                message["reasoning_details"] = thoughts.details.into();
             }
         }
         if let Some(extra) = extra {
-            message.insert("extra_content".to_owned(), extra);
+            message["extra_content"] = extra;
         }
         if !calls.is_empty() {
-            message.insert("tool_calls".to_owned(), calls.into());
+            message["tool_calls"] = calls.into();
         }
-        self.messages.push(message.into());
+        self.messages.push(message);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use generativeai::protocol::Unknown;
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::request::{GenerateContentRequest, ServiceTier};
 use generativeai::protocol::safety::SafetySetting;
-use generativeai::protocol::tools::Tool;
+use generativeai::protocol::tools::{Tool, ToolConfig};
 
 use crate::capabilities::Capabilities;
 use crate::error::refused;
@@ -14,18 +14,13 @@ use crate::error::refused;
 pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilities) -> Result<()> {
     // `store: false` is accepted, since a server without storage does that anyway. Other neutral values, such as
     // `candidateCount: 1`, are accepted too.
+    let is_plain = !capabilities.storage_and_tiers;
     let set = [
         ("cachedContent", request.cached_content.is_some()),
         ("labels", request.labels.is_some()),
         ("continuationToken", request.continuation_token.is_some()),
-        (
-            "store",
-            request.store == Some(true) && !capabilities.storage_and_tiers,
-        ),
-        (
-            "serviceTier",
-            tier(request)?.is_some() && !capabilities.storage_and_tiers,
-        ),
+        ("store", is_plain && request.store == Some(true)),
+        ("serviceTier", tier(request)?.is_some() && is_plain),
     ];
     refuse_first("", &set)?;
     refuse_unknown("", &request.unknown)?;
@@ -45,22 +40,7 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
         check_tool(at, tool)?;
     }
     if let Some(config) = &request.tool_config {
-        let calling = config.function_calling_config.as_ref();
-        let streamed = calling.and_then(|calling| calling.stream_function_call_arguments);
-        refuse_first(
-            "toolConfig",
-            &[
-                ("retrievalConfig", config.retrieval_config.is_some()),
-                (
-                    "includeServerSideToolInvocations",
-                    config.include_server_side_tool_invocations == Some(true),
-                ),
-                (
-                    "functionCallingConfig.streamFunctionCallArguments",
-                    streamed == Some(true),
-                ),
-            ],
-        )?;
+        check_tool_config(config)?;
     }
     let config = request.generation_config.as_deref();
     config.map_or(Ok(()), |config| check_config(config, capabilities))
@@ -87,22 +67,34 @@ fn check_tool(at: usize, tool: &Tool) -> Result<()> {
     }
 }
 
+fn check_tool_config(config: &ToolConfig) -> Result<()> {
+    let invocations = config.include_server_side_tool_invocations;
+    let calling = config.function_calling_config.as_ref();
+    let streamed = calling.and_then(|calling| calling.stream_function_call_arguments);
+    let streamed_name = "functionCallingConfig.streamFunctionCallArguments";
+    let set = [
+        ("retrievalConfig", config.retrieval_config.is_some()),
+        (
+            "includeServerSideToolInvocations",
+            invocations == Some(true),
+        ),
+        (streamed_name, streamed == Some(true)),
+    ];
+    refuse_first("toolConfig", &set)
+}
+
 fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Result<()> {
-    refuse_first(
-        "generationConfig",
-        &[
-            (
-                "candidateCount",
-                config.candidate_count.is_some_and(|count| count > 1)
-                    && !capabilities.several_candidates,
-            ),
-            ("topK", config.top_k.is_some() && !capabilities.top_k),
-            (
-                "responseLogprobs",
-                config.response_logprobs == Some(true) && !capabilities.logprobs,
-            ),
-        ],
-    )?;
+    let several = config.candidate_count.is_some_and(|count| count > 1);
+    let logprobs = config.response_logprobs == Some(true);
+    let set = [
+        (
+            "candidateCount",
+            several && !capabilities.several_candidates,
+        ),
+        ("topK", config.top_k.is_some() && !capabilities.top_k),
+        ("responseLogprobs", logprobs && !capabilities.logprobs),
+    ];
+    refuse_first("generationConfig", &set)?;
     match config.non_text_member() {
         Some(name) => Err(absent(&format!("generationConfig.{name}"))),
         None => Ok(()),

@@ -3,6 +3,7 @@
 //! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files
 //! become inline data, which the backend may refuse.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::http::uri::Authority;
@@ -31,20 +32,26 @@ pub(crate) struct Attachments<'a> {
 }
 
 /// Files that a request uses.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct UsedFiles {
     /// Names and types of those that are not text, for error messages.
     pub(crate) names: String,
-    /// Memory of the files.
-    memory: Option<OwnedSemaphorePermit>,
+    /// Memory of the request and its files.
+    memory: OwnedSemaphorePermit,
 }
 
 impl UsedFiles {
-    /// Moves the memory of the files to the permit of the request.
-    pub(crate) fn charge(&mut self, request: &mut OwnedSemaphorePermit) {
-        if let Some(memory) = self.memory.take() {
-            request.merge(memory);
+    /// Creates the files of a request, which has reserved this memory.
+    pub(crate) fn new(memory: OwnedSemaphorePermit) -> Self {
+        Self {
+            names: String::new(),
+            memory,
         }
+    }
+
+    /// Returns all of the memory, for a response that outlives this value.
+    pub(crate) fn take_memory(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.memory.split(self.memory.num_permits())
     }
 
     fn add(&mut self, id: &str, mime_type: &str) {
@@ -131,7 +138,8 @@ impl Attachments<'_> {
     /// Reads a file for a request: as text if its type is text and it is UTF-8, otherwise as inline data.
     ///
     /// # Errors
-    /// 400: the file is larger than a request may be. 429: too little memory is free.
+    /// 400: the file is larger than a request may be. 403: it was deleted meanwhile. 413: the files of the request take
+    /// more memory than the server has. 429: too little memory is free.
     async fn read(
         &self,
         id: &str,
@@ -155,15 +163,17 @@ impl Attachments<'_> {
             )));
         }
         let memory = usize::try_from(size * MEMORY_FACTOR).unwrap_or(usize::MAX);
-        let memory = self.bodies.reserve(memory)?;
-        match &mut used.memory {
-            Some(held) => held.merge(memory),
-            none => *none = Some(memory),
-        }
+        self.bodies.reserve_more(&mut used.memory, memory)?;
         // The memory is reserved before the file is read: requests with large files must not exhaust it.
         let path = self.storage.data(id);
-        let bytes =
-            blocking(move || std::fs::read(path).map_err(disk_error("read the file"))).await?;
+        let name = id.to_owned();
+        let read = move || {
+            std::fs::read(path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => missing(&name),
+                _ => disk_error("read the file")(error),
+            })
+        };
+        let bytes = blocking(read).await?;
         if is_text(&mime_type) {
             let text = String::from_utf8(bytes);
             return match text {

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{HeaderName, LOCATION, RANGE};
+use axum::http::header::{EXPECT, HeaderName, LOCATION, RANGE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::disk::blocking;
 use super::page::{self, Place};
 use super::protocol::{self, Dialect, Step, UploadCall};
-use super::receive::Receiver;
+use super::receive::{Frames, Receiver};
 use super::site::Site;
 use super::storage::{FileStorage, unknown_upload};
 use super::upload::{BLOCK, Upload, WriteLock};
@@ -89,14 +89,21 @@ impl FilesApi<'_> {
         body: &mut Body,
     ) -> Result<Response, ApiError> {
         let call = protocol::parse(&parts.headers, query)?;
-        if matches!(call, UploadCall::Start(_)) {
-            // A start whose headers are refused leaves the body in the request. The router then discards it, unless the
-            // client waits before it sends the body (`Expect`).
-            return self.receive(call, (parts, query), body).await;
+        if let UploadCall::Start(dialect) = call {
+            // A start whose headers are refused leaves the body in the request, and the router discards it.
+            return self.start(parts, dialect, body).await;
         }
         let mut body = std::mem::take(body);
-        let handled = self.receive(call, (parts, query), &mut body).await;
-        if handled.is_err() {
+        // With `Expect: 100-continue`, a client sends the body once the server reads it.
+        let mut is_sent = !parts.headers.contains_key(EXPECT);
+        let handled = {
+            let frames = BodyDataStream::new(&mut body).map(|frame| {
+                is_sent = true;
+                frame.map_err(|_| broken_connection())
+            });
+            self.receive(call, parts, pin!(frames)).await
+        };
+        if handled.is_err() && is_sent {
             // Most clients read the error only after they have sent the body. If the server closed the connection
             // before, they would report a reset instead.
             self.bodies.discard(&mut body).await;
@@ -108,21 +115,20 @@ impl FilesApi<'_> {
     async fn receive(
         &self,
         call: UploadCall,
-        (parts, query): (&Parts, &Query),
-        body: &mut Body,
+        parts: &Parts,
+        frames: Frames<'_>,
     ) -> Result<Response, ApiError> {
         match call {
-            UploadCall::Start(dialect) => self.start(parts, dialect, body).await,
-            UploadCall::Continue(dialect, step) => {
-                let id = query.upload_id.as_deref().unwrap_or_default();
-                self.proceed(id, (dialect, step), body).await
+            UploadCall::Start(_) => unreachable!("`upload` handles it"),
+            UploadCall::Continue(id, dialect, step) => {
+                self.proceed(&id, dialect, step, frames).await
             }
             UploadCall::Raw => {
                 let (mime_type, length) = protocol::body(&parts.headers)?;
                 let file = properties::parse(b"", mime_type)?;
-                self.store(file, length, frames(body)).await
+                self.store(file, length, frames).await
             }
-            UploadCall::Multipart => self.multipart(parts, body).await,
+            UploadCall::Multipart => self.multipart(parts, frames).await,
         }
     }
 
@@ -164,8 +170,9 @@ impl FilesApi<'_> {
     async fn proceed(
         &self,
         id: &str,
-        (dialect, step): (Dialect, Step),
-        body: &mut Body,
+        dialect: Dialect,
+        step: Step,
+        frames: Frames<'_>,
     ) -> Result<Response, ApiError> {
         let Some(upload) = self.storage.upload(id) else {
             return match self.storage.uploaded(id) {
@@ -173,7 +180,7 @@ impl FilesApi<'_> {
                 None => Err(unknown_upload().with_header(STATUS, FINAL)),
             };
         };
-        let error = match self.step(upload.clone(), (dialect, step), body).await {
+        let error = match self.step(upload.clone(), dialect, step, frames).await {
             Err(error) => error,
             response => return response,
         };
@@ -190,8 +197,9 @@ impl FilesApi<'_> {
     async fn step(
         &self,
         upload: Arc<Upload>,
-        (dialect, step): (Dialect, Step),
-        body: &mut Body,
+        dialect: Dialect,
+        step: Step,
+        frames: Frames<'_>,
     ) -> Result<Response, ApiError> {
         let lock = upload.write_lock().await;
         let id = upload.record.id.clone();
@@ -225,18 +233,18 @@ impl FilesApi<'_> {
             Step::Send { finalize, .. } => {
                 let _memory = self.memory()?;
                 let mut receiver = self.receiver(upload.clone(), lock);
-                receiver.receive(pin!(frames(body))).await?;
-                match finalize {
-                    true => self.finish(upload).await,
-                    false => Ok(active(dialect, self::received(&upload).await?)),
+                receiver.receive(frames).await?;
+                if finalize {
+                    return self.finish(upload).await;
                 }
+                Ok(active(dialect, self::received(&upload).await?))
             }
         }
     }
 
     /// Stores an upload whose properties come in front of its bytes.
-    async fn multipart(&self, parts: &Parts, body: &mut Body) -> Result<Response, ApiError> {
-        let mut body = multipart::Parts::new(&parts.headers, frames(body))?;
+    async fn multipart(&self, parts: &Parts, frames: Frames<'_>) -> Result<Response, ApiError> {
+        let mut body = multipart::Parts::new(&parts.headers, frames)?;
         let properties = body.properties().await?;
         let (mime_type, bytes) = body.media().await?;
         let file = properties::parse(&properties, mime_type.as_deref())?;
@@ -353,16 +361,12 @@ fn active(dialect: Dialect, received: u64) -> Response {
     response
 }
 
-/// Returns the bytes of a body as they arrive.
-fn frames(body: &mut Body) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + '_ {
-    BodyDataStream::new(body).map(|frame| frame.map_err(|_| broken_connection()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use axum::http::Request;
+    use futures_util::stream;
     use tempfile::TempDir;
 
     use super::*;
@@ -379,14 +383,14 @@ mod tests {
         };
         let upload = storage.start(File::default(), None).expect("an upload");
         let id = upload.record.id.as_str();
-        let (mut cancel_body, mut query_body) = (Body::empty(), Body::empty());
+        let (cancel_body, query_body) = (pin!(stream::empty()), pin!(stream::empty()));
         let lock = upload.write_lock().await;
 
         // Polled in this order, both requests wait for the lock, and the cancel gets it first.
         let (cancelled, queried, ()) = tokio::join!(
             biased;
-            api.proceed(id, (Dialect::Headers, Step::Cancel), &mut cancel_body),
-            api.proceed(id, (Dialect::Headers, Step::Query), &mut query_body),
+            api.proceed(id, Dialect::Headers, Step::Cancel, cancel_body),
+            api.proceed(id, Dialect::Headers, Step::Query, query_body),
             async { drop(lock) },
         );
 

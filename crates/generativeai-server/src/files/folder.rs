@@ -111,7 +111,7 @@ impl Folder {
         Ok(data)
     }
 
-    /// Makes a file of an upload.
+    /// Makes a file of an upload. [`sync`](Self::sync) makes it durable.
     ///
     /// # Errors
     /// `AlreadyExists`: a file with this id exists.
@@ -124,7 +124,11 @@ impl Folder {
         fs::rename(&folder, self.file(id)).map_err(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty => io::ErrorKind::AlreadyExists.into(),
             _ => error,
-        })?;
+        })
+    }
+
+    /// Waits until the completed uploads and the removals are on disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
         sync_folder(&self.root.join("files"))?;
         sync_folder(&self.root.join("uploads"))
     }
@@ -136,15 +140,18 @@ impl Folder {
 
     /// Removes a file.
     pub(super) fn remove_file(&self, id: &str) -> io::Result<()> {
-        self.remove(&self.file(id), id)?;
-        sync_folder(&self.root.join("files"))
+        self.remove(&self.file(id), id)
     }
 
     /// Removes a folder. It is renamed first: an interrupted removal must not leave a part of a file.
     fn remove(&self, folder: &Path, id: &str) -> io::Result<()> {
         let removed = self.upload(&format!("{id}{REMOVED}"));
+        // An earlier file of this name may have left a folder, which the rename cannot replace.
+        let _ = fs::remove_dir_all(&removed);
         fs::rename(folder, &removed)?;
-        fs::remove_dir_all(removed)
+        // The file is gone. What remains is removed after the next start of the server.
+        let _ = fs::remove_dir_all(removed);
+        Ok(())
     }
 
     /// Returns the files in the folder.
@@ -160,13 +167,14 @@ impl Folder {
         Ok(files)
     }
 
-    /// Returns the uploads in the folder, with the files of their bytes. Removes what an interruption left of others.
+    /// Returns the uploads in the folder, with the files of their bytes. Removes incomplete uploads.
     pub(super) fn uploads(&self) -> io::Result<Vec<(UploadRecord, DiskFile)>> {
         let mut uploads = Vec::new();
         for (id, path) in entries(&self.root.join("uploads"))? {
-            let record = match id.ends_with(REMOVED) {
-                true => None,
-                false => read(&path.join(UPLOAD))?,
+            let record = if id.ends_with(REMOVED) {
+                None
+            } else {
+                read(&path.join(UPLOAD))?
             };
             match record {
                 Some(record) => {
@@ -231,8 +239,8 @@ fn write_durably(path: &Path, value: &impl Serialize) -> io::Result<()> {
 /// Waits until the entries of a folder are on disk.
 fn sync_folder(path: &Path) -> io::Result<()> {
     // Windows cannot open a folder as a file, and writes its entries itself.
-    match cfg!(unix) {
-        true => DiskFile::open(path)?.sync_all(),
-        false => Ok(()),
+    if cfg!(unix) {
+        DiskFile::open(path)?.sync_all()?;
     }
+    Ok(())
 }

@@ -15,8 +15,8 @@ use crate::query::Query;
 pub(super) enum UploadCall {
     /// Starts a resumable upload. The body has the properties of the file.
     Start(Dialect),
-    /// Continues, asks about or cancels a resumable upload.
-    Continue(Dialect, Step),
+    /// Continues, asks about or cancels the resumable upload with this id.
+    Continue(String, Dialect, Step),
     /// Uploads the body.
     Raw,
     /// Uploads the second part of the body. The first has the properties of the file.
@@ -53,14 +53,12 @@ pub(super) enum Step {
 /// 400: the protocol or the command is unknown, or a header is missing.
 pub(super) fn parse(headers: &HeaderMap, query: &Query) -> Result<UploadCall, ApiError> {
     let command = header(headers, "x-goog-upload-command");
-    if query.upload_id.is_some() {
-        return match command {
-            Some(command) => Ok(UploadCall::Continue(
-                Dialect::Headers,
-                step(command, headers)?,
-            )),
-            None => Ok(UploadCall::Continue(Dialect::Ranges, range(headers)?)),
+    if let Some(id) = &query.upload_id {
+        let (dialect, step) = match command {
+            Some(command) => (Dialect::Headers, step(command, headers)?),
+            None => (Dialect::Ranges, range(headers)?),
         };
+        return Ok(UploadCall::Continue(id.clone(), dialect, step));
     }
     let protocol = header(headers, "x-goog-upload-protocol").or(query.upload_protocol.as_deref());
     match protocol.unwrap_or_default() {
@@ -180,7 +178,7 @@ mod tests {
                 request.header(name, value)
             });
         let request = request.body(()).expect("a request");
-        let query = Query::parse(query).map_err(|error| error.code())?;
+        let query = Query::parse(query);
         parse(request.headers(), &query).map_err(|error| error.code())
     }
 
@@ -189,6 +187,10 @@ mod tests {
             offset: Some(offset),
             finalize,
         }
+    }
+
+    fn continued(dialect: Dialect, step: Step) -> UploadCall {
+        UploadCall::Continue("a".to_owned(), dialect, step)
     }
 
     #[test]
@@ -217,37 +219,37 @@ mod tests {
             (
                 "upload_id=a",
                 &[command("upload, finalize"), offset],
-                UploadCall::Continue(Dialect::Headers, send(5, true)),
+                continued(Dialect::Headers, send(5, true)),
             ),
             (
                 "upload_id=a",
                 &[command("upload"), offset],
-                UploadCall::Continue(Dialect::Headers, send(5, false)),
+                continued(Dialect::Headers, send(5, false)),
             ),
             (
                 "upload_id=a",
                 &[command("query")],
-                UploadCall::Continue(Dialect::Headers, Step::Query),
+                continued(Dialect::Headers, Step::Query),
             ),
             (
                 "upload_id=a",
                 &[("content-range", "bytes 5-9/10")],
-                UploadCall::Continue(Dialect::Ranges, send(5, true)),
+                continued(Dialect::Ranges, send(5, true)),
             ),
             (
                 "upload_id=a",
                 &[("content-range", "bytes 0-4/10")],
-                UploadCall::Continue(Dialect::Ranges, send(0, false)),
+                continued(Dialect::Ranges, send(0, false)),
             ),
             (
                 "upload_id=a",
                 &[("content-range", "bytes */10")],
-                UploadCall::Continue(Dialect::Ranges, Step::Query),
+                continued(Dialect::Ranges, Step::Query),
             ),
             (
                 "upload_id=a",
                 &[],
-                UploadCall::Continue(Dialect::Ranges, send(0, true)),
+                continued(Dialect::Ranges, send(0, true)),
             ),
         ] {
             assert_eq!(parsed(query, headers), Ok(expected), "{query} {headers:?}");

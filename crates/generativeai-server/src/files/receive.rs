@@ -35,7 +35,11 @@ impl Receiver {
         let mut block = Vec::new();
         let result = loop {
             match self.next(&mut frames).await {
-                Ok(Some(bytes)) => block.extend_from_slice(&bytes),
+                Ok(Some(bytes)) => {
+                    // A slow upload must not expire before the block is full and written.
+                    self.storage.upload(&self.upload.record.id);
+                    block.extend_from_slice(&bytes);
+                }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -90,5 +94,48 @@ impl Receiver {
             Ok(block)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::SystemTime;
+
+    use futures_util::stream;
+    use generativeai::protocol::files::File;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_upload_of_slow_bytes_does_not_expire() {
+        let folder = TempDir::new().expect("a folder");
+        let minutes = Arc::new(AtomicU64::new(0));
+        let clock = minutes.clone();
+        let now =
+            move || SystemTime::UNIX_EPOCH + Duration::from_mins(clock.load(Ordering::SeqCst));
+        let storage = FileStorage::open(folder.path())
+            .expect("a folder")
+            .clock(now);
+        let storage = Arc::new(storage);
+        let upload = storage.start(File::default(), None).expect("an upload");
+        let mut receiver = Receiver {
+            storage: storage.clone(),
+            upload: upload.clone(),
+            lock: upload.write_lock().await,
+            idle_timeout: Duration::from_secs(1),
+        };
+        let frames = stream::iter(0..3).map(|_| {
+            minutes.fetch_add(50, Ordering::SeqCst);
+            // Removes expired uploads.
+            storage.list(None, 1);
+            Ok(Bytes::from_static(b"byte"))
+        });
+
+        receiver.receive(pin!(frames)).await.expect("received");
+
+        assert_eq!(upload.received(), 12);
     }
 }

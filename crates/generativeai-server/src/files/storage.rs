@@ -199,10 +199,14 @@ impl FileStorage {
     /// Deletes a file.
     pub(super) fn delete(&self, id: &str) -> Result<(), ApiError> {
         self.remove_expired();
-        let removed = self.state().files.remove(id);
-        removed.ok_or_else(|| missing(id))?;
-        let removed = self.folder.remove_file(id);
-        removed.map_err(disk_error("delete the file"))
+        let stored = self.state().files.remove(id).ok_or_else(|| missing(id))?;
+        if let Err(error) = self.folder.remove_file(id)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            self.state().files.entry(id.to_owned()).or_insert(stored);
+            return Err(disk_error("delete the file")(error));
+        }
+        self.folder.sync().map_err(disk_error("delete the file"))
     }
 
     /// Starts an upload, and reserves room for it.
@@ -243,12 +247,13 @@ impl FileStorage {
             state.uploads.insert(id.clone(), in_progress);
             state.files.len() + state.uploads.len()
         };
-        let admitted = match count > self.max_files {
-            true => Err(ApiError::no_room(format!(
+        let admitted = if count > self.max_files {
+            Err(ApiError::no_room(format!(
                 "the server stores at most {} files: delete some",
                 self.max_files
-            ))),
-            false => self.reserve(&id, length.unwrap_or_default()),
+            )))
+        } else {
+            self.reserve(&id, length.unwrap_or_default())
         };
         if let Err(error) = admitted {
             self.cancel(&id)?;
@@ -348,9 +353,13 @@ impl FileStorage {
             expires,
             upload: Some(record.id.clone()),
         };
-        let mut state = self.state();
-        state.uploads.remove(&record.id);
-        state.files.insert(id, stored);
+        {
+            let mut state = self.state();
+            state.uploads.remove(&record.id);
+            state.files.insert(id, stored);
+        }
+        // After the state has changed: the file exists, whether or not this succeeds.
+        self.folder.sync().map_err(disk_error("store the file"))?;
         Ok(file)
     }
 
@@ -370,13 +379,13 @@ impl FileStorage {
     }
 
     fn check_size(&self, size: u64) -> Result<(), ApiError> {
-        match size <= self.max_file_size {
-            true => Ok(()),
-            false => Err(ApiError::invalid(format!(
-                "the file is too large: it may have at most {} bytes",
-                self.max_file_size
-            ))),
+        if size <= self.max_file_size {
+            return Ok(());
         }
+        Err(ApiError::invalid(format!(
+            "the file is too large: it may have at most {} bytes",
+            self.max_file_size
+        )))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -10,8 +10,8 @@ use tokio::time::{Sleep, sleep};
 
 /// A stream whose writes fail when they make no progress for some time.
 ///
-/// hyper has no write timeout: a client that stops reading would keep its response, and the work
-/// behind it, forever.
+/// hyper has no write timeout. Without one, a client that stops reading occupies its response and the backend
+/// indefinitely.
 #[derive(Debug)]
 pub(super) struct WriteTimeout<S> {
     stream: S,

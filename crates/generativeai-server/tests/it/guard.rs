@@ -49,7 +49,8 @@ async fn a_wrong_key_is_the_error_that_the_service_returns() {
         with(hello("generateContent"), &[("x-goog-api-key", "x")]),
     )
     .await;
-    let none = send(&guarded, get("/v1beta/models")).await;
+    // The key comes before other errors in the query string.
+    let none = send(&guarded, get("/v1beta/models?alt=proto")).await;
 
     assert_eq!(wrong.code(), 400);
     assert_eq!(wrong.error()["details"][0]["reason"], "API_KEY_INVALID");

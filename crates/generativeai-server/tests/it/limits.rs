@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use generativeai::testing::Scripted;
 use generativeai_server::{FileStorage, Server, router};
+use serde_json::json;
 use tower::ServiceExt;
 
 use crate::support::{Endless, Event, hello, post, send, with};
@@ -53,6 +54,7 @@ async fn a_rejected_body_is_read_completely_unless_the_client_sent_expect() {
     let router = server.api_key("k").into_router();
     let keyed = "/v1beta/models/m:generateContent?key=k";
     let upload = "/upload/v1beta/files?key=k";
+    let unknown = "/upload/v1beta/files?key=k&upload_id=0";
     for (path, header, code) in [
         (PATH, ("x-goog-api-key", "wrong"), 400),
         (PATH, ("accept", "*/*"), 403),
@@ -62,6 +64,7 @@ async fn a_rejected_body_is_read_completely_unless_the_client_sent_expect() {
         ("/v1beta/nothing?key=k", ("accept", "*/*"), 404),
         ("/", ("accept", "*/*"), 405),
         (upload, ("x-goog-upload-protocol", "other"), 400),
+        (unknown, ("x-goog-upload-command", "query"), 404),
     ] {
         for (expect, expected) in [(false, 10), (true, 0)] {
             let (body, read) = counted();
@@ -116,6 +119,29 @@ async fn json_that_is_much_larger_in_memory_is_rejected() {
     let response = send(&router, post(PATH, body)).await;
 
     response.assert_error(413, "INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn files_that_never_fit_into_the_memory_are_rejected_and_not_retried() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let files = FileStorage::open(folder.path()).expect("a folder");
+    let server = Server::new(Scripted::always("Yes.")).files(files);
+    let router = server.memory_limit(3_000_000).into_router();
+    let upload = post("/upload/v1beta/files?uploadType=media", vec![b'a'; 200_000]);
+    let upload = with(upload, &[("content-type", "text/plain")]);
+    let uri = send(&router, upload).await.json()["file"]["uri"].clone();
+    let ask = |count| {
+        let part = json!({"fileData": {"fileUri": uri}});
+        post(
+            PATH,
+            json!({"contents": [{"parts": vec![part; count]}]}).to_string(),
+        )
+    };
+
+    assert_eq!(send(&router, ask(3)).await.code(), 200);
+    let response = send(&router, ask(4)).await;
+    response.assert_error(413, "INVALID_ARGUMENT");
+    assert_eq!(send(&router, ask(3)).await.code(), 200);
 }
 
 #[tokio::test(start_paused = true)]

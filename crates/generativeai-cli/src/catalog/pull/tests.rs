@@ -13,7 +13,6 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::*;
-use crate::catalog::entries::FileContent;
 
 /// Sizes of the parts of the model.
 const PARTS: [usize; 3] = [400_000, 300_001, 70_000];

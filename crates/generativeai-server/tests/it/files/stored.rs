@@ -139,18 +139,54 @@ async fn expired_files_that_cannot_be_removed_do_not_keep_others_or_fail_request
     }
     let folder = site.folder.path();
     std::fs::remove_dir_all(folder.join("files/a")).expect("removed");
-    // A file is removed by renaming it to this folder, which fails if the folder has entries.
-    std::fs::create_dir_all(folder.join("uploads/b.removed/x")).expect("a folder");
+    // A file is removed by renaming its folder, which cannot replace a file.
+    let blocker = folder.join("uploads/b.removed");
+    std::fs::write(&blocker, "").expect("written");
     site.advance(Duration::from_secs(49 * 3_600));
 
     assert_eq!(site.get("/v1beta/files").await.json(), json!({}));
 
     assert!(folder.join("files/b").exists());
     assert!(!folder.join("files/c").exists());
+    std::fs::remove_file(blocker).expect("removed");
     let site = site.restart(Scripted::default()).await;
     assert_eq!(site.get("/v1beta/files").await.json(), json!({}));
     let left = std::fs::read_dir(site.folder.path().join("files"));
     assert_eq!(left.expect("a folder").count(), 0);
+    site.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_deleted_from_the_disk_remains() {
+    let site = Site::start();
+    let file = site.upload(b"hello", json!({"name": "files/a"})).await;
+    let folder = site.folder.path();
+    let blocker = folder.join("uploads/a.removed");
+    std::fs::write(&blocker, "").expect("written");
+
+    let delete = || site.send("DELETE /v1beta/files/a", &[], "");
+    delete().await.error(500);
+    assert_eq!(site.get("/v1beta/files/a").await.code, 200);
+
+    // The rest of an earlier removal is no obstacle.
+    std::fs::remove_file(&blocker).expect("removed");
+    std::fs::create_dir_all(blocker.join("x")).expect("a folder");
+    assert_eq!(delete().await.code, 200);
+    site.ask(&file).await.error(403);
+
+    site.upload(b"hello", json!({"name": "files/a"})).await;
+    std::fs::remove_dir_all(folder.join("files/a")).expect("removed");
+    assert_eq!(delete().await.code, 200, "nothing is left to delete");
+    site.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_while_a_request_refers_to_it_is_missing() {
+    let site = Site::start();
+    let file = site.upload(b"hello", json!({"name": "files/a"})).await;
+    std::fs::remove_file(site.folder.path().join("files/a/data")).expect("removed");
+
+    assert!(site.ask(&file).await.error(403).contains("`files/a`"));
     site.running.stop().await;
 }
 
