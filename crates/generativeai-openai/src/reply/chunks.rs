@@ -215,7 +215,8 @@ impl State {
     fn calls(&mut self, message: Message, mode: Mode, candidate: &mut Candidate) -> Vec<Part> {
         let calls = &mut self.calls;
         // `function_call` is the deprecated form of `tool_calls`.
-        let old = message.function_call.map(|function| ToolCall {
+        let old = message.function_call.filter(|call| !call.is_empty());
+        let old = old.map(|function| ToolCall {
             function: Some(function),
             ..ToolCall::default()
         });
