@@ -137,8 +137,11 @@ impl Writer<'_> {
                     calls.push(call);
                 }
                 _ => {
-                    // A signature that arrived after the text is in a separate part with an empty text.
-                    let is_bare = signed.is_some() && part.as_text() == Some("");
+                    // A signature that arrived after the text is in a separate part, with an empty text or no data.
+                    let is_bare = match &part.data {
+                        None => part.thought_signature.is_some() && part.unknown.is_empty(),
+                        Some(_) => signed.is_some() && part.as_text() == Some(""),
+                    };
                     if !is_bare {
                         pieces.push(self.model_piece(&path, part)?);
                     }
