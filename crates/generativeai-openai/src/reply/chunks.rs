@@ -157,6 +157,9 @@ impl Chunks {
             .finish_reason
             .as_deref()
             .and_then(parts::finish_reason);
+        if candidate.finish_reason.is_none() && mode == Mode::Stream && ends_audio(&message) {
+            candidate.finish_reason = Some(FinishReason::Stop);
+        }
         candidate.logprobs_result = choice.logprobs.and_then(parts::logprobs);
         let annotations = message.annotations.take().unwrap_or_default();
         let (citations, others) = sources::citations(annotations);
@@ -265,6 +268,13 @@ impl State {
         candidate.content = Some(Content::model(calls));
         Some(candidate)
     }
+}
+
+/// Returns whether a message of a stream ends its audio. OpenAI sends the time when the audio expires at the end, and
+/// no finish reason.
+fn ends_audio(message: &Message) -> bool {
+    let audio = message.audio.as_ref();
+    audio.is_some_and(|audio| !audio["expires_at"].is_null())
 }
 
 /// Replaces the finish reason with that of a call that cannot run, if there is one.

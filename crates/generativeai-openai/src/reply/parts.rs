@@ -11,12 +11,14 @@ use crate::opaque;
 
 /// Finish reasons of OpenAI and compatible servers. `tool_calls` becomes `STOP`: the Gemini API has no finish reason
 /// for calls, which are recognized by the parts.
-const REASONS: [(&str, FinishReason); 10] = [
+const REASONS: [(&str, FinishReason); 12] = [
     ("stop", FinishReason::Stop),
     ("stop_sequence", FinishReason::Stop),
+    ("end_turn", FinishReason::Stop),
     ("eos", FinishReason::Stop),
     ("eos_token", FinishReason::Stop),
     ("tool_calls", FinishReason::Stop),
+    ("tool_call", FinishReason::Stop),
     ("function_call", FinishReason::Stop),
     ("length", FinishReason::MaxTokens),
     ("max_tokens", FinishReason::MaxTokens),
