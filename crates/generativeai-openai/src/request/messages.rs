@@ -243,6 +243,9 @@ impl Writer<'_> {
             Some(wanted) => open.position(|(id, _)| id == wanted),
             None => open.position(|(_, called)| called == name),
         };
+        // RubyLLM sends the identifier of the call as the name, which the Gemini API accepts.
+        let is_only = response.id.is_none() && self.open_calls.len() == 1;
+        let found = found.or_else(|| is_only.then_some(0));
         let found = found.ok_or_else(|| {
             refused(format!(
                 "{path} of `{name}` answers no call of the message before it"
