@@ -34,6 +34,19 @@ const TEXTS: [&str; 5] = ["parts", "content", "text", "value", "message"];
 /// Members that contain the message itself, in formats that wrap it in metadata.
 const ENVELOPES: [&str; 3] = ["message", "data", "kwargs"];
 
+/// Items of OpenAI's Responses API that are skipped: thoughts, which another model cannot use, and steps of tools that
+/// run on the service.
+const STEPS: [&str; 8] = [
+    "reasoning",
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "mcp_list_tools",
+    "mcp_call",
+    "tool_search_call",
+    "tool_search_output",
+];
+
 /// A conversation read from a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Imported {
@@ -147,15 +160,27 @@ impl Imported {
         let response_to = text(&message, "tool_call_id").or_else(|| text(&message, "name"));
         let calls = message.remove("tool_calls");
         let body = TEXTS.iter().find_map(|name| message.remove(*name));
+        let has_body = body.is_some();
         let mut parts = parts::read(body.unwrap_or_default())?;
+        // Ollama's API has the images of a message next to its text.
+        if let Some(Value::Array(images)) = message.remove("images") {
+            for image in images.iter().filter_map(Value::as_str) {
+                parts.push(parts::image(image)?);
+            }
+        }
         self.name_responses(&mut parts)?;
         if let Some(Value::Array(calls)) = calls {
             for call in calls {
                 parts.push(parts::call(&call)?);
             }
         }
-        if parts.is_empty() {
-            return Err("it has no text and no parts".to_owned());
+        match author {
+            // The result of a function may be empty.
+            Author::Function => {}
+            // Requests contain empty replies and empty system instructions, which have no effect.
+            _ if parts.is_empty() && has_body => return Ok(()),
+            _ if parts.is_empty() => return Err("it has no text and no parts".to_owned()),
+            _ => {}
         }
         self.add_parts(author, parts, response_to)
     }
@@ -174,7 +199,7 @@ impl Imported {
         }
         // Items of OpenAI's Responses API.
         match item.get("type").and_then(Value::as_str) {
-            Some("reasoning") => {}
+            Some(kind) if STEPS.contains(&kind) => {}
             Some("function_call") => {
                 let call = parts::call(&Value::Object(std::mem::take(item)))?;
                 self.push(Role::Model, vec![call]);

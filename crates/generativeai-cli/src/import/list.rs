@@ -90,12 +90,16 @@ fn own_messages(mut object: Map<String, Value>) -> Result<Vec<Value>, UsageError
         })
 }
 
-/// Returns the system instruction of a request, of a prompt of AI Studio, or of the model in a file of `/save`. An
-/// empty one is ignored.
+/// Returns the system instruction of a request, of a prompt of AI Studio, or of the model in a file of `/save`. The
+/// Responses API calls it `instructions`. An empty one is ignored.
 fn instruction(object: &mut Map<String, Value>) -> Option<Value> {
-    let own = ["systemInstruction", "system_instruction", "system"]
-        .iter()
-        .find_map(|name| object.remove(*name));
+    let names = [
+        "systemInstruction",
+        "system_instruction",
+        "system",
+        "instructions",
+    ];
+    let own = names.iter().find_map(|name| object.remove(*name));
     let of_model = || object.get("model")?.get("systemInstruction").cloned();
     let parts = |value: &Value| value.get("parts").unwrap_or(value).clone();
     let is_empty = |value: &Value| match parts(value) {
@@ -111,6 +115,10 @@ fn list(object: &mut Map<String, Value>, name: &str) -> Option<Vec<Value>> {
     match object.get(name)? {
         Value::Array(_) => object.remove(name)?.as_array_mut().map(std::mem::take),
         Value::Object(_) if name == "contents" => Some(vec![object.remove(name)?]),
+        // The Responses API accepts a text instead of a list of messages.
+        Value::String(text) if name == "input" => {
+            Some(vec![json!({"role": "user", "content": text})])
+        }
         _ => None,
     }
 }

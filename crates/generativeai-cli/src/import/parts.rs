@@ -17,7 +17,8 @@ const SKIPPED: [&str; 6] = [
 pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
     let list = match body {
         Value::Null => Vec::new(),
-        Value::Array(list) => list,
+        // The Gemini API accepts lists of parts in the list.
+        Value::Array(list) => list.into_iter().flat_map(flat).collect(),
         // ChatGPT's exports have an object around the list of parts.
         Value::Object(mut object) if object.get("parts").is_some_and(Value::is_array) => {
             return read(object.remove("parts").unwrap_or_default());
@@ -34,6 +35,14 @@ pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
         // Only plain empty text is dropped. One with a thought signature stays: the service may require the signature.
         .filter(|part| !matches!(part, Ok(part) if *part == Part::text("")))
         .collect()
+}
+
+/// Returns the items of a list, and any other value as the only item.
+fn flat(item: Value) -> Vec<Value> {
+    match item {
+        Value::Array(items) => items,
+        item => vec![item],
+    }
 }
 
 /// Reads a part. One without a type has the form of the Gemini API, which distinguishes parts by their members.
@@ -56,6 +65,12 @@ fn part(item: Value) -> Result<Part, String> {
             };
             data_url(&url.ok_or("an image has no data: only embedded images can be imported")?)
         }
+        Some("input_audio") => audio(object.get("input_audio").unwrap_or(&Value::Null)),
+        Some("input_file") => embedded_file(&object),
+        Some("file") => {
+            let inner = object.get("file").and_then(Value::as_object);
+            embedded_file(inner.unwrap_or(&object))
+        }
         // The forms of Anthropic's API.
         Some("image" | "document") if object.contains_key("source") => source(&object["source"]),
         Some("tool_use") => call(&Value::Object(object)),
@@ -65,8 +80,11 @@ fn part(item: Value) -> Result<Part, String> {
             let part: Part = serde_json::from_value(Value::Object(object))
                 .map_err(|error| format!("a part cannot be read: {error}"))?;
             match part.kind() {
-                Some(_) => Ok(part),
-                None => Err("a part has no text and no data".to_owned()),
+                // The Gemini API returns a thought signature in a part without data.
+                None if part.thought_signature.is_none() => {
+                    Err("a part has no text and no data".to_owned())
+                }
+                _ => Ok(part),
             }
         }
     }
@@ -79,6 +97,34 @@ fn data_url(url: &str) -> Result<Part, String> {
         .and_then(|url| url.split_once(";base64,"));
     let (kind, data) = data.ok_or("the image is a URL: only embedded images can be imported")?;
     Ok(Blob::from_base64(kind, data).into())
+}
+
+/// Reads the audio of OpenAI's API: `{"data": …, "format": "wav"}`.
+fn audio(audio: &Value) -> Result<Part, String> {
+    let data = audio["data"].as_str().ok_or("an audio part has no data")?;
+    let kind = match audio["format"].as_str() {
+        Some("mp3") => "audio/mpeg".to_owned(),
+        format => format!("audio/{}", format.unwrap_or("wav")),
+    };
+    Ok(Blob::from_base64(kind, data).into())
+}
+
+/// Reads a file of OpenAI's API: its `file_data` is a `data:` URL.
+fn embedded_file(file: &Map<String, Value>) -> Result<Part, String> {
+    let data = text(file, "file_data");
+    let part = data.as_deref().map(data_url).and_then(Result::ok);
+    part.ok_or_else(|| "a file is not embedded, so it cannot be imported".to_owned())
+}
+
+/// Reads an image of Ollama's API: base64 without a media type, which the beginning of the data shows.
+pub(super) fn image(data: &str) -> Result<Part, String> {
+    if data.contains(':') {
+        return data_url(data);
+    }
+    let kinds = [("/9j/", "jpeg"), ("R0lGOD", "gif"), ("UklGR", "webp")];
+    let kind = kinds.iter().find(|(start, _)| data.starts_with(start));
+    let kind = kind.map_or("png", |(_, kind)| kind);
+    Ok(Blob::from_base64(format!("image/{kind}"), data).into())
 }
 
 /// Reads the data of an image or a document: `{"type": "base64", "media_type": …, "data": …}`.
@@ -101,21 +147,29 @@ pub(super) fn call(call: &Value) -> Result<Part, String> {
     let arguments = ["arguments", "args", "input"]
         .iter()
         .find_map(|member| function.get(*member));
-    let arguments = match arguments {
-        None | Some(Value::Null) => Value::Object(Map::new()),
-        Some(Value::String(text)) if text.is_empty() => Value::Object(Map::new()),
-        Some(Value::String(text)) => serde_json::from_str(text)
-            .map_err(|error| format!("the arguments of {name} are not JSON: {error}"))?,
-        Some(arguments) => arguments.clone(),
-    };
-    let Value::Object(arguments) = arguments else {
-        return Err(format!("the arguments of {name} are not an object"));
-    };
-    let mut part = FunctionCall::new(name, arguments);
+    let arguments = arguments.cloned().unwrap_or_default();
+    let mut part = FunctionCall::new(name, arguments_of(name, arguments)?);
     part.id = ["call_id", "id"]
         .iter()
         .find_map(|member| call[*member].as_str().map(str::to_owned));
     Ok(part.into())
+}
+
+/// Reads the arguments of a call: an object, or its JSON as a string. Some programs encode the string twice. Programs
+/// in PHP and R write an empty object as `[]`.
+fn arguments_of(name: &str, arguments: Value) -> Result<Map<String, Value>, String> {
+    match arguments {
+        Value::Object(arguments) => Ok(arguments),
+        Value::Null => Ok(Map::new()),
+        Value::Array(list) if list.is_empty() => Ok(Map::new()),
+        Value::String(text) if text.is_empty() => Ok(Map::new()),
+        Value::String(text) => {
+            let inner = serde_json::from_str(&text)
+                .map_err(|error| format!("the arguments of {name} are not JSON: {error}"))?;
+            arguments_of(name, inner)
+        }
+        _ => Err(format!("the arguments of {name} are not an object")),
+    }
 }
 
 /// Reads a `tool_result` of Anthropic's API. It has no function name: the caller finds it in the call with the same id.

@@ -20,6 +20,7 @@ fn files_of_the_api_and_of_other_programs_are_read() {
     for json in [
         r#"[{"role":"user","parts":[{"text":"Hi"}]},{"role":"model","parts":[{"text":"Hello!"}]}]"#,
         r#"{"contents":[{"parts":{"text":"Hi"}},{"role":"model","parts":["Hello!"]}],"systemInstruction":{"parts":[{"text":"Be kind."}]}}"#,
+        r#"{"contents":[{"role":"user","parts":[[{"text":"Hi"}]]},{"role":"model","parts":[{"text":"Hel"},[{"text":"lo!"}]]}]}"#,
         r#"{"model":{},"history":[{"role":"user","parts":[{"text":"Hi"}]},{"role":"model","parts":[{"text":"Hello!"}]}]}"#,
         r#"{"runSettings":{},"chunkedPrompt":{"chunks":[{"text":"Hi","role":"user"},{"text":"Hm","role":"model","isThought":true},{"text":"Hello!","role":"model"}],"pendingInputs":[]}}"#,
         r#"{"model":"x","messages":[{"role":"system","content":"Be kind."},{"role":"user","content":[{"type":"text","text":"Hi"}]},{"role":"assistant","content":"Hello!"}]}"#,
@@ -42,6 +43,7 @@ fn files_of_the_api_and_of_other_programs_are_read() {
         r#"{"chat":{"history":{"currentId":"2"},"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello!"}]}}"#,
         // The Responses API, Anthropic's API, Vercel's AI SDK.
         r#"{"model":"x","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]},{"type":"reasoning","summary":[]},{"role":"assistant","content":[{"type":"output_text","text":"Hello!"}]}]}"#,
+        r#"{"model":"x","input":[{"role":"user","content":"Hi"},{"type":"web_search_call","id":"ws_1","status":"completed"},{"role":"assistant","content":"Hello!"}]}"#,
         r#"{"system":"Be kind.","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"Hm"},{"type":"text","text":"Hello!"}]}]}"#,
         r#"[{"id":"1","role":"user","parts":[{"type":"text","text":"Hi"}]},{"id":"2","role":"assistant","parts":[{"type":"step-start"},{"type":"text","text":"Hello!"}]}]"#,
     ] {
@@ -59,6 +61,8 @@ fn the_system_instruction_is_read_wherever_it_is() {
             .to_owned(),
         format!(r#"{{"systemInstruction":{{"text":"Be kind."}},{chunks}}}"#),
         format!(r#"{{"system":"Be kind.",{history}}}"#),
+        // The Responses API.
+        r#"{"instructions":"Be kind.","input":"Hi"}"#.to_owned(),
         // A file of /save.
         format!(r#"{{"model":{{"name":"models/m",{kind}}},{history}}}"#),
         format!(r#"{{"request":{{{kind},{history}}}}}"#),
@@ -68,7 +72,13 @@ fn the_system_instruction_is_read_wherever_it_is() {
         assert_eq!(imported.instruction.as_deref(), Some("Be kind."), "{json}");
         assert_eq!(imported.contents.len(), 1, "{json}");
     }
-    for empty in ["{}", "\"\"", "null", r#"{"parts":[]}"#] {
+    for empty in [
+        "{}",
+        "\"\"",
+        "null",
+        r#"{"parts":[]}"#,
+        r#"{"parts":{"text":""}}"#,
+    ] {
         let json = format!(r#"{{"systemInstruction":{empty},{chunks}}}"#);
         let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
 
@@ -106,10 +116,81 @@ fn the_calls_of_other_apis_are_read_with_their_results() {
     }
 }
 
+/// Row 23 of tests/field.md: requests that programs sent to OpenAI and to Ollama.
+#[test]
+fn embedded_media_of_other_apis_are_read() {
+    for (json, kind) in [
+        (
+            r#"[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AAAA","format":"mp3"}}]}]"#,
+            "audio/mpeg",
+        ),
+        (
+            r#"[{"role":"user","content":[{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,AAAA"}}]}]"#,
+            "application/pdf",
+        ),
+        (
+            r#"{"input":[{"role":"user","content":[{"type":"input_file","file_data":"data:application/pdf;base64,AAAA"}]}]}"#,
+            "application/pdf",
+        ),
+        (
+            r#"{"messages":[{"role":"user","content":"","images":["/9j/AAAA"]}]}"#,
+            "image/jpeg",
+        ),
+        (
+            r#"{"messages":[{"role":"user","images":["iVBORw0K"]}]}"#,
+            "image/png",
+        ),
+    ] {
+        let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+
+        let [part] = &imported.contents[0].parts[..] else {
+            panic!("{json}: {:?}", imported.contents);
+        };
+        let blob = part.as_inline_data().expect("inline data");
+        assert_eq!(blob.mime_type.as_deref(), Some(kind), "{json}");
+    }
+}
+
+#[test]
+fn empty_messages_are_omitted() {
+    for empty in [
+        r#"{"role":"assistant","content":""}"#,
+        r#"{"role":"model","parts":[{"text":""}]}"#,
+        r#"{"role":"assistant","content":null,"tool_calls":[]}"#,
+        r#"{"role":"system","content":""}"#,
+    ] {
+        let json = format!(r#"[{{"role":"user","content":"Hi"}},{empty}]"#);
+        let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+
+        assert_eq!(imported.contents, [Content::user("Hi")], "{json}");
+        assert_eq!(imported.instruction, None, "{json}");
+    }
+}
+
+#[test]
+fn arguments_that_are_encoded_twice_or_an_empty_list_are_read() {
+    for (arguments, count) in [
+        (r#""\"{\\\"zone\\\":\\\"UTC\\\"}\"""#, 1),
+        (r#""[]""#, 0),
+        ("[]", 0),
+    ] {
+        let json = format!(
+            r#"[{{"role":"user","content":"Time?"}},
+                {{"type":"function_call","call_id":"1","name":"clock","arguments":{arguments}}},
+                {{"type":"function_call_output","call_id":"1","output":""}}]"#
+        );
+        let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+
+        let call = imported.contents[1].parts[0].as_function_call();
+        let arguments = call.and_then(|call| call.args.clone());
+        assert_eq!(arguments.map(|it| it.len()), Some(count), "{json}");
+    }
+}
+
 #[test]
 fn parts_of_the_api_are_kept_as_they_are() {
     let json = r#"[{"role":"user","parts":[{"text":"Hi"}]},
-        {"role":"model","parts":[{"text":"Hello!","novel":1},{"text":"","thoughtSignature":"c2ln"}]}]"#;
+        {"role":"model","parts":[{"text":"Hello!","novel":1},{"text":"","thoughtSignature":"c2ln"},{"thoughtSignature":"c2ln"}]}]"#;
 
     let imported = parse(json.as_bytes()).expect("a conversation");
 
@@ -174,6 +255,10 @@ fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
         (
             r#"[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]"#,
             "message 1: an image has no data",
+        ),
+        (
+            r#"[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]"#,
+            "message 1: a file is not embedded",
         ),
     ] {
         let error = parse(json.as_bytes()).expect_err(json).to_string();

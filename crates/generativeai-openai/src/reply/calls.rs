@@ -103,7 +103,8 @@ impl Calls {
 fn name_of(piece: &ToolCall) -> &str {
     let function = piece.function.as_ref().and_then(|it| it.name.as_deref());
     let custom = piece.custom.as_ref().and_then(|it| it.name.as_deref());
-    function.or(custom).unwrap_or_default()
+    let mut names = function.into_iter().chain(custom);
+    names.find(|name| !name.is_empty()).unwrap_or_default()
 }
 
 /// Reads arguments. `None` unless they are a complete JSON object.
@@ -161,7 +162,7 @@ impl Call {
             Some(Arguments::Json(whole)) => self.arguments = whole.to_string(),
         }
         let kind = piece.kind.filter(|kind| !kind.is_empty());
-        if let Some(custom) = piece.custom {
+        if let Some(custom) = piece.custom.filter(|custom| !custom.is_empty()) {
             self.foreign = Some(kind.unwrap_or_else(|| "custom".to_owned()));
             self.arguments.push_str(&custom.input.unwrap_or_default());
         } else if self.name.is_empty() && kind.as_deref() != Some("function") {

@@ -157,6 +157,9 @@ impl Chunks {
             .finish_reason
             .as_deref()
             .and_then(parts::finish_reason);
+        if candidate.finish_reason.is_none() && mode == Mode::Stream && ends_audio(&message) {
+            candidate.finish_reason = Some(FinishReason::Stop);
+        }
         candidate.logprobs_result = choice.logprobs.and_then(parts::logprobs);
         let annotations = message.annotations.take().unwrap_or_default();
         let (citations, others) = sources::citations(annotations);
@@ -215,7 +218,8 @@ impl State {
     fn calls(&mut self, message: Message, mode: Mode, candidate: &mut Candidate) -> Vec<Part> {
         let calls = &mut self.calls;
         // `function_call` is the deprecated form of `tool_calls`.
-        let old = message.function_call.map(|function| ToolCall {
+        let old = message.function_call.filter(|call| !call.is_empty());
+        let old = old.map(|function| ToolCall {
             function: Some(function),
             ..ToolCall::default()
         });
@@ -264,6 +268,13 @@ impl State {
         candidate.content = Some(Content::model(calls));
         Some(candidate)
     }
+}
+
+/// Returns whether a message of a stream ends its audio. OpenAI sends the time when the audio expires at the end, and
+/// no finish reason.
+fn ends_audio(message: &Message) -> bool {
+    let audio = message.audio.as_ref();
+    audio.is_some_and(|audio| !audio["expires_at"].is_null())
 }
 
 /// Replaces the finish reason with that of a call that cannot run, if there is one.

@@ -11,12 +11,14 @@ use crate::opaque;
 
 /// Finish reasons of OpenAI and compatible servers. `tool_calls` becomes `STOP`: the Gemini API has no finish reason
 /// for calls, which are recognized by the parts.
-const REASONS: [(&str, FinishReason); 10] = [
+const REASONS: [(&str, FinishReason); 12] = [
     ("stop", FinishReason::Stop),
     ("stop_sequence", FinishReason::Stop),
+    ("end_turn", FinishReason::Stop),
     ("eos", FinishReason::Stop),
     ("eos_token", FinishReason::Stop),
     ("tool_calls", FinishReason::Stop),
+    ("tool_call", FinishReason::Stop),
     ("function_call", FinishReason::Stop),
     ("length", FinishReason::MaxTokens),
     ("max_tokens", FinishReason::MaxTokens),
@@ -51,7 +53,9 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
             .thought_signature(opaque::pack(&detail))
     }));
     let extra = message.extra_content.take().unwrap_or_default();
-    let is_thought = of_google(&extra, "thought").is_some_and(|mark| *mark == true);
+    // In a message with a signature, the mark belongs to the signature, and the content is the answer.
+    let is_signed = of_google(&extra, "thought_signature").is_some();
+    let is_thought = !is_signed && of_google(&extra, "thought").is_some_and(|mark| *mark == true);
     match message.content.take() {
         Some(Text::Plain(text)) if !text.is_empty() => {
             let text = Part::text(text);
@@ -61,12 +65,11 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
         Some(Text::Object(object)) => parts.push(Part::text(Value::Object(object).to_string())),
         Some(Text::Plain(_)) | None => {}
     }
-    if of_google(&extra, "thought_signature").is_some() {
+    if is_signed {
         let signature = opaque::pack(&json!({"extra_content": extra}));
         // The signature of an answer stays apart from thoughts, since thoughts are not sent back to Google's layer. A
         // stream may contain the signature alone, after the text. Then an empty part carries it.
-        let fits =
-            |part: &Part| part.is_thought() == is_thought && part.thought_signature.is_none();
+        let fits = |part: &Part| !part.is_thought() && part.thought_signature.is_none();
         match parts.last_mut().filter(|part| fits(part)) {
             Some(part) => part.thought_signature = Some(signature),
             None => parts.push(Part::text("").thought_signature(signature)),

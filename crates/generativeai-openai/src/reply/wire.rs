@@ -139,6 +139,20 @@ pub(super) struct Function {
     pub(super) arguments: Option<Arguments>,
 }
 
+impl Function {
+    /// Returns whether the function has neither a name nor arguments. Snowflake sends such a `function_call` with each
+    /// message.
+    pub(super) fn is_empty(&self) -> bool {
+        let has_name = self.name.as_deref().is_some_and(|name| !name.is_empty());
+        let has_arguments = match &self.arguments {
+            None => false,
+            Some(Arguments::Text(text)) => !text.is_empty(),
+            Some(Arguments::Json(json)) => !json.is_null(),
+        };
+        !has_name && !has_arguments
+    }
+}
+
 /// Arguments of a call: JSON in a string, or the JSON itself.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -153,6 +167,16 @@ pub(super) enum Arguments {
 pub(super) struct Custom {
     pub(super) name: Option<String>,
     pub(super) input: Option<String>,
+}
+
+impl Custom {
+    /// Returns whether the call has neither a name nor an input. Snowflake adds such a `custom` to calls of functions.
+    pub(super) fn is_empty(&self) -> bool {
+        let members = [&self.name, &self.input];
+        members
+            .into_iter()
+            .all(|member| member.as_deref().is_none_or(str::is_empty))
+    }
 }
 
 /// Citation of a web page. The indices are positions in the text of the message.

@@ -136,8 +136,11 @@ impl Writer<'_> {
                     calls.push(call);
                 }
                 _ => {
-                    // A signature that arrived after the text is in a separate part with an empty text.
-                    let is_bare = signed.is_some() && part.as_text() == Some("");
+                    // A signature that arrived after the text is in a separate part, with an empty text or no data.
+                    let is_bare = match &part.data {
+                        None => part.thought_signature.is_some() && part.unknown.is_empty(),
+                        Some(_) => signed.is_some() && part.as_text() == Some(""),
+                    };
                     if !is_bare {
                         pieces.push(self.model_piece(&path, part)?);
                     }
@@ -235,6 +238,9 @@ impl Writer<'_> {
             Some(wanted) => open.position(|(id, _)| id == wanted),
             None => open.position(|(_, called)| called == name),
         };
+        // RubyLLM sends the identifier of the call as the name, which the Gemini API accepts.
+        let is_only = response.id.is_none() && self.open_calls.len() == 1;
+        let found = found.or_else(|| is_only.then_some(0));
         let found = found.ok_or_else(|| {
             refused(format!(
                 "{path} of `{name}` answers no call of the message before it"

@@ -64,7 +64,7 @@ impl Failure {
         errors: &ErrorReader,
     ) -> Self {
         let body = redacted(body, &errors.secrets);
-        let error = match (errors.profile.read_error)(Some(code), &body) {
+        let error = match (errors.profile.read_error)(Some(code), event_data(&body)) {
             Some(error) => error,
             None => {
                 let excerpt = match excerpt(&body).as_str() {
@@ -93,6 +93,17 @@ impl Failure {
             error,
         }
     }
+}
+
+/// Returns the data of a body that is a server-sent event, and any other body unchanged. Gateways that expect a stream
+/// send an error in this form, too.
+fn event_data(body: &[u8]) -> &[u8] {
+    let is_event = [&b"data:"[..], b"event:"]
+        .iter()
+        .any(|field| body.trim_ascii_start().starts_with(field));
+    let mut lines = body.split(|&byte| byte == b'\n').filter(|_| is_event);
+    let data = lines.find_map(|line| line.trim_ascii().strip_prefix(b"data:"));
+    data.unwrap_or(body)
 }
 
 /// Reads the error in a body of the Gemini API.

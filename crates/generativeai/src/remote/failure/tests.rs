@@ -246,6 +246,15 @@ fn an_error_is_found_in_every_form() {
             r#"403: {"code":"many","message":"no"}"#,
         ),
         (r#"{"error":{}}"#, "403"),
+        // A server-sent event, in response to a request for a stream.
+        (
+            "data: {\"error\":{\"code\":403,\"message\":\"no\"}}\r\n\r\n",
+            "403: no",
+        ),
+        (
+            "event: error\ndata: {\"error\":{\"message\":\"no\"}}\n\n",
+            "403: no",
+        ),
     ] {
         let failure = refused(403, body);
         assert_eq!(failure.error.to_string(), message, "{body}");
