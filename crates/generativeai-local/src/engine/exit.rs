@@ -4,7 +4,7 @@
 //! decoded uses them, so the process would end with a segmentation fault instead of its exit code.
 
 use std::ffi::c_void;
-use std::mem;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 use std::thread;
@@ -46,10 +46,15 @@ extern "C" fn wait() {
     IS_EXITING.store(true, Ordering::Relaxed);
     let started = Instant::now();
     while started.elapsed() < MAX_WAIT {
-        match DECODING.try_write() {
-            Ok(guard) => return mem::forget(guard),
-            Err(TryLockError::Poisoned(guard)) => return mem::forget(guard),
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
-        }
+        let guard = match DECODING.try_write() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+        };
+        let _never_released = ManuallyDrop::new(guard);
+        return;
     }
 }
