@@ -1,4 +1,5 @@
-//! Downloads into the cache of models, for this library and the program `genai`, which share the cache.
+//! Downloads into the cache of models, for this library and the program `genai`, which share the cache. Not part of the
+//! public API.
 
 use std::borrow::Cow;
 use std::fs::{self, File, TryLockError};

@@ -107,11 +107,19 @@ fn thinking(
 fn split_control_tokens(text: &mut String, control_tokens: &AhoCorasick, separator: char) {
     let starts = control_tokens.find_overlapping_iter(text.as_str());
     let starts: BTreeSet<usize> = starts.map(|token| token.start()).collect();
-    // From the end: an insertion moves what follows.
-    for start in starts.into_iter().rev() {
-        let first = text[start..].chars().next().map_or(0, char::len_utf8);
-        text.insert(start + first, separator);
+    if starts.is_empty() {
+        return;
     }
+    let mut split = String::with_capacity(text.len() + starts.len() * separator.len_utf8());
+    let mut from = 0;
+    for start in starts {
+        let first = text[start..].chars().next().map_or(0, char::len_utf8);
+        split.push_str(&text[from..start + first]);
+        split.push(separator);
+        from = start + first;
+    }
+    split.push_str(&text[from..]);
+    *text = split;
 }
 
 #[cfg(test)]

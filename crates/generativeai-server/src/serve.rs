@@ -122,14 +122,14 @@ async fn accept(
         match listener.accept().await {
             Ok((stream, _)) => return (stream, place),
             // The client gave up before it was accepted.
-            Err(error) if is_of_connection(error.kind()) => {}
+            Err(error) if concerns_one_connection(error.kind()) => {}
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
 /// Returns whether an error of `accept` concerns one connection, so that the next one can be accepted at once.
-fn is_of_connection(kind: io::ErrorKind) -> bool {
+fn concerns_one_connection(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
         kind,

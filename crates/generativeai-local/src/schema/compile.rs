@@ -8,6 +8,9 @@ use super::lower::{Lowered, lower};
 use super::problem::Problem;
 use super::{arguments, cycles, normalize, satisfiable, size};
 
+/// Maximum number of keywords that a validator leaves out. Each one takes another pass over the schema.
+const MAX_REMOVED: usize = 16;
+
 /// A schema of a reply or of function arguments.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Schema {
@@ -84,18 +87,19 @@ impl Schema {
     }
 
     /// Returns an independent validator of values. It does not check the keywords that it does not support, such as a
-    /// pattern that is not a regular expression. `None` if it does not support the schema as a whole.
+    /// pattern that is not a regular expression. `None` if it does not support the schema as a whole, or too many keywords.
     pub(crate) fn validator(&self) -> Option<Validator> {
         let options = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .with_retriever(EmptyRetriever);
         let mut schema = self.declared.clone();
-        loop {
+        for _ in 0..MAX_REMOVED {
             match options.build(&schema) {
                 Ok(validator) => return Some(validator),
                 Err(error) => remove(&mut schema, error.schema_path().as_str())?,
             };
         }
+        options.build(&schema).ok()
     }
 }
 
@@ -243,6 +247,18 @@ mod tests {
             assert_eq!(validator.is_valid(&json!({ "a/b": value })), is_valid);
             assert_eq!(validator.is_valid(&json!({ "c": value })), is_valid);
         }
+    }
+
+    #[test]
+    fn a_schema_with_many_invalid_patterns_is_not_validated() {
+        let patterns: serde_json::Map<_, _> = (0..1_000)
+            .map(|number| (format!("({number}"), json!({ "type": "null" })))
+            .collect();
+        let schema = json!({ "type": "object", "patternProperties": patterns });
+
+        let schema = Schema::compile(&schema, "").unwrap();
+
+        assert!(schema.validator().is_none());
     }
 
     /// Row 10 of tests/field.md: a keyword that the grammar cannot enforce is left out, and the reply is validated

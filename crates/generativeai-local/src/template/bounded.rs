@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Maximum length in bytes of the text of one value, which no context holds.
+/// Maximum length in bytes of the text of one value: more than any context holds.
 const MAX_BYTES: usize = 8 << 20;
 
 /// Text whose length is limited. Writing more is an error.

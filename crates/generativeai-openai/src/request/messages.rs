@@ -233,14 +233,17 @@ impl Writer<'_> {
         refuse_unknown(&path, &response.unknown)?;
         let name = response.name.as_deref().unwrap_or_default();
         // Without an identifier, the responses to several calls of one function are in the order of the calls.
-        let mut open = self.open_calls.iter();
-        let found = match response.id.as_deref().filter(|id| !id.is_empty()) {
-            Some(wanted) => open.position(|(id, _)| id == wanted),
-            None => open.position(|(_, called)| called == name),
+        let open = |wanted: &dyn Fn(&str, &str) -> bool| {
+            let mut calls = self.open_calls.iter();
+            calls.position(|(id, called)| wanted(id, called))
         };
-        // RubyLLM sends the identifier of the call as the name, which the Gemini API accepts.
-        let is_only = response.id.is_none() && self.open_calls.len() == 1;
-        let found = found.or_else(|| is_only.then_some(0));
+        let found = match response.id.as_deref().filter(|id| !id.is_empty()) {
+            Some(wanted) => open(&|id, _| id == wanted),
+            // RubyLLM sends the identifier of the call as the name, and the Gemini API accepts any name.
+            None => open(&|_, called| called == name)
+                .or_else(|| open(&|id, _| id == name))
+                .or_else(|| (self.open_calls.len() == 1).then_some(0)),
+        };
         let found = found.ok_or_else(|| {
             refused(format!(
                 "{path} of `{name}` answers no call of the message before it"

@@ -88,7 +88,7 @@ pub struct RequestOptions {
 pub struct Retry {
     /// Maximum number of attempts, the first included. Default: 4.
     pub max_attempts: u32,
-    /// Upper bound of the first wait. It doubles with each attempt. Default: 0.5 s.
+    /// Upper bound of the first wait. The bound doubles with each attempt. Default: 0.5 s.
     pub initial: Duration,
     /// Upper bound of every wait. Default: 32 s.
     pub maximum: Duration,
@@ -116,7 +116,7 @@ impl Retry {
         self
     }
 
-    /// Sets the upper bound of the first wait. It doubles with each attempt.
+    /// Sets the upper bound of the first wait. The bound doubles with each attempt.
     #[must_use]
     pub fn initial(mut self, wait: Duration) -> Self {
         self.initial = wait;
@@ -280,12 +280,13 @@ impl Deadline {
     /// # Errors
     /// [`Timeout`](ErrorKind::Timeout) if no time is left.
     pub(crate) fn apply_to(self, options: &RequestOptions) -> Result<RequestOptions> {
-        if self.is_over() {
+        let remaining = self.remaining();
+        if remaining.is_some_and(|remaining| remaining.is_zero()) {
             let message = "the time limit was reached before the next request";
             return Err(Error::new(ErrorKind::Timeout, message));
         }
         let mut options = options.clone();
-        options.timeout = self.remaining().or(options.timeout);
+        options.timeout = remaining.or(options.timeout);
         Ok(options)
     }
 }

@@ -217,7 +217,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     }
 
     /// Continues after a write. A conflict ends the turn: the journal belongs to the other writer now, so the rest of
-    /// the turn could not be stored, and no further request is made and no further function runs.
+    /// the turn is not written, no further request is made and no further function runs.
     fn written(&mut self, written: Option<Result<()>>) {
         // If the journal fails in another way, the conversation continues in memory. `unsaved` reports the failure, and
         // the next write repeats the events.
@@ -228,6 +228,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         };
         self.step = match (then, conflict.or_else(|| self.missing_runtime())) {
             (Then::End(error), _) => Step::Over(error),
+            (_, Some(error)) if error.kind() == ErrorKind::Conflict => {
+                Step::Over(Some(self.fail(error)))
+            }
             (_, Some(error)) => return self.close(error),
             (Then::Fit, None) => self.fit(),
             (Then::Receive(reply), None) => Step::Receive(reply),

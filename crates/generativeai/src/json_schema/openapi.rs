@@ -6,8 +6,8 @@ use super::enums;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::schema::{Schema, Type};
 
-/// Maximum number of subschemas: nested references can make a short schema expand exponentially.
-const MAX_SCHEMAS: usize = 10_000;
+/// Maximum number of steps: subschemas, references and pieces of `allOf`.
+const MAX_STEPS: usize = 30_000;
 /// Maximum depth of nested subschemas and references. Each level takes room on the stack.
 const MAX_DEPTH: usize = 64;
 
@@ -44,7 +44,7 @@ impl Schema {
             following: Vec::new(),
             followed: Vec::new(),
             depth: 0,
-            schemas: 0,
+            steps: 0,
         };
         reader.read(schema)
     }
@@ -61,8 +61,8 @@ pub(super) struct Reader<'schema> {
     pub(super) followed: Vec<String>,
     /// Number of subschemas around the current one.
     depth: usize,
-    /// Number of subschemas read so far.
-    schemas: usize,
+    /// Number of steps so far.
+    steps: usize,
 }
 
 impl Reader<'_> {
@@ -80,9 +80,9 @@ impl Reader<'_> {
 
     /// Runs a step that reads or merges a subschema, within the limits of size and depth.
     pub(super) fn nested<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.schemas += 1;
+        self.steps += 1;
         self.depth += 1;
-        if self.schemas > MAX_SCHEMAS || self.depth > MAX_DEPTH {
+        if self.steps > MAX_STEPS || self.depth > MAX_DEPTH {
             return Err(self.unsupported("is too large"));
         }
         let read = step(self);

@@ -84,13 +84,13 @@ fn validate(Settings { request, tools, .. }: &Settings) -> Result<()> {
 pub(super) fn without_empty(contents: Contents) -> Result<Vec<Content>> {
     let mut contents = Vec::from(contents);
     for (content, number) in contents.iter_mut().zip(1..) {
-        content.remove_empty_parts();
         if let Some(problem) = content.foreign_format() {
             let message = format!("content {number} {problem}");
             return Err(Error::new(ErrorKind::Request, message));
         }
+        content.remove_empty_parts();
     }
-    contents.retain(|content| !content.is_empty());
+    contents.retain(|content| !content.parts.is_empty());
     Ok(contents)
 }
 

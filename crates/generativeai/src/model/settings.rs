@@ -67,6 +67,7 @@ impl Settings {
     }
 }
 
+/// Merges the members of a request over those of another one.
 fn merge_requests(
     above: &GenerateContentRequest,
     below: &GenerateContentRequest,

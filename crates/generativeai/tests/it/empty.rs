@@ -75,6 +75,15 @@ async fn a_single_request_with_contents_of_another_api_is_refused() {
         assert!(error.to_string().starts_with(message), "{error}");
     }
     assert!(script.requests().is_empty());
+
+    // A newer member next to `parts` is not the format of another API.
+    let newer = contents(json!([{"role": "user", "parts": [{"text": "Hi"}]},
+                                {"role": "model", "parts": [{}], "newMember": 1}]));
+    model.generate_content(newer).await.expect("a reply");
+    assert_eq!(
+        sent(&script),
+        json!([{"role": "user", "parts": [{"text": "Hi"}]}])
+    );
 }
 
 /// Returns the contents of the last request.

@@ -208,6 +208,7 @@ async fn a_reply_that_another_writer_overtakes_takes_no_further_request() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(error.response().unwrap().text().unwrap(), "Once ");
     assert_eq!(script.requests().len(), 1);
+    assert_eq!(journal.conflicts(), 1);
     assert_eq!(chat.unfinished().unwrap().continuation_token(), Some("a"));
 }
 

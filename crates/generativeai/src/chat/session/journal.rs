@@ -21,9 +21,9 @@ impl ChatSession {
     /// [`save`](Self::save).
     ///
     /// If another writer modified the journal, for example a clone of this conversation, the next message fails with
-    /// [`Conflict`](ErrorKind::Conflict) and is not sent. A turn with function calls fails before its next request. If
-    /// the journal fails in another way, the conversation continues in memory: [`unsaved`](Self::unsaved) returns the
-    /// error, and the next write stores the missing events.
+    /// [`Conflict`](ErrorKind::Conflict) and is not sent. A turn that takes several requests, for function calls or
+    /// for a long reply, fails before its next request. If the journal fails in another way, the conversation
+    /// continues in memory: [`unsaved`](Self::unsaved) returns the error, and the next write stores the missing events.
     #[must_use]
     pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
         self.set_journal(journal);

@@ -9,7 +9,7 @@ use std::ops::DerefMut;
 
 use super::super::deciding::Deciding;
 use super::super::event::Event;
-use super::super::functions::Running;
+use super::super::functions::{Running, check_runtime};
 use super::super::opening::Start;
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
@@ -36,6 +36,7 @@ impl ChatSession {
                            (`AutomaticFunctionCalling::approve`), which decides on the calls that follow";
             return Err(Error::new(ErrorKind::Configuration, message));
         };
+        check_runtime(&automatic)?;
         let decisions = match start {
             Start::Decide(decisions) => Some(decisions),
             Start::Ask | Start::Turn(_) => None,

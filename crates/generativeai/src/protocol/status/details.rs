@@ -82,7 +82,7 @@ impl Status {
         WireDuration::from(delay.as_str()?).to_std()
     }
 
-    /// Adds a `RetryInfo` with the time to wait before a retry.
+    /// Sets the `RetryInfo`, the time to wait before a retry.
     ///
     /// ```
     /// use std::time::Duration;
@@ -95,6 +95,7 @@ impl Status {
     pub fn with_retry_delay(mut self, wait: Duration) -> Self {
         let delay = WireDuration::from(wait);
         let kind = "type.googleapis.com/google.rpc.RetryInfo";
+        self.details.retain(|detail| detail["@type"] != kind);
         self.details
             .push(json!({"@type": kind, "retryDelay": delay}));
         self

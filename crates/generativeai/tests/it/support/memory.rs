@@ -17,6 +17,7 @@ pub(crate) struct Memory(Arc<Mutex<Contents>>);
 struct Contents {
     entries: Vec<Entry>,
     is_broken: bool,
+    conflicts: usize,
 }
 
 impl Memory {
@@ -39,6 +40,11 @@ impl Memory {
         self.contents().is_broken = is_broken;
     }
 
+    /// Returns the number of writes that failed because of another writer.
+    pub(crate) fn conflicts(&self) -> usize {
+        self.contents().conflicts
+    }
+
     /// Returns the conversation that the journal contains.
     pub(crate) fn resume(&self, model: &GenerativeModel) -> ChatSession {
         let chat = model.start_chat();
@@ -57,6 +63,7 @@ impl Memory {
         let stored: Vec<u128> = contents.entries[after..].iter().map(Entry::id).collect();
         let given: Vec<u128> = entries.iter().map(Entry::id).collect();
         if !given.starts_with(&stored) {
+            contents.conflicts += 1;
             let message = "modified by another writer";
             return Err(Error::new(ErrorKind::Conflict, message));
         }

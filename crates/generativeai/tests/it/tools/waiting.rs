@@ -475,3 +475,25 @@ fn the_arguments_of_waiting_calls_are_not_in_the_debug_output() {
         "{debug}"
     );
 }
+
+#[test]
+fn decisions_without_a_runtime_for_a_time_limit_change_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let world = runtime.block_on(waiting());
+    let limited = careful().time_limit(std::time::Duration::from_secs(1));
+    let mut chat = world.chat.automatic_function_calling(limited);
+    let before = chat.unfinished().cloned().unwrap();
+    let Reason::AwaitingApproval(calls) = &before.reason else {
+        panic!("nothing waits");
+    };
+
+    let decided = chat.decide([(calls[0].id.as_str(), Decision::Run)]);
+    let error = crate::support::poll::run(decided.into_future()).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let after = chat.unfinished().unwrap();
+    assert!(matches!(&after.reason, Reason::AwaitingApproval(waiting) if waiting == calls));
+}
