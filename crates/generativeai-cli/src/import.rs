@@ -76,7 +76,8 @@ pub(crate) fn is_event_log(bytes: &[u8]) -> bool {
 /// Reads a conversation.
 ///
 /// # Errors
-/// The file is too large or has an unknown form, or a message cannot be represented. The error contains the number of the message.
+/// The file is too large or has an unknown form, or a message cannot be represented. The error contains the number of
+/// the message.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Imported, UsageError> {
     if bytes.len() > MAX_CONVERSATION {
         let message = "the file is too large: the maximum is 256 MiB, and 1 GiB for files of `genai sessions export`";

@@ -80,7 +80,7 @@ fn stdin_is(kinds: &[FileType]) -> bool {
     fstat(io::stdin()).is_ok_and(|stat| kinds.contains(&FileType::from_raw_mode(stat.st_mode)))
 }
 
-/// Returns whether nobody may ever write to stdin or close it.
+/// Returns whether stdin may stay open without input.
 fn may_be_idle() -> bool {
     #[cfg(unix)]
     return stdin_is(&[FileType::Socket]);

@@ -18,6 +18,8 @@ use crate::terminal;
 const MAX_UNHANDLED: u8 = 3;
 /// Maximum wait for a signal after the terminal failed.
 const SIGNAL_WAIT: Duration = Duration::from_secs(1);
+/// Time that a Ctrl-C may need to reach the task that records it.
+const RECORDING: Duration = Duration::from_millis(50);
 /// Time after SIGTERM or SIGHUP within which the program exits, even if nothing handles the signal: a read from a
 /// closed terminal may block forever. It stops while the session is saved.
 const GRACE: Duration = Duration::from_secs(2);
@@ -41,7 +43,10 @@ struct State {
     interrupts: u8,
     /// Whether signals cannot be handled now. Then a signal ends the program at once.
     exit_at_once: bool,
-    /// Whether the session is saved now. Then only Ctrl-C, or another signal, ends the program.
+    /// Whether Ctrl-C is meant for another program now.
+    ignores_interrupts: bool,
+    /// Whether the session is saved now. The time limit after SIGTERM does not run; Ctrl-C and a second signal still
+    /// end the program.
     is_saving: bool,
 }
 
@@ -151,11 +156,26 @@ impl Signals {
         done
     }
 
+    /// Runs another program in the terminal, such as a text editor: every Ctrl-C until it exits is meant for it. A
+    /// signal that ends this program is recorded.
+    pub(crate) fn ignore_interrupts_during<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.state
+            .send_modify(|state| state.ignores_interrupts = true);
+        let done = work();
+        // The last Ctrl-C, which may have ended the work, may not be recorded yet.
+        self.runtime.block_on(async { sleep(RECORDING).await });
+        self.state
+            .send_modify(|state| state.ignores_interrupts = false);
+        self.clear();
+        done
+    }
+
     /// Records a signal, and wakes the prompt or the reply. Exits if earlier signals were not handled.
     fn receive(&self, exit: Exit) {
         let mut exits = false;
         self.state.send_modify(|state| {
             exits = match exit {
+                Exit::Interrupted if state.ignores_interrupts => return,
                 Exit::Interrupted => {
                     state.interrupts = state.interrupts.saturating_add(1);
                     state.interrupts >= MAX_UNHANDLED
@@ -194,7 +214,8 @@ fn exit_now(exit: Exit) -> ! {
     std::process::exit(exit as i32);
 }
 
-/// Signals that stop the program: Ctrl-C and, on Unix, SIGTERM. While this value exists, they do not end the process.
+/// Signals that stop the program: Ctrl-C and, on Unix, SIGTERM. While this value exists, they do not end the process;
+/// on Windows, Ctrl-C does so until the first call of `next`.
 pub(crate) struct StopSignals {
     #[cfg(unix)]
     interrupt: Signal,
@@ -297,6 +318,23 @@ mod tests {
         signals.clear();
         assert!(!signals.wake_flag().load(SeqCst));
         assert_eq!(signals.exit(), None);
+    }
+
+    #[test]
+    fn ctrl_c_during_another_program_is_ignored() {
+        let (_runtime, signals) = signals();
+
+        signals.ignore_interrupts_during(|| {
+            for _ in 0..MAX_UNHANDLED {
+                signals.receive(Exit::Interrupted);
+            }
+            assert!(!signals.wake_flag().load(SeqCst));
+            signals.receive(Exit::Terminated);
+        });
+
+        assert_eq!(signals.exit(), Some(Exit::Terminated));
+        signals.receive(Exit::Interrupted);
+        assert_eq!(signals.state.borrow().interrupts, 1);
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub(crate) struct ToolServers {
 }
 
 impl ToolServers {
-    /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or one of `names`, the
-    /// table `[servers]` of the settings.
+    /// Starts or connects to the servers, and requests their tools. A server is a command, a URL, or one of `names`,
+    /// the table `[servers]` of the settings.
     ///
     /// If this future is dropped, a server that is starting is killed.
     pub(crate) async fn connect(

@@ -11,6 +11,9 @@ const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('�
 /// Maximum length of a path in a message, in bytes; a longer word is not a path.
 const MAX_PATH: usize = 4_096;
 
+/// Number of ends that are tried for a path in one word. In a script without spaces, each character may be an end.
+const MAX_ENDS: usize = 128;
+
 /// Number of ends that are tried for a path with blanks that is neither quoted nor escaped. Each needs a system call.
 const MAX_BLANK_ENDS: usize = 24;
 
@@ -89,7 +92,7 @@ fn is_unspaced(char: char) -> bool {
 /// Returns the mention at the beginning of the text, which follows an `@`.
 ///
 /// A path has no delimiter: `@notes.txt:12` and `@notes.txt.` mention `notes.txt`. So each beginning of the word is
-/// tried, the longest first, until one is an existing file.
+/// tried, and the longest one that is an existing file is the path.
 fn mention_in(text: &str, similar: &mut Similar) -> Option<Mention> {
     if let Some(path) = quoted(text) {
         return Some(match existing(path) {
@@ -103,12 +106,10 @@ fn mention_in(text: &str, similar: &mut Similar) -> Option<Mention> {
     if word.len() > MAX_PATH {
         return None;
     }
-    let ends = word.char_indices().map(|(at, _)| at).rev();
-    let file = [word.len()]
-        .into_iter()
-        .chain(ends)
-        .filter(|&end| end > 0 && may_end(&word[end..]))
-        .find_map(|end| existing(&word[..end]));
+    let ends = word.char_indices().map(|(at, _)| at).skip(1);
+    let ends = ends.filter(|&end| may_end(&word[end..])).take(MAX_ENDS);
+    let files = ends.filter_map(|end| existing(&word[..end]));
+    let file = existing(&word).or_else(|| files.last());
     if let Some(file) = file.or_else(|| with_blanks(text)) {
         return Some(Mention::File(file));
     }
@@ -127,6 +128,7 @@ fn with_blanks(text: &str) -> Option<PathBuf> {
     let ends = line[blank..].char_indices().map(|(at, _)| blank + at);
     // The first end is that of the first word, which the caller has tried. The second follows the blank itself.
     let ends = ends.chain([line.len()]).skip(2);
+    let ends = ends.take_while(|&end| end <= MAX_PATH);
     let ends =
         ends.filter(|&end| !line[..end].ends_with(char::is_whitespace) && may_end(&line[end..]));
     let files = ends
@@ -140,8 +142,9 @@ fn quoted(text: &str) -> Option<&str> {
     let quote = text.chars().next()?;
     let (_, close) = QUOTES.into_iter().find(|(open, _)| *open == quote)?;
     let inner = &text[quote.len_utf8()..];
-    let end = inner.find(close)?;
-    (end > 0 && !inner[..end].contains('\n')).then(|| &inner[..end])
+    let mut chars = inner.char_indices().take(MAX_PATH);
+    let (end, found) = chars.find(|(_, char)| [close, '\n'].contains(char))?;
+    (end > 0 && found == close).then(|| &inner[..end])
 }
 
 /// Returns the first word of the text, without its escapes. A backslash makes a blank or a punctuation mark a part of
@@ -149,12 +152,14 @@ fn quoted(text: &str) -> Option<&str> {
 fn unescaped(text: &str) -> String {
     let mut word = String::new();
     let mut chars = text.chars().peekable();
-    while let Some(char) = chars.next() {
+    while word.len() <= MAX_PATH
+        && let Some(char) = chars.next()
+    {
         match char {
             '\\' if chars.peek().is_some_and(|next| !next.is_alphanumeric()) => {
                 word.extend(chars.next());
             }
-            char if char.is_whitespace() || word.len() > MAX_PATH => break,
+            char if char.is_whitespace() => break,
             char => word.push(char),
         }
     }
@@ -372,6 +377,22 @@ mod tests {
         ] {
             assert_eq!(files(message, &folder), ["my file.txt"], "{message}");
         }
+    }
+
+    #[test]
+    fn the_search_for_a_path_is_bounded() {
+        let punctuation = "!".repeat(MAX_ENDS + 1);
+        let folder = folder(&["notes.txt", &punctuation]);
+
+        let message = format!("@{{}}/notes.txt{punctuation}");
+        assert_eq!(files(&message, &folder), ["notes.txt"]);
+        let message = format!("@{{}}/{punctuation}");
+        assert_eq!(files(&message, &folder), [&*punctuation]);
+        let found = files(&format!("{message}?"), &folder);
+        assert_ne!(found, [&*punctuation]);
+
+        assert!(unescaped(&r"\@".repeat(MAX_PATH)).len() <= MAX_PATH + 1);
+        assert_eq!(quoted(&format!("“{}”", "a".repeat(MAX_PATH))), None);
     }
 
     /// Row 21 of tests/field.md, finding 2 of tests/newcomer.md.

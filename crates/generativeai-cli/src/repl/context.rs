@@ -111,8 +111,8 @@ impl Repl<'_> {
     }
 }
 
-/// Returns the budget for requests with half of a history, besides a number of tokens that every request has. `limit` is
-/// that of the model, if it is known.
+/// Returns the budget for requests with half of a history, besides a number of tokens that every request has. `limit`
+/// is that of the model, if it is known.
 ///
 /// A short history leaves room for another message, which would be refused otherwise.
 fn budget(history: i32, fixed: i32, limit: Option<i32>) -> i32 {

@@ -135,9 +135,7 @@ impl Prompt {
             match editor.read_line(&Marker) {
                 Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => terminal::suspend(),
                 Ok(Signal::HostCommand(command)) if command == keys::EDIT => {
-                    edit(editor, printer);
-                    // A Ctrl-C was meant for the text editor.
-                    signals.clear();
+                    signals.ignore_interrupts_during(|| edit(editor, printer));
                 }
                 Ok(signal) => break signal,
                 Err(error) => {

@@ -51,8 +51,8 @@ enum Sent {
     Stopped,
     /// The reply failed, and the error was reported.
     Failed,
-    /// The reply was interrupted by an error after which a retry may succeed, such as a broken connection. The error was
-    /// reported.
+    /// The reply was interrupted by an error after which a retry may succeed, such as a broken connection. The error
+    /// was reported.
     Broken,
     /// Another process changed the session, so it was read again.
     Conflict,
@@ -307,8 +307,8 @@ impl<'a> Repl<'a> {
         }
     }
 
-    /// Receives replies, and asks about their calls, until no call waits. Returns `None` if the program ends first. Adds
-    /// to `took` the time without that in which the user decides about calls.
+    /// Receives replies, and asks about their calls, until no call waits. Returns `None` if the program ends first.
+    /// Adds to `took` the time without that in which the user decides about calls.
     fn receive_all(
         &mut self,
         mut next: Next,

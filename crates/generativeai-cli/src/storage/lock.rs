@@ -174,6 +174,8 @@ fn is_same(_: &File, _: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Barrier};
+
     use super::*;
 
     #[test]
@@ -183,7 +185,13 @@ mod tests {
         let other = open(&path).expect("a file");
         other.lock().expect("locked");
 
-        let mark = std::thread::spawn(move || OpenMark::at(path));
+        let barrier = Arc::new(Barrier::new(2));
+        let started = Arc::clone(&barrier);
+        let mark = std::thread::spawn(move || {
+            started.wait();
+            OpenMark::at(path)
+        });
+        barrier.wait();
         // Without a wait the lock could be released before the mark is tried.
         std::thread::sleep(Duration::from_millis(50));
         drop(other);

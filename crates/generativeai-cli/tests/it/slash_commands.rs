@@ -253,10 +253,11 @@ fn several_turns_are_undone_and_quit_needs_no_slash() {
 fn the_last_message_is_edited_in_the_editor() {
     let mut session = Session::start(
         &["It is 1,345 m tall.", "It is 8,849 m tall."],
-        // An editor that leaves the terminal in its mode: Ctrl-C is sent to the program as well.
+        // An editor that leaves the terminal in its mode: Ctrl-C is sent to the program as well. Without the waits, the
+        // signals would be one.
         &[(
             "EDITOR",
-            "kill -INT $PPID; sleep 0.2; printf 'How tall is Everest?' >",
+            "for wait in 0.1 0.1 0; do kill -INT $PPID; sleep $wait; done; printf 'How tall is Everest?' >",
         )],
     );
 

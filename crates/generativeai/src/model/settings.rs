@@ -15,8 +15,8 @@ use crate::tools::Toolbox;
 /// Settings of a model or of a message. Those of a message take precedence: see [`over`](Self::over).
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    /// Members of the request. Only a model has a system instruction and cached content. `tools`, `contents` and `model`
-    /// are not set.
+    /// Members of the request. Only a model has a system instruction and cached content. `tools`, `contents` and
+    /// `model` are not set.
     pub(crate) request: GenerateContentRequest,
     pub(crate) tools: Option<Toolbox>,
     pub(crate) options: RequestOptions,
@@ -119,7 +119,8 @@ pub(super) fn last_of_each_category(settings: Vec<SafetySetting>) -> Vec<SafetyS
     last
 }
 
-/// Prints neither the system instruction, which does not belong in a log, nor the check and the accepted finish reasons.
+/// Prints neither the system instruction, which does not belong in a log, nor the check and the accepted finish
+/// reasons.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = GenerateContentRequest {

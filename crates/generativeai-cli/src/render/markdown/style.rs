@@ -13,8 +13,8 @@ pub(crate) struct Layout {
     pub(crate) styled: bool,
 }
 
-/// Appends a text in a style. Each piece sets and resets its own style, so the terminal is in its default state wherever
-/// the output ends, for example after Ctrl-C.
+/// Appends a text in a style. Each piece sets and resets its own style, so the terminal is in its default state
+/// wherever the output ends, for example after Ctrl-C.
 pub(super) fn paint(style: Style, text: &str, out: &mut String) {
     if !text.is_empty() {
         let _ = write!(out, "{}", style.paint(text));

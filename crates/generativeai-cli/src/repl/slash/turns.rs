@@ -81,12 +81,9 @@ impl Repl<'_> {
         let text = message.parts.iter().rev().find_map(Part::as_text);
         let text = text.unwrap_or_default().to_owned();
         let edited = match editor::command() {
-            Some(editor) => {
-                let edited = editor::edit(&editor, &text);
-                // A Ctrl-C was meant for the text editor.
-                self.signals.clear();
-                edited
-            }
+            Some(editor) => self
+                .signals
+                .ignore_interrupts_during(|| editor::edit(&editor, &text)),
             None if self.prompt.can_edit() => {
                 self.prompt.insert(&text);
                 self.printer
