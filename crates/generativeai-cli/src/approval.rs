@@ -37,7 +37,7 @@ pub(crate) enum DefaultDecision {
     Run,
     /// Ask the user.
     Ask,
-    /// Deny the call: there is no terminal to ask at.
+    /// Deny the call, since the program cannot ask without a terminal.
     Deny,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Approvals {
 struct Shared {
     /// Decisions for all calls of a tool, by its name.
     always: Mutex<BTreeMap<String, Decision>>,
-    /// Names of the tools denied because there is no terminal to ask at.
+    /// Names of the tools denied without a terminal to ask at.
     not_allowed: Mutex<BTreeSet<String>>,
     /// Decisions since the last `take_decisions`, as JSON.
     decisions: Mutex<Vec<Value>>,
@@ -95,7 +95,7 @@ impl Approvals {
             })
     }
 
-    /// Returns the names of the tools that were not run because there is no terminal to ask at.
+    /// Returns the names of the tools that were denied without a terminal to ask at.
     pub(crate) fn not_allowed(&self) -> BTreeSet<String> {
         locked(&self.shared.not_allowed).clone()
     }

@@ -53,7 +53,7 @@ impl Conversation {
         }
     }
 
-    /// Replaces the chat by that of the same session, read again. What is not stored stays.
+    /// Replaces the chat by that of the same session, read again. The budget and the other data that the store does not have stay.
     pub(crate) fn replace(&mut self, read: Self) {
         self.chat = read.chat;
         self.session = read.session;

@@ -79,7 +79,7 @@ impl OneShot {
         exit
     }
 
-    /// Reports the tools that did not run because there is no terminal to ask at. JSON output contains these decisions.
+    /// Reports the tools that were denied without a terminal to ask at. JSON output contains these decisions.
     fn report_denied(&self, printer: &mut Printer) {
         for name in self.approvals.iter().flat_map(Approvals::not_allowed) {
             printer.note(format_args!(

@@ -162,7 +162,7 @@ impl Part {
     }
 }
 
-/// Hashes a file from its position to its end, and returns the number of bytes.
+/// Hashes the rest of a file, and returns the number of bytes.
 fn hash(file: &mut File, sha256: &mut Sha256) -> io::Result<u64> {
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;

@@ -86,6 +86,19 @@ impl User {
     fn lock(&self) -> Lock {
         Lock::on(&self.data.path().join("generativeai/chats.sqlite"))
     }
+
+    /// Starts a session whose first reply cannot be saved, since the store is locked.
+    fn wait_for_save(&self) -> (Terminal, Lock) {
+        let mut terminal = Terminal::start(&self.chat(&[]));
+        terminal.enter("Two and two?");
+        self.service.request();
+        let lock = self.lock();
+        self.service.open_gate();
+        terminal.wait_for("It is");
+        self.service.wait_until_read();
+        terminal.wait_until_idle();
+        (terminal, lock)
+    }
 }
 
 /// A process that holds the write lock of the store.
@@ -318,15 +331,8 @@ fn ctrl_c_while_a_message_is_saved_discards_it() {
 #[test]
 fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     let user = User::new(Answer::Gated("It is four."));
-    let mut terminal = Terminal::start(&user.chat(&[]));
+    let (mut terminal, lock) = user.wait_for_save();
 
-    terminal.enter("Two and two?");
-    user.service.request();
-    let lock = user.lock();
-    user.service.open_gate();
-    terminal.wait_for("It is");
-    user.service.wait_until_read();
-    terminal.wait_until_idle();
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
     terminal.type_keys(CTRL_C);
@@ -371,15 +377,8 @@ fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
 #[test]
 fn a_signal_does_not_end_a_slow_save() {
     let user = User::new(Answer::Gated("It is four."));
-    let mut terminal = Terminal::start(&user.chat(&[]));
+    let (mut terminal, lock) = user.wait_for_save();
 
-    terminal.enter("Two and two?");
-    user.service.request();
-    let lock = user.lock();
-    user.service.open_gate();
-    terminal.wait_for("It is");
-    user.service.wait_until_read();
-    terminal.wait_until_idle();
     terminal.signal("TERM");
     terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
     thread::sleep(Duration::from_secs(2));

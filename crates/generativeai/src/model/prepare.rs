@@ -77,7 +77,7 @@ fn validate(Settings { request, tools, .. }: &Settings) -> Result<()> {
     Err(Error::new(ErrorKind::Request, message))
 }
 
-/// Returns the contents of a request without empty parts, and without contents that have no other parts.
+/// Returns the contents of a request without empty parts, and without contents whose parts are all empty.
 ///
 /// # Errors
 /// A content is in the format of another API. The service would reject it with a message that does not help.

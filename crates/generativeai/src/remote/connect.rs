@@ -81,7 +81,7 @@ impl Service<Uri> for Connector {
         let connecting = self.0.call(address);
         Box::pin(async move {
             let limit = limit?;
-            // The connection of a response returns to the pool in a task of its own, often just after the next
+            // The connection of a response returns to the pool in a separate task, often just after the next
             // request has asked for one. Let that task run before another connection is opened. If the request takes
             // the returned connection, hyper-util polls this future in a new task: it ends without a connection.
             tokio::task::yield_now().await;

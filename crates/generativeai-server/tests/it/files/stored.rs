@@ -168,7 +168,7 @@ async fn a_file_that_cannot_be_deleted_from_the_disk_remains() {
     delete().await.error(500);
     assert_eq!(site.get("/v1beta/files/a").await.code, 200);
 
-    // The rest of an earlier removal is no obstacle.
+    // A folder that an earlier removal left does not prevent this one.
     std::fs::remove_file(&blocker).expect("removed");
     std::fs::create_dir_all(blocker.join("x")).expect("a folder");
     assert_eq!(delete().await.code, 200);
