@@ -131,7 +131,7 @@ impl Serialize for ChatSession {
             context_budget: self.budget,
             history: Contents::new(Arc::clone(state.transcript()), Vec::new()),
             interrupted: state.interrupted().to_vec(),
-            dropped: Contents::new(Arc::clone(state.dropped()), Vec::new()),
+            dropped: Contents::shared(Arc::clone(state.dropped())),
             summary: state.summary(),
             // The response of an unfinished turn is saved with the turn.
             last: state.last().filter(|_| is_complete).cloned(),

@@ -47,7 +47,7 @@ pub(super) struct State {
     /// Undone turns, which can be redone; the last undone one is last.
     undone: Vec<Undone>,
     /// Contents that left the history to keep within the context budget.
-    dropped: Arc<Transcript>,
+    dropped: Arc<Vec<Content>>,
     /// Number of contents at the start of the history that are a summary of dropped ones.
     summary: usize,
 }
@@ -341,7 +341,7 @@ impl State {
     }
 
     /// Returns the contents that left the history to keep within the context budget.
-    pub(super) fn dropped(&self) -> &Arc<Transcript> {
+    pub(super) fn dropped(&self) -> &Arc<Vec<Content>> {
         &self.dropped
     }
 
@@ -388,7 +388,7 @@ impl State {
             Undone::Turn { contents, .. } => contents.as_slice(),
             Undone::Unfinished(_) => &[],
         });
-        let kept = self.history().iter().chain(self.dropped.contents());
+        let kept = self.history().iter().chain(&*self.dropped);
         kept.chain(undone).any(Content::is_empty)
     }
 
@@ -419,7 +419,7 @@ impl State {
             interrupted: self.interrupted.clone(),
             last: self.last.clone(),
             unfinished: self.unfinished().cloned(),
-            dropped: self.dropped.contents().to_vec(),
+            dropped: self.dropped.to_vec(),
             summary: self.summary,
         }
     }

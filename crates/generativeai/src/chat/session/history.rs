@@ -85,7 +85,7 @@ impl ChatSession {
     ///
     /// [`Compaction::Summarize`]: crate::Compaction::Summarize
     pub fn dropped(&self) -> &[Content] {
-        self.state.dropped().contents()
+        self.state.dropped()
     }
 
     /// Returns the last response, complete or not. There is none before the first response to a message, after an
