@@ -143,9 +143,15 @@ impl Error {
     /// assert_eq!(format!("{error:#}"), "no connection to `example.com`; check the proxy: connection refused");
     /// ```
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(kind, message.into())
+    }
+
+    // Keeps the code of errors away from the code that runs in each turn.
+    #[cold]
+    fn of(kind: ErrorKind, message: Cow<'static, str>) -> Self {
         Self(Arc::new(Inner {
             kind,
-            message: message.into(),
+            message,
             source: None,
             http_code: None,
             status: None,
