@@ -6,6 +6,7 @@
 
 mod code;
 mod cut;
+mod definitions;
 mod draw;
 mod page;
 mod style;
@@ -115,7 +116,7 @@ impl Markdown {
     /// the links would not be visible. Returns the position, moved by the number of inserted characters.
     fn escape_definitions(&mut self, mut end: usize) -> usize {
         while self.source[..end].contains("]:") {
-            let positions = draw::definitions(&self.source[..end]);
+            let positions = definitions::offsets(&self.source[..end]);
             if positions.is_empty() {
                 break;
             }

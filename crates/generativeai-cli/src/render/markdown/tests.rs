@@ -72,7 +72,7 @@ fn link_reference_definitions_are_shown() {
 fn all_definitions_are_found_at_once() {
     let text = "[a]: x\n\n> [a]: y\n\n1. [b]: z\n\ntext\n[c]: no\n\n```\n[d]: no\n```\n";
 
-    assert_eq!(draw::definitions(text), [0, 10, 21]);
+    assert_eq!(definitions::offsets(text), [0, 10, 21]);
 }
 
 #[test]
