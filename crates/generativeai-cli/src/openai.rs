@@ -8,6 +8,7 @@ use generativeai::{Backend, RequestOptions};
 use generativeai_openai::OpenAi;
 use reqwest::Url;
 
+use crate::environment;
 use crate::exit::UsageError;
 use crate::loopback::is_loopback;
 use crate::render::Printer;
@@ -49,8 +50,14 @@ impl Provider {
             // reports that the connection is not encrypted.
             Self::OpenAi => OpenAi::builder().allow_plain_http(true).build(),
         };
-        let message = "cannot use an OpenAI-compatible server: set OPENAI_BASE_URL to its address, such as \
-                       http://localhost:8000/v1, or OPENAI_API_KEY";
+        // If the variable is set, the cause names what is wrong with it.
+        let message = match environment::is_set("OPENAI_BASE_URL") {
+            true => "cannot use the OpenAI-compatible server",
+            false => {
+                "cannot use an OpenAI-compatible server: set OPENAI_BASE_URL to its address, such as \
+                 http://localhost:8000/v1, or OPENAI_API_KEY"
+            }
+        };
         let client = client.context(UsageError(message.to_owned()))?;
         report_plain_http(&client, printer);
         Ok(client)

@@ -31,7 +31,8 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// [reply received so far](Self::response), each [attempt](Self::attempts), and the [causes](Self::causes). It never
 /// contains an API key.
 ///
-/// `{}` prints the message alone, `{:#}` appends the causes. Cloning is cheap: clones share all data.
+/// `{}` prints the message alone, `{:#}` appends the causes, `{:?}` puts the kind in front of both, and `{:#?}` prints
+/// everything but the reply. Cloning is cheap: clones share all data.
 ///
 /// | Question | Answer |
 /// | --- | --- |
@@ -402,8 +403,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// Writes the kind, the message and the causes on one line, since `unwrap` prints an error in this form, and so does a
+/// `main` that returns one. `{:#?}` writes everything but the reply.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return write!(f, "{:?}: {self:#}", self.kind());
+        }
         let Inner {
             kind,
             message,

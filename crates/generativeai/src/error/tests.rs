@@ -44,7 +44,18 @@ fn a_clone_shares_the_cause_and_changing_it_leaves_the_original_alone() {
 fn debug_does_not_print_the_conversation() {
     let error = error(ErrorKind::Truncated).with_response(GenerateContentResponse::default());
 
-    assert!(!format!("{error:?}").contains("candidates"), "{error:?}");
+    assert!(!format!("{error:#?}").contains("candidates"), "{error:#?}");
+}
+
+#[test]
+fn debug_is_one_line_and_its_alternate_form_has_all_details() {
+    let error = Error::new(ErrorKind::Unreachable, "no connection")
+        .with_http_code(502)
+        .with_source("reset");
+
+    assert_eq!(format!("{error:?}"), "Unreachable: no connection: reset");
+    let details = format!("{error:#?}");
+    assert!(details.contains("http_code: 502"), "{details}");
 }
 
 #[test]

@@ -275,7 +275,7 @@ impl Hops {
             (Some(usage), Some(more)) => usage.add(&more),
             (usage, more) => *usage = more.or(usage.take()),
         }
-        let has_new_token = self.token.is_some() && self.token != hop.start;
+        let has_new_token = self.token != hop.start;
         let is_whole = match &hop.finish_reason {
             // A stream without a finish reason was cut off. A reply in one piece arrived as a whole, with or without
             // one.
@@ -283,11 +283,11 @@ impl Hops {
             Some(reason) => *reason != FinishReason::Continuation || !has_new_token,
         };
         if !self.continues || is_whole || hop.is_blocked {
-            // A connection that breaks within a reply with a token is resumed. If it breaks after the finish reason,
+            // A connection that breaks within a reply with a token is resumed. If it breaks after the end of the reply,
             // there is nothing to resume, and the error is dropped.
-            let is_over = self.token.is_some() && hop.finish_reason.is_some();
+            let is_resumable = self.continues && self.token.is_some();
             let is_lost = |error: &Error| error.is_retryable() && error.status().is_none();
-            let error = error.filter(|error| !(self.continues && is_over && is_lost(error)));
+            let error = error.filter(|error| !(is_resumable && is_lost(error)));
             return Next::End(error);
         }
         if has_new_token {

@@ -16,6 +16,8 @@ use name::{QUERY, path_of};
 /// API version of requests if none is set.
 const DEFAULT_VERSION: &str = "v1beta";
 
+const NO_SCHEME: &str = "has to start with https:// or http://";
+
 /// Paths of OpenAI's methods that users copy together with a base URL.
 const COPIED: [&str; 2] = ["/chat/completions", "/embeddings"];
 
@@ -88,13 +90,15 @@ impl Address {
 
     /// Checks a base URL without an API version at its end.
     fn checked(base: &str, allow_plain: bool) -> Result<Self> {
+        let bad_base = |what: &str| bad_base(&format!("{}{what}", quoted(base)));
         let uri: Uri = base
             .parse()
-            .map_err(|error: InvalidUri| bad_base("is invalid").with_source(error))?;
+            .map_err(|error: InvalidUri| match base.contains("://") {
+                true => bad_base("is invalid").with_source(error),
+                false => bad_base(NO_SCHEME),
+            })?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(bad_base(
-                "is invalid: it has to start with https://, or with http:// for this machine",
-            ));
+            return Err(bad_base(NO_SCHEME));
         };
         match scheme {
             "https" => {}
@@ -104,7 +108,7 @@ impl Address {
                     "starts with http://, which would send the key unencrypted: use https://",
                 ));
             }
-            _ => return Err(bad_base("starts with neither https:// nor http://")),
+            _ => return Err(bad_base(NO_SCHEME)),
         }
         if authority.as_str().contains('@') {
             return Err(bad_base("contains a user name or password: remove it"));
@@ -334,6 +338,16 @@ fn ip(host: &str) -> Option<IpAddr> {
         Some(bare) => bare.parse().map(IpAddr::V6).ok(),
         None => host.parse().map(IpAddr::V4).ok(),
     }
+}
+
+/// Returns a base URL in quotes, with a space, for messages. Empty if the URL may contain a password or a key.
+fn quoted(base: &str) -> String {
+    if base.contains(['@', '?', '#']) {
+        return String::new();
+    }
+    // The message may be printed, and a terminal interprets control characters.
+    let shown = base.chars().filter(|char| !char.is_control()).take(200);
+    format!("`{}` ", shown.collect::<String>())
 }
 
 fn bad_base(what: &str) -> Error {

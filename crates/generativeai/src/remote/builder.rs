@@ -321,11 +321,16 @@ impl RemoteBuilder {
                 "the variable {name} is not valid Unicode"
             ))),
         };
+        let variable = self.profile.base_variable;
         let base = match &self.base_url {
             Some(base) => Some(base.clone()),
-            None => text(self.profile.base_variable)?,
+            None => text(variable)?,
         };
-        let address = self.address(base.as_deref())?;
+        let address = self.address(base.as_deref());
+        let address = match self.base_url {
+            Some(_) => address?,
+            None => address.map_err(|error| error.with_context(variable))?,
+        };
         let mut headers = self.headers()?;
         let mut secrets = self.secrets_in(&headers);
         if secrets.is_empty() {
@@ -335,8 +340,8 @@ impl RemoteBuilder {
             } else if base.is_none()
                 || self.profile.key_required == KeyRequired::Remotely && !address.is_loopback()
             {
-                let variable = self.profile.key_variables[0];
-                return Err(configuration(format!("no API key: set {variable}")));
+                let variables = self.profile.key_variables.join(" or ");
+                return Err(configuration(format!("no API key: set {variables}")));
             }
         }
         self.service(address, headers, secrets)

@@ -17,6 +17,9 @@ const MAX_MESSAGE: usize = 1_000;
 /// Maximum number of characters that a message quotes of a body that is not a response of the API.
 const MAX_EXCERPT: usize = 200;
 
+/// Number of bytes of such a body that are read for the excerpt.
+const MAX_READ: usize = 4 << 10;
+
 /// Advice for a file that does not exist, or no longer exists.
 pub(super) const EXPIRED_FILE: &str = "files expire after 48 hours, and belong to the project of the key: to use the file, upload it again";
 
@@ -190,15 +193,38 @@ pub(super) fn redacted_excerpt(body: &[u8], errors: &ErrorReader) -> String {
     excerpt(&redacted(body, &errors.secrets))
 }
 
-/// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret.
+/// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret. Of
+/// an HTML page only the title is returned.
 pub(crate) fn excerpt(body: &[u8]) -> String {
-    // A character has up to four bytes. The cut keeps a body of many MiB from being converted.
-    let text = String::from_utf8_lossy(&body[..body.len().min(4 * MAX_EXCERPT)]);
+    // The cut keeps a body of many MiB from being converted.
+    let text = String::from_utf8_lossy(&body[..body.len().min(MAX_READ)]);
+    match html_title(&text) {
+        None => one_line(&text),
+        Some("") => "an HTML page".to_owned(),
+        Some(title) => format!("an HTML page, \"{}\"", one_line(title)),
+    }
+}
+
+/// Returns the text on one line, cut at [`MAX_EXCERPT`].
+fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|char: char| char.is_whitespace() || char.is_control())
         .filter(|word| !word.is_empty())
         .collect();
     truncated(&words.join(" "), MAX_EXCERPT).into_owned()
+}
+
+/// Returns the title of an HTML page, which is empty if the page has none. `None` for any other text.
+fn html_title(text: &str) -> Option<&str> {
+    // Names of elements are compared without case. ASCII conversion preserves the offsets.
+    let lower = text.to_ascii_lowercase();
+    let start = lower.trim_start();
+    if !start.starts_with("<!doctype html") && !start.starts_with("<html") {
+        return None;
+    }
+    let title = lower.find("<title>").map(|at| at + "<title>".len());
+    let range = title.and_then(|start| Some(start..start + lower[start..].find("</title>")?));
+    Some(range.map_or("", |range| text[range].trim()))
 }
 
 /// Replaces the keys that a body repeats.

@@ -412,12 +412,21 @@ async fn few_lengths_of_a_long_history_are_counted() {
 #[tokio::test]
 async fn a_backend_that_cannot_count_has_its_tokens_estimated() {
     // It answers and streams, and no more.
-    let script = Scripted::default().then_text("one").then_text("two");
+    let script = Scripted::always("one");
     let mut texts = chat(Waiting(script.clone()), 20).context_budget(200, Compaction::Drop);
     texts.send_message(MESSAGE).await.unwrap();
     // A turn has 52 bytes or so, thirteen tokens.
     let kept = texts.history().len() - 2;
     assert!((18..=24).contains(&kept), "{kept}");
+
+    // A tool of 400 bytes takes the place of about eight turns.
+    let tool = FunctionDeclaration::new("height", "x".repeat(400));
+    let mut with_tool = chat(Waiting(script.clone()), 20)
+        .context_budget(200, Compaction::Drop)
+        .tools(tool);
+    with_tool.send_message(MESSAGE).await.unwrap();
+    let kept = with_tool.history().len() - 2;
+    assert!((4..=10).contains(&kept), "{kept}");
 
     let picture = Content::user(Blob::from_base64("image/png", "QUJD".repeat(10_000)));
     let history = [[picture, Content::model("nice")].to_vec(), turns(2)].concat();
@@ -425,6 +434,23 @@ async fn a_backend_that_cannot_count_has_its_tokens_estimated() {
     pictures = pictures.context_budget(250, Compaction::Drop);
     pictures.send_message(MESSAGE).await.unwrap();
     assert_eq!(pictures.dropped().len(), 2);
+}
+
+#[tokio::test]
+async fn messages_that_follow_each_other_are_dropped_with_their_reply() {
+    let mut history = turns(6);
+    history.insert(0, Content::user("please answer me"));
+    let script = Scripted::always("one");
+    let model = GenerativeModel::new("m").backend(script);
+    let mut chat = model
+        .start_chat()
+        .with_history(history)
+        .context_budget(60, Compaction::Drop);
+
+    chat.send_message(MESSAGE).await.unwrap();
+
+    let dropped = chat.dropped().len();
+    assert!(dropped > 0 && dropped % 2 == 1, "{dropped}");
 }
 
 #[tokio::test]

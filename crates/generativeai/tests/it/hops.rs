@@ -19,6 +19,8 @@ use crate::support::mode::MODES;
 use crate::support::poll::{Waiting, drop_at_every_poll, run};
 use crate::support::service::Service;
 
+mod ends;
+
 /// Returns the pieces of a reply: thoughts, text, and a signature at its end.
 pub(crate) fn reply() -> Vec<Part> {
     let thoughts = (0..8).map(|number| Part::text(format!("thought {number} ")).thought(true));

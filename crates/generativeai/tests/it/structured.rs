@@ -269,6 +269,28 @@ async fn a_retry_sends_the_error_and_leaves_no_failed_attempt_in_the_history() {
 }
 
 #[tokio::test]
+async fn only_a_reply_of_another_shape_is_asked_for_again() {
+    let script = Scripted::default().then_fail(&[]).then_fail(&[]);
+    let model = model(&script);
+
+    let read = model
+        .start_chat()
+        .send_message("Which?")
+        .json::<Mountain>()
+        .retries(2)
+        .await;
+    let alone = model
+        .generate_content("Which?")
+        .json::<Mountain>()
+        .retries(2)
+        .await;
+
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::Unreachable);
+    assert_eq!(alone.unwrap_err().kind(), ErrorKind::Unreachable);
+    assert_eq!(script.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn retries_that_fail_leave_the_history_as_it_was() {
     let script = Scripted::always("It is Ben Nevis.");
     let mut chat = model(&script).start_chat();

@@ -1,7 +1,7 @@
 //! Turns that did not complete: undone, kept, sent again, and loaded.
 
 use generativeai::protocol::config::GenerationConfig;
-use generativeai::protocol::content::FunctionResponse;
+use generativeai::protocol::content::{Content, FunctionResponse};
 use generativeai::testing::Scripted;
 use generativeai::{ChatSession, Error, ErrorKind, Event, Reason};
 use serde_json::json;
@@ -98,6 +98,22 @@ async fn calls_in_a_kept_partial_reply_are_answered() {
             .contains("interrupted"),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn a_response_to_a_call_of_an_interrupted_reply_begins_a_new_turn() {
+    let script = Scripted::default()
+        .then_call("now", json!({}))
+        .then_text("12:30");
+    let mut chat = chat(script.clone());
+    let mut reply = chat.send_message("time?").stream();
+    reply.next().await;
+    drop(reply);
+
+    let answer = FunctionResponse::new("now", json!("12:30"));
+    chat.send_message(answer.clone()).await.unwrap();
+
+    assert_eq!(script.requests()[1].contents, Content::user(answer).into());
 }
 
 #[tokio::test]

@@ -267,9 +267,14 @@ fn a_body_that_is_not_an_error_becomes_an_excerpt() {
     let huge = "x ".repeat(1 << 20);
     for (body, message) in [
         (
-            "<html>\r\n <body>Bad\u{1b}[31m Gateway</body>",
-            "502: <html> <body>Bad [31m Gateway</body>",
+            "<b>Bad\u{1b}[31m\r\n Gateway</b>",
+            "502: <b>Bad [31m Gateway</b>",
         ),
+        (
+            "\n<HTML><head><Title>502 Bad\r\nGateway</title></head><body>nginx</body>",
+            "502: an HTML page, \"502 Bad Gateway\"",
+        ),
+        ("<!DOCTYPE html><p>Sorry</p>", "502: an HTML page"),
         ("", "502: empty response"),
         (" \n", "502: empty response"),
         (r#"{"message":"no"}"#, r#"502: {"message":"no"}"#),
@@ -292,10 +297,10 @@ fn a_key_that_the_service_repeats_is_redacted() {
     for body in [status, "<p>canary-3f9c1d</p>"] {
         let error = Failure::refused(400, body.as_bytes(), None, &errors).error;
         assert!(
-            !format!("{error} {error:?}").contains("canary"),
-            "{error:?}"
+            !format!("{error} {error:#?}").contains("canary"),
+            "{error:#?}"
         );
-        assert!(format!("{error:?}").contains("[key]"), "{error:?}");
+        assert!(format!("{error:#?}").contains("[key]"), "{error:#?}");
     }
 }
 

@@ -60,6 +60,12 @@ async fn calls_past_the_limit_are_returned_and_their_answers_continue_the_turn()
 
         assert_eq!(reply.text().unwrap(), "Enough.");
         assert_eq!(calls.lock().unwrap().len(), 1);
+        assert!(
+            script
+                .requests()
+                .iter()
+                .all(|request| request.tool_config.is_none())
+        );
         assert_eq!(chat.history().len(), 6);
         assert_eq!(answers(&chat.history()[4]), [json!({"result": "by hand"})]);
         assert!(chat.pending_calls().is_empty());
