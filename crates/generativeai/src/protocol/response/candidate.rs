@@ -225,3 +225,26 @@ impl FinishReason {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_ends_a_reply_stops_it_or_does_neither() {
+        for (reason, is_end, is_stop, ends_reply) in [
+            ("STOP", true, false, true),
+            ("MAX_TOKENS", true, false, true),
+            ("SAFETY", false, true, true),
+            ("BAD_WEATHER", false, true, true),
+            ("CONTINUATION", false, true, false),
+            ("FINISH_REASON_UNSPECIFIED", false, false, false),
+            ("", false, false, false),
+        ] {
+            let reason = FinishReason::from(reason);
+            let found = (reason.is_end(), reason.is_stop(), reason.ends_reply());
+
+            assert_eq!(found, (is_end, is_stop, ends_reply), "{reason:?}");
+        }
+    }
+}

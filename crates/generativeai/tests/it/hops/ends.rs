@@ -166,3 +166,16 @@ fn a_signature_that_first_comes_with_repeated_text_is_kept() {
         .collect();
     assert_eq!(signatures, ["c2ln"]);
 }
+
+#[test]
+fn the_error_of_a_later_hop_has_the_earlier_ones() {
+    let script = Scripted::default()
+        .then_stream([hop("Once ", "a")])
+        .then_error(&[], unavailable());
+    let model = GenerativeModel::new("m").backend(script);
+
+    let error = run(model.generate_content("Hi").into_future()).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(error.response().unwrap().text_lossy(), "Once ");
+}
