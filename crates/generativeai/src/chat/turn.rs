@@ -131,10 +131,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// returned with the error.
     pub(super) fn begin(mut chat: C, opening: Opening, mode: Mode) -> Result<Self, (C, Error)> {
         let Opening { start, transient } = opening;
-        let begun = match start {
+        let begun = chat.check_policy().and_then(|()| match start {
             Start::Turn(beginning) => chat.begin_turn(beginning, transient),
             start => chat.continue_round(start, transient),
-        };
+        });
         match begun {
             Ok((template, step)) => Ok(Self {
                 automatic: chat.automatic.clone(),
