@@ -63,11 +63,13 @@ pub enum OnRoundLimit {
     /// The caller can ask a user whether the model may continue:
     ///
     /// ```
-    /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, Toolbox, testing::Scripted};
-    /// use serde_json::json;
+    /// use generativeai::protocol::content::Part;
+    /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, Toolbox};
+    /// # use generativeai::{protocol::content::FunctionCall, testing::Scripted};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// # let script = Scripted::default().then_call("delete", json!({})).then_text("Deleted.");
+    /// # let call = || FunctionCall::new("delete", Default::default());
+    /// # let script = Scripted::default().then_parts([call(), call()]).then_text("Deleted.");
     /// let delete = Function::new("delete", "Deletes the file.", || "done");
     /// let tools = Toolbox::from([delete]);
     /// let model = GenerativeModel::new("m").tools(&tools);
@@ -77,10 +79,12 @@ pub enum OnRoundLimit {
     /// let mut chat = model.start_chat().automatic_function_calling(ask_first);
     /// chat.send_message("Delete the file.").await?;
     ///
-    /// let call = chat.pending_calls()[0].clone();
-    /// assert_eq!(call.name(), "delete");
-    /// let answer = tools.answer(&call).await; // after the user agreed
-    /// assert_eq!(chat.send_message(answer).await?.text()?, "Deleted.");
+    /// // After the user agreed. One message answers all calls.
+    /// let mut answers: Vec<Part> = Vec::new();
+    /// for call in chat.pending_calls() {
+    ///     answers.push(tools.answer(call).await.into());
+    /// }
+    /// assert_eq!(chat.send_message(answers).await?.text()?, "Deleted.");
     /// # Ok(()) }
     /// ```
     ///
