@@ -397,7 +397,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }
         let tools = &self.template.tools;
         let running = match mistake {
-            Some(reason) => Running::reject(&round, tools, automatic, reason),
+            // The response contains the reason, and the model can correct the call.
+            Some(reason) => Running::refuse(&round, automatic, |call| {
+                tools.rejected(call.name(), reason)
+            }),
             // No function runs for a rejected call, so only here there is something to approve.
             None if automatic.policy.is_some() => {
                 self.request_approval(automatic);

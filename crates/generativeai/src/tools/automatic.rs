@@ -142,7 +142,8 @@ pub enum FunctionEvent<'turn> {
     /// A call is about to run, with the approved arguments. If its function does not exist or cannot read the
     /// arguments, its response is an error. A call that was denied is only [`Decided`](Self::Decided).
     Called(&'turn FunctionCall),
-    /// A call that is not denied has its response, which may be an error.
+    /// A call that is not denied has its response, which may be an error. A call that cannot run is not
+    /// [`Called`](Self::Called) before: the service rejected it, or the journal could not store its start.
     Answered(&'turn FunctionCall, &'turn FunctionResponse),
 }
 

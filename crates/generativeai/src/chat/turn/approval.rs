@@ -16,6 +16,7 @@ use super::super::unfinished::Transient;
 use super::{Step, Then, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
+use crate::protocol::content::FunctionCall;
 use crate::tools::{AutomaticFunctionCalling, Decision, FunctionEvent};
 
 impl ChatSession {
@@ -134,9 +135,20 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             return Step::Request;
         };
         let running = match self.chat.unsaved() {
-            None => Running::approved(round, &self.template.tools, automatic),
-            Some(error) => Running::refused(round, automatic, error),
+            None => Running::start(round, &self.template.tools, automatic),
+            // After a crash the journal would contain an approved round that has not started, and the functions would
+            // run a second time.
+            Some(error) => Running::refuse(round, automatic, |call| not_stored(call, error)),
         };
         Step::Run(Box::new(running), None)
     }
+}
+
+/// Returns the error of a call whose start could not be stored.
+fn not_stored(call: &FunctionCall, error: &Error) -> Error {
+    let message = format!(
+        "function `{}` was not run: its start cannot be stored",
+        call.name()
+    );
+    Error::new(ErrorKind::Function, message).with_source(error.clone())
 }
