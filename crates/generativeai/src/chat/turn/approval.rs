@@ -10,7 +10,6 @@ use std::ops::DerefMut;
 use super::super::deciding::Deciding;
 use super::super::event::Event;
 use super::super::functions::{Running, check_runtime};
-use super::super::opening::Start;
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
 use super::{Step, Then, Turn};
@@ -20,13 +19,14 @@ use crate::protocol::content::FunctionCall;
 use crate::tools::{AutomaticFunctionCalling, Decision, FunctionEvent};
 
 impl ChatSession {
-    /// Continues the round that is held. Returns the template of its requests and its first step.
+    /// Continues the round that is held, with decisions or with those of the policy. Returns the template of its
+    /// requests and its first step.
     ///
     /// # Errors
     /// The chat has no policy, or changed arguments do not fit. The conversation is unchanged.
     pub(super) fn continue_round(
         &mut self,
-        start: Start,
+        decisions: Option<BTreeMap<usize, Decision>>,
         transient: Transient,
     ) -> Result<(Box<RequestTemplate>, Step)> {
         let template = self.model.prepare(transient.settings.as_deref())?;
@@ -38,10 +38,6 @@ impl ChatSession {
             return Err(Error::new(ErrorKind::Configuration, message));
         };
         check_runtime(&automatic)?;
-        let decisions = match start {
-            Start::Decide(decisions) => Some(decisions),
-            Start::Ask | Start::Turn(_) => None,
-        };
         if let Some(decisions) = &decisions {
             self.check_decisions(decisions, &template, &automatic)?;
         }
