@@ -295,13 +295,26 @@ impl From<bool> for AutomaticFunctionCalling {
 
 impl fmt::Debug for AutomaticFunctionCalling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without `..`, so that a new field is not forgotten.
+        let Self {
+            max_rounds,
+            on_round_limit,
+            on_failure,
+            time_limit,
+            approval_time_limit,
+            policy,
+            enabled,
+            observer,
+        } = self;
         f.debug_struct("AutomaticFunctionCalling")
-            .field("max_rounds", &self.max_rounds)
-            .field("on_round_limit", &self.on_round_limit)
-            .field("on_failure", &self.on_failure)
-            .field("time_limit", &self.time_limit)
-            .field("approval_time_limit", &self.approval_time_limit)
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
+            .field("max_rounds", max_rounds)
+            .field("on_round_limit", on_round_limit)
+            .field("on_failure", on_failure)
+            .field("time_limit", time_limit)
+            .field("approval_time_limit", approval_time_limit)
+            .field("policy", policy)
+            .field("enabled", enabled)
+            .field("observer", &observer.is_some())
+            .finish()
     }
 }
