@@ -51,9 +51,9 @@ pub struct RequestOptions {
     /// Time limit for establishing a connection: name resolution, TCP, proxy and TLS handshake together.
     /// Default: 10 s.
     pub connect_timeout: Option<Duration>,
-    /// Longest wait for the response headers, and for each event of a stream. Bytes do not restart the time: a server
-    /// that sends nothing but comments or keep-alives is timed out. Replies in one piece are limited by `timeout`
-    /// instead. Default: 120 s.
+    /// Longest wait for an event of a stream. The wait for the first event begins with the attempt, so it includes the
+    /// connection and the response headers. Bytes do not restart the time: a server that sends nothing but comments or
+    /// keep-alives is timed out. Replies in one piece are limited by `timeout` instead. Default: 120 s.
     pub idle_timeout: Option<Duration>,
     /// Whether spans of `tracing` may contain prompts and replies. Default: no.
     pub trace_content: Option<bool>,
@@ -63,8 +63,10 @@ pub struct RequestOptions {
 /// Rules for retrying a failed request: exponential backoff with full jitter.
 ///
 /// Only transient failures are retried: no connection, a connection that broke before the body of the response began,
-/// and the HTTP codes 408, 429, 500, 502, 503 and 504. Nothing is retried after the first chunk of a reply was
-/// returned, or after `timeout` or `idle_timeout`: the service may still work on the request.
+/// and errors of the service with the codes 408, 429, 500, 502, 503 and 504. The code is the one of the response, or the
+/// one in an error inside a success response; an error without a code is treated as 500. A quota for a day is not
+/// retried, although its code is 429. Nothing is retried after the first chunk of a reply was returned, or after
+/// `timeout` or `idle_timeout`: the service may still work on the request.
 ///
 /// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`. If the service asks for
 /// a longer wait, in `Retry-After` or `RetryInfo`, that wait applies.
@@ -177,7 +179,9 @@ impl RequestOptions {
         self
     }
 
-    /// Sets the longest wait for the response headers, and for each event of a stream.
+    /// Sets the longest wait for an event of a stream.
+    ///
+    /// The wait for the first event begins with the attempt, so it includes the connection and the response headers.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);

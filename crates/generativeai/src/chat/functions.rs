@@ -14,7 +14,6 @@ use serde_json::{Map, Value};
 use super::round::Round;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
-use crate::protocol::response::FinishReason;
 use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, Decision, FunctionEvent, OnFailure, Toolbox, run};
 use crate::trace;
@@ -46,36 +45,13 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts the functions of a round. They make progress only while [`next`](Self::next) is awaited.
+    /// Starts the functions of a round that have no response yet, with the approved arguments if the calls needed
+    /// approval. They make progress only while [`next`](Self::next) is awaited.
     pub(super) fn start(
         round: &Round,
         tools: &Toolbox,
         automatic: &AutomaticFunctionCalling,
     ) -> Self {
-        let run = |call: &FunctionCall| tools.run(call, automatic.time_limit);
-        Self::new(round.calls().cloned().enumerate(), automatic, run)
-    }
-
-    /// Answers the calls of a round that the service rejected with a finish reason.
-    ///
-    /// No function runs. The response to each call contains the reason, and the model can correct the call.
-    pub(super) fn reject(
-        round: &Round,
-        tools: &Toolbox,
-        automatic: &AutomaticFunctionCalling,
-        reason: &FinishReason,
-    ) -> Self {
-        let reject = |call: &FunctionCall| ready(Err(tools.rejected(call.name(), reason))).boxed();
-        Self::new(round.calls().cloned().enumerate(), automatic, reject)
-    }
-
-    /// Starts the approved functions of a round, with the approved arguments.
-    pub(super) fn approved(
-        round: &Round,
-        tools: &Toolbox,
-        automatic: &AutomaticFunctionCalling,
-    ) -> Self {
-        let limit = automatic.time_limit;
         let changed = round
             .to_run()
             .filter_map(|(index, _)| match round.decision(index) {
@@ -88,29 +64,21 @@ impl Running {
             call.args = changed.get(&index).cloned().or(call.args);
             (index, call)
         });
-        let running = Self::new(calls, automatic, |call| tools.run(call, limit));
+        let running = Self::new(calls, automatic, |call| {
+            automatic.observe(FunctionEvent::Called(call));
+            trace::function(call, tools.run(call, automatic.time_limit))
+        });
         Self { changed, ..running }
     }
 
-    /// Answers the approved calls of a round whose start could not be stored.
-    ///
-    /// No function runs: after a crash the journal would contain an approved round that has not started, and the
-    /// functions would run a second time.
-    pub(super) fn refused(
+    /// Answers the calls of a round that have no response yet with an error. No function runs.
+    pub(super) fn refuse(
         round: &Round,
         automatic: &AutomaticFunctionCalling,
-        error: &Error,
+        error: impl Fn(&FunctionCall) -> Error,
     ) -> Self {
         let calls = round.to_run().map(|(index, call)| (index, call.clone()));
-        let refuse = |call: &FunctionCall| {
-            let message = format!(
-                "function `{}` was not run: its start cannot be stored",
-                call.name()
-            );
-            let error = Error::new(ErrorKind::Function, message).with_source(error.clone());
-            ready(Err(error)).boxed()
-        };
-        Self::new(calls, automatic, refuse)
+        Self::new(calls, automatic, |call| ready(Err(error(call))).boxed())
     }
 
     fn new(
@@ -119,12 +87,11 @@ impl Running {
         respond: impl Fn(&FunctionCall) -> BoxFuture<Result<FunctionResponse>>,
     ) -> Self {
         let calls: BTreeMap<usize, FunctionCall> = calls.collect();
-        let start = |(&index, call): (&usize, &FunctionCall)| {
-            automatic.observe(FunctionEvent::Called(call));
-            let response = trace::function(call, respond(call));
+        let indexed = |(&index, call): (&usize, &FunctionCall)| {
+            let response = respond(call);
             response.map(move |outcome| (index, outcome)).boxed()
         };
-        let futures = calls.iter().map(start).collect();
+        let futures = calls.iter().map(indexed).collect();
         Self {
             automatic: automatic.clone(),
             calls,

@@ -39,10 +39,9 @@ pub(super) struct Opening {
 pub(super) enum Start {
     /// The turn is opened.
     Turn(Beginning),
-    /// The held round continues with decisions, by the index of their call. Other calls continue to wait.
-    Decide(BTreeMap<usize, Decision>),
-    /// The held round continues: the policy decides on the calls that wait.
-    Ask,
+    /// The held round continues: with decisions, by the index of their call, while other calls continue to wait. Without
+    /// decisions the policy decides on the calls that wait.
+    Held(Option<BTreeMap<usize, Decision>>),
 }
 
 /// Contents of a turn that is about to be opened.
@@ -102,7 +101,7 @@ impl Opening {
     pub(super) fn again(turn: &Unfinished) -> Self {
         let mut transient = turn.transient.clone();
         if turn.held_round().is_some() {
-            let start = Start::Ask;
+            let start = Start::Held(None);
             return Self { start, transient };
         }
         transient.corrections.clear();
@@ -153,7 +152,7 @@ impl Opening {
         // There is no event for `Wait`: a call without a decision waits.
         decided.retain(|_, decision| *decision != Decision::Wait);
         Ok(Self {
-            start: Start::Decide(decided),
+            start: Start::Held(Some(decided)),
             transient: turn.transient.clone(),
         })
     }

@@ -23,6 +23,9 @@ pub(super) struct Round {
     content: Content,
     /// Response to each call, in the order of the calls. `None` while there is none.
     responses: Vec<Option<FunctionResponse>>,
+    /// Whether the functions have started.
+    // Not saved: a round that has started is saved with all of its responses.
+    has_started: bool,
     /// Boxed: without a policy there is none.
     approval: Option<Box<Approval>>,
 }
@@ -35,11 +38,6 @@ pub(super) struct Approval {
     pub(super) id: String,
     /// Decisions so far, by the index of the call. None of them is to wait.
     pub(super) decisions: BTreeMap<usize, Decision>,
-    /// Whether the functions have started.
-    // Skipped: only a held round is saved with its approval. A round that has started is saved with all of its
-    // responses.
-    #[serde(skip)]
-    has_started: bool,
 }
 
 impl Round {
@@ -53,9 +51,16 @@ impl Round {
             Self {
                 content,
                 responses,
+                has_started: false,
                 approval: None,
             }
         })
+    }
+
+    /// Records that the functions start, without an approval.
+    pub(super) fn started(mut self) -> Self {
+        self.has_started = true;
+        self
     }
 
     /// Returns the calls, in order.
@@ -86,14 +91,13 @@ impl Round {
 
     /// Returns the response to a call that has none: its function was denied, did not start, or was interrupted.
     fn missing_response(&self, index: usize, call: &FunctionCall) -> FunctionResponse {
-        let decision = self
-            .approval
-            .as_ref()
-            .map(|approval| (approval.decisions.get(&index), approval.has_started));
-        let problem = match decision {
-            Some((Some(Decision::Deny(reason)), _)) => format!("denied: {reason}"),
-            Some((_, false)) => "not run: nobody approved the call".to_owned(),
-            _ => "interrupted before it answered: it may or may not have taken effect".to_owned(),
+        let problem: &str = match self.decision(index) {
+            Some(Decision::Deny(reason)) => &format!("denied: {reason}"),
+            _ if self.has_started => {
+                "interrupted before it answered: it may or may not have taken effect"
+            }
+            _ if self.approval.is_some() => "not run: nobody approved the call",
+            _ => "not run: the turn ended before the function started",
         };
         FunctionResponse::to(call, json!({ "error": problem }))
     }
@@ -106,7 +110,6 @@ impl Round {
         self.with_approval(Approval {
             id,
             decisions: BTreeMap::new(),
-            has_started: false,
         })
     }
 
@@ -123,13 +126,12 @@ impl Round {
 
     /// Returns whether the calls need approval and have not started.
     pub(super) fn is_held(&self) -> bool {
-        self.approval()
-            .is_some_and(|approval| !approval.has_started)
+        self.approval.is_some() && !self.has_started
     }
 
     /// Returns the calls that are not decided, each with its index.
     pub(super) fn undecided(&self) -> impl Iterator<Item = (usize, WaitingCall)> {
-        let held = self.approval().filter(|approval| !approval.has_started);
+        let held = self.approval().filter(|_| !self.has_started);
         let waiting = move |(index, call): (usize, &FunctionCall)| {
             let approval = held.filter(|held| !held.decisions.contains_key(&index))?;
             // The random id makes this unique. With the index alone a late click on a call of an earlier round would
@@ -179,9 +181,7 @@ impl Round {
             })
             .collect();
         self.responses = denied;
-        if let Some(approval) = &mut self.approval {
-            approval.has_started = true;
-        }
+        self.has_started = true;
         Ok(())
     }
 
@@ -194,9 +194,8 @@ impl Round {
         index: usize,
         response: FunctionResponse,
     ) -> Result<(), InvalidEvent> {
-        let has_started = self.approval().is_some_and(|approval| approval.has_started);
         match self.responses.get_mut(index) {
-            Some(slot @ None) if has_started => *slot = Some(response),
+            Some(slot @ None) if self.has_started => *slot = Some(response),
             _ => return Err(InvalidEvent("answers a call that does not run")),
         }
         Ok(())

@@ -27,6 +27,9 @@ struct Saved {
     model: SavedModel,
     #[serde(default)]
     automatic_function_calling: bool,
+    /// Whether automatic function calling has a policy. Older files lack this member.
+    #[serde(default, skip_serializing_if = "is_false")]
+    has_approval_policy: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     context_budget: Option<Budget>,
     #[serde(default)]
@@ -85,9 +88,14 @@ struct SavedTurn {
 /// A saved conversation contains the name and the settings of its model, the history, the dropped contents,
 /// and the unfinished turn. Unknown members and thought signatures are included.
 ///
-/// The backend, keys, the code of functions, the journal, and undone turns are not saved. After loading,
-/// set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An error is saved as its message and
-/// its kind.
+/// The backend, keys, the code of functions, the policy, limits and observer of automatic calls, the journal, and undone
+/// turns are not saved. After loading, set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An
+/// error is saved as its message and its kind.
+///
+/// If the chat had a [policy](crate::AutomaticFunctionCalling::approve), sending fails with
+/// [`Configuration`](crate::ErrorKind::Configuration) after loading, until
+/// [`automatic_function_calling`](ChatSession::automatic_function_calling) was called again. So no function runs without
+/// the approval that it needed before.
 ///
 /// The format is an object whose members contain JSON of the API. Files of older versions can be read. Newer versions
 /// may add members.
@@ -125,9 +133,12 @@ impl Serialize for ChatSession {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let state = &self.state;
         let is_complete = state.unfinished().is_none();
+        let automatic = self.automatic.as_ref();
+        let has_policy = automatic.is_some_and(|automatic| automatic.policy.is_some());
         let saved = Saved {
             model: self.model.save(),
-            automatic_function_calling: self.automatic.is_some(),
+            automatic_function_calling: automatic.is_some(),
+            has_approval_policy: self.lacks_policy || has_policy,
             context_budget: self.budget,
             history: Contents::new(Arc::clone(state.transcript()), Vec::new()),
             interrupted: state.interrupted().to_vec(),
@@ -154,6 +165,7 @@ impl<'de> Deserialize<'de> for ChatSession {
         };
         let state = State::load(snapshot);
         Ok(Self {
+            lacks_policy: saved.has_approval_policy,
             budget: saved.context_budget,
             state: state
                 .map_err(|invalid| D::Error::custom(format!("the conversation {invalid}")))?,
@@ -161,6 +173,10 @@ impl<'de> Deserialize<'de> for ChatSession {
                 .automatic_function_calling(saved.automatic_function_calling)
         })
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_zero(number: &usize) -> bool {

@@ -10,9 +10,7 @@ use super::check;
 use super::journal::Writer;
 use super::state::State;
 use crate::backend::Backend;
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::GenerativeModel;
 use crate::protocol::content::Content;
 use crate::tools::{AutomaticFunctionCalling, Toolbox};
@@ -54,6 +52,8 @@ use crate::tools::{AutomaticFunctionCalling, Toolbox};
 pub struct ChatSession {
     pub(super) model: GenerativeModel,
     pub(super) automatic: Option<AutomaticFunctionCalling>,
+    /// Whether the chat was loaded without the policy that it had, and `automatic` was not set since.
+    pub(super) lacks_policy: bool,
     pub(super) budget: Option<Budget>,
     /// Writer of the events to the journal, if there is one.
     pub(super) writer: Option<Writer>,
@@ -88,6 +88,7 @@ impl ChatSession {
         Self {
             model,
             automatic: None,
+            lacks_policy: false,
             budget: None,
             writer: None,
             state: State::default(),
@@ -153,6 +154,7 @@ impl ChatSession {
         automatic: impl Into<AutomaticFunctionCalling>,
     ) {
         self.automatic = automatic.into().enabled();
+        self.lacks_policy = false;
     }
 
     /// Returns whether functions that the model calls are run within the turn.
@@ -278,14 +280,25 @@ impl ChatSession {
     ///
     /// # Errors
     /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
-    /// functions have the same name, or the REST API has no key. [`Request`](ErrorKind::Request) if the API would
-    /// reject the history: a content has an unknown role, or the format of another API, with other members instead of
-    /// parts, or the next content does not answer its calls.
+    /// functions have the same name, the REST API has no key, or the policy of a loaded chat was not set again.
+    /// [`Request`](ErrorKind::Request) if the API would reject the history: a content has an unknown role, or the format
+    /// of another API, with other members instead of parts, or the next content does not answer its calls.
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
+        self.check_policy()?;
         let template = self.model.prepare(None)?;
         check::one_candidate(&template)?;
         check::valid_history(self.history())
+    }
+
+    /// Checks that a policy that was lost by saving and loading was replaced, before anything is sent.
+    pub(super) fn check_policy(&self) -> Result<()> {
+        if self.lacks_policy {
+            let message = "the approval policy of the saved chat is not set: call `automatic_function_calling` with a \
+                           policy (`AutomaticFunctionCalling::approve`), or without one if all functions may run";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        Ok(())
     }
 }
 

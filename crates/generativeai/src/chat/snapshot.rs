@@ -131,7 +131,7 @@ fn held_events(
     received: Arc<GenerateContentResponse>,
     approval: Approval,
 ) -> Vec<Event> {
-    let Approval { id, decisions, .. } = approval;
+    let Approval { id, decisions } = approval;
     let mut events = vec![
         Event::Opened {
             sent: turn.sent,

@@ -291,7 +291,7 @@ impl State {
         turn.transient.usage = turn.total_usage();
         turn.checkpoint = None;
         turn.transient.rounds_run += 1;
-        turn.round = Some(round);
+        turn.round = Some(round.started());
     }
 
     /// Adds the response to the call at an index of the round.

@@ -34,9 +34,10 @@ pub(super) struct TokenCounter {
 impl TokenCounter {
     /// Returns whether the request certainly has at most this many tokens, without counting them.
     pub(super) fn is_below(&self, history: &Transcript, tokens: u32) -> bool {
-        // Files are excluded: an image of a few bytes may have hundreds of tokens.
         let size = self.size(history);
-        size.files == 0 && size.bytes + TOKENS_PER_CONTENT * size.contents <= u64::from(tokens)
+        // The size of cached contents is unknown, and an image of a few bytes may have hundreds of tokens.
+        let is_text = self.template.request.cached_content.is_none() && size.files == 0;
+        is_text && size.bytes + TOKENS_PER_CONTENT * size.contents <= u64::from(tokens)
     }
 
     /// Counts the tokens of the request, or estimates them if the backend cannot count.
@@ -88,7 +89,7 @@ struct Size {
     contents: u64,
     /// Bytes of the text, and of the JSON of function calls, function responses, tools and schemas.
     bytes: u64,
-    /// Images and other files, inline or referenced.
+    /// Images and other files, inline or referenced, also in function responses.
     files: u64,
 }
 
@@ -99,6 +100,10 @@ impl Size {
             match &part.data {
                 Some(Data::Text(text)) => self.bytes += text.len() as u64,
                 Some(Data::InlineData(_) | Data::FileData(_)) => self.files += 1,
+                Some(Data::FunctionResponse(response)) if !response.parts.is_empty() => {
+                    self.files += response.parts.len() as u64;
+                    self.bytes += json_length(&response.response);
+                }
                 _ => self.bytes += json_length(part),
             }
         }

@@ -29,22 +29,22 @@ use super::check;
 use super::deciding::Deciding;
 use super::event::Event;
 use super::functions::{Running, check_runtime};
-use super::history::model_content;
 use super::journal::Write;
 use super::opening::{Beginning, Opening, Start};
 use super::reason::Reason;
-use super::round::{Round, allow_text, forbid_calls, is_mistaken_call, unanswered_in};
+use super::round::{allow_text, forbid_calls, unanswered_in};
 use super::session::ChatSession;
 use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Hops, Mode, RequestTemplate};
 use crate::protocol::content::Contents;
 use crate::protocol::request::GenerateContentRequest;
-use crate::protocol::response::{FinishReason, GenerateContentResponse};
+use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
 
 mod approval;
+mod evaluate;
 mod running;
 
 /// Turn that is running. `C` is a reference to the conversation, or something that owns it.
@@ -131,10 +131,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// returned with the error.
     pub(super) fn begin(mut chat: C, opening: Opening, mode: Mode) -> Result<Self, (C, Error)> {
         let Opening { start, transient } = opening;
-        let begun = match start {
+        let begun = chat.check_policy().and_then(|()| match start {
             Start::Turn(beginning) => chat.begin_turn(beginning, transient),
-            start => chat.continue_round(start, transient),
-        };
+            Start::Held(decisions) => chat.continue_round(decisions, transient),
+        });
         match begun {
             Ok((template, step)) => Ok(Self {
                 automatic: chat.automatic.clone(),
@@ -337,104 +337,6 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             allow_text(&mut request);
         }
         request
-    }
-
-    /// Continues after the end of a reply, or ends the turn if the reply does not complete it.
-    fn finish_reply(&mut self) {
-        if let Err(error) = self.evaluate_reply() {
-            self.close(error);
-        }
-    }
-
-    /// Decides what follows a reply: its function calls, or the end of the turn.
-    ///
-    /// # Errors
-    /// The reply is blocked, stopped, cut off or empty, or it calls functions after the last round.
-    fn evaluate_reply(&mut self) -> Result<()> {
-        let reply = self.turn().received.clone().unwrap_or_default();
-        let round = self.round_of(&reply);
-        let mistake = reply.finish_reason().filter(|_| round.is_some());
-        let mistake = mistake.filter(|reason| is_mistaken_call(reason));
-        // A rejected call does not end the turn. The model gets an error as the response to it, and can correct the
-        // call.
-        reply.complete(self.mode == Mode::Stream, |reason| {
-            self.template.accepted.contains(reason) || mistake.is_some()
-        })?;
-        if let Some(round) = round
-            && let Some(automatic) = self.automatic.clone()
-        {
-            return self.begin_round(round, &automatic, mistake);
-        }
-        let response = self.turn().final_response();
-        if let Some(check) = self.template.check {
-            // Before the turn completes: a reply of the wrong shape does not enter the history.
-            check(&response)?;
-        }
-        self.chat.commit(Event::Completed { response });
-        self.write(Then::End(None));
-        Ok(())
-    }
-
-    /// Begins a round of function calls, or returns its calls to the caller. `mistake` is the finish reason with which
-    /// the service rejected the calls, if it did.
-    ///
-    /// # Errors
-    /// The turn has reached its limit of rounds, which does not return the calls.
-    fn begin_round(
-        &mut self,
-        round: Round,
-        automatic: &AutomaticFunctionCalling,
-        mistake: Option<&FinishReason>,
-    ) -> Result<()> {
-        let rounds_run = self.turn().transient.rounds_run;
-        if rounds_run >= automatic.max_rounds {
-            if automatic.on_round_limit == OnRoundLimit::ReturnCalls {
-                self.return_calls();
-                return Ok(());
-            }
-            let message = format!("the model still calls functions after {rounds_run} rounds");
-            return Err(Error::new(ErrorKind::Function, message));
-        }
-        let tools = &self.template.tools;
-        let running = match mistake {
-            Some(reason) => Running::reject(&round, tools, automatic, reason),
-            // No function runs for a rejected call, so only here there is something to approve.
-            None if automatic.policy.is_some() => {
-                self.request_approval(automatic);
-                return Ok(());
-            }
-            None => Running::start(&round, tools, automatic),
-        };
-        self.step = Step::Run(Box::new(running), None);
-        self.chat.state.begin_round(round);
-        Ok(())
-    }
-
-    /// Returns the round that a reply opens, if its calls are answered within the turn.
-    ///
-    /// This needs functions that can run, or calls that the service rejected. If one of the calls is for a declaration
-    /// without a function, the caller answers all of them.
-    fn round_of(&self, reply: &GenerateContentResponse) -> Option<Round> {
-        let tools = &self.template.tools;
-        let is_mistake = reply.finish_reason().is_some_and(is_mistaken_call);
-        self.automatic
-            .as_ref()
-            .filter(|_| tools.has_functions() || is_mistake)?;
-        // `model_content` copies the reply, and most replies have no calls.
-        reply.function_calls().next()?;
-        let round = Round::of(&model_content(reply)?)?;
-        let is_ours = round
-            .calls()
-            .all(|call| !tools.is_only_declared(call.name()));
-        is_ours.then_some(round)
-    }
-
-    /// Returns the calls to the caller. They enter the history once a message answers them.
-    fn return_calls(&mut self) {
-        let reason = Reason::CallsReturned;
-        let received = Some(self.turn().final_response());
-        self.chat.commit(Event::Unfinished { reason, received });
-        self.write(Then::End(None));
     }
 
     /// Ends the turn with an error, which is returned once the result is in the journal.

@@ -149,6 +149,8 @@ impl Address {
     /// Returns whether the service is one of Google's.
     pub(super) fn is_google(&self) -> bool {
         let host = self.authority.host().to_ascii_lowercase();
+        // A name that is fully qualified ends with a dot.
+        let host = host.strip_suffix('.').unwrap_or(&host);
         host.ends_with(".googleapis.com")
     }
 

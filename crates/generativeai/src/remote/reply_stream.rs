@@ -335,8 +335,11 @@ struct Progress(Vec<(i32, bool)>);
 
 impl Progress {
     fn note(&mut self, chunk: &GenerateContentResponse) {
+        // As `merge_chunk` counts: without an index, the position is the index.
+        let mut positions = 0..;
         for candidate in &chunk.candidates {
-            let index = candidate.index.unwrap_or(0);
+            let index = candidate.index.or_else(|| positions.next());
+            let index = index.unwrap_or_default();
             let reason = candidate.finish_reason.as_ref();
             let is_finished = reason.is_some_and(|reason| !reason.is_unspecified());
             let has_content = candidate.parts().iter().any(Part::has_content);

@@ -63,11 +63,13 @@ pub enum OnRoundLimit {
     /// The caller can ask a user whether the model may continue:
     ///
     /// ```
-    /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, Toolbox, testing::Scripted};
-    /// use serde_json::json;
+    /// use generativeai::protocol::content::Part;
+    /// use generativeai::{AutomaticFunctionCalling, Function, GenerativeModel, Toolbox};
+    /// # use generativeai::{protocol::content::FunctionCall, testing::Scripted};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// # let script = Scripted::default().then_call("delete", json!({})).then_text("Deleted.");
+    /// # let call = || FunctionCall::new("delete", Default::default());
+    /// # let script = Scripted::default().then_parts([call(), call()]).then_text("Deleted.");
     /// let delete = Function::new("delete", "Deletes the file.", || "done");
     /// let tools = Toolbox::from([delete]);
     /// let model = GenerativeModel::new("m").tools(&tools);
@@ -77,10 +79,12 @@ pub enum OnRoundLimit {
     /// let mut chat = model.start_chat().automatic_function_calling(ask_first);
     /// chat.send_message("Delete the file.").await?;
     ///
-    /// let call = chat.pending_calls()[0].clone();
-    /// assert_eq!(call.name(), "delete");
-    /// let answer = tools.answer(&call).await; // after the user agreed
-    /// assert_eq!(chat.send_message(answer).await?.text()?, "Deleted.");
+    /// // After the user agreed. One message answers all calls.
+    /// let mut answers: Vec<Part> = Vec::new();
+    /// for call in chat.pending_calls() {
+    ///     answers.push(tools.answer(call).await.into());
+    /// }
+    /// assert_eq!(chat.send_message(answers).await?.text()?, "Deleted.");
     /// # Ok(()) }
     /// ```
     ///
@@ -138,7 +142,8 @@ pub enum FunctionEvent<'turn> {
     /// A call is about to run, with the approved arguments. If its function does not exist or cannot read the
     /// arguments, its response is an error. A call that was denied is only [`Decided`](Self::Decided).
     Called(&'turn FunctionCall),
-    /// A call that is not denied has its response, which may be an error.
+    /// A call that is not denied has its response, which may be an error. A call that cannot run is not
+    /// [`Called`](Self::Called) before: the service rejected it, or the journal could not store its start.
     Answered(&'turn FunctionCall, &'turn FunctionResponse),
 }
 
@@ -290,13 +295,26 @@ impl From<bool> for AutomaticFunctionCalling {
 
 impl fmt::Debug for AutomaticFunctionCalling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without `..`, so that a new field is not forgotten.
+        let Self {
+            max_rounds,
+            on_round_limit,
+            on_failure,
+            time_limit,
+            approval_time_limit,
+            policy,
+            enabled,
+            observer,
+        } = self;
         f.debug_struct("AutomaticFunctionCalling")
-            .field("max_rounds", &self.max_rounds)
-            .field("on_round_limit", &self.on_round_limit)
-            .field("on_failure", &self.on_failure)
-            .field("time_limit", &self.time_limit)
-            .field("approval_time_limit", &self.approval_time_limit)
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
+            .field("max_rounds", max_rounds)
+            .field("on_round_limit", on_round_limit)
+            .field("on_failure", on_failure)
+            .field("time_limit", time_limit)
+            .field("approval_time_limit", approval_time_limit)
+            .field("policy", policy)
+            .field("enabled", enabled)
+            .field("observer", &observer.is_some())
+            .finish()
     }
 }

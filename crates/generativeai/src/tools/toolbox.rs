@@ -104,20 +104,25 @@ impl Toolbox {
     /// the reason, which the model reads.
     ///
     /// ```
-    /// # use generativeai::{Function, GenerativeModel, Toolbox, testing::Scripted};
+    /// use generativeai::protocol::content::Part;
+    /// # use generativeai::{Function, GenerativeModel, Toolbox, protocol::content::FunctionCall, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
     /// # let now = Function::new("now", "Returns the time.", || "12:30");
-    /// # let script = Scripted::default()
-    /// #     .then_call("now", serde_json::json!({})).then_text("Half past twelve.");
+    /// # let call = || FunctionCall::new("now", Default::default());
+    /// # let script = Scripted::default().then_parts([call(), call()]).then_text("Half past twelve.");
     /// let tools = Toolbox::from([now]);
     /// let model = GenerativeModel::new("gemini-flash-latest").tools(tools.clone());
     /// # let model = model.backend(script);
     /// let mut chat = model.start_chat();
     ///
     /// let mut reply = chat.send_message("What time is it?").await?;
-    /// while let [call, ..] = chat.pending_calls()[..] {
-    ///     let answer = tools.answer(call).await;
-    ///     reply = chat.send_message(answer).await?;
+    /// while !chat.pending_calls().is_empty() {
+    ///     // One message answers all calls.
+    ///     let mut answers: Vec<Part> = Vec::new();
+    ///     for call in chat.pending_calls() {
+    ///         answers.push(tools.answer(call).await.into());
+    ///     }
+    ///     reply = chat.send_message(answers).await?;
     /// }
     /// assert_eq!(reply.text()?, "Half past twelve.");
     /// # Ok(()) }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use generativeai::protocol::config::GenerationConfig;
-use generativeai::protocol::content::{Blob, Content, FunctionResponse, Part};
+use generativeai::protocol::content::{Blob, Content, FunctionCall, FunctionResponse, Part};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
@@ -368,6 +368,32 @@ async fn each_attempt_is_counted_once_and_not_at_all_if_it_is_short() {
         3,
         "the schema of the reply counts as well"
     );
+}
+
+#[tokio::test]
+async fn a_short_request_is_counted_if_its_length_does_not_limit_its_tokens() {
+    let screenshot = Blob::new("image/png", [0x89, b'P', b'N', b'G']);
+    let look = FunctionResponse::new("look", json!({})).parts([screenshot]);
+    let look = [
+        Content::user("Look!"),
+        Content::model(FunctionCall::new("look", Map::new())),
+        Content::user(look),
+        Content::model("A mountain."),
+    ];
+    let model = GenerativeModel::new("m");
+    for (what, model, history) in [
+        ("a screenshot", model.clone(), look.to_vec()),
+        ("a cache", model.cached_content("a"), Vec::new()),
+    ] {
+        let backend = Counting::new(Scripted::default().then_text("one"));
+        let chat = model.backend(backend.clone()).start_chat();
+        let mut chat = chat.with_history(history);
+        chat.set_context_budget(10_000, Compaction::Drop);
+
+        chat.send_message(MESSAGE).await.unwrap();
+
+        assert_eq!(backend.counts(), 1, "{what}");
+    }
 }
 
 #[tokio::test]

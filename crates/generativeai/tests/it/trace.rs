@@ -2,7 +2,7 @@
 
 use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::content::{Content, FunctionCall, Part};
-use generativeai::protocol::response::{GenerateContentResponse, UsageMetadata};
+use generativeai::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
 use generativeai::protocol::tools::FunctionDeclaration;
 use generativeai::testing::Scripted;
 use generativeai::{
@@ -150,7 +150,11 @@ async fn a_function_that_is_called_is_a_span_between_two_requests() {
     let (notebook, _guard) = subscribe();
     let arguments = serde_json::from_value(json!({"of": PROMPT})).expect("an object");
     let call = FunctionCall::new("height", arguments).id("c1");
+    // A call that the service rejected does not run, so it has no span.
+    let mut rejected = GenerateContentResponse::from(Content::model([Part::from(call.clone())]));
+    rejected.candidates[0].finish_reason = Some(FinishReason::MalformedFunctionCall);
     let script = Scripted::default()
+        .then_stream([rejected])
         .then_parts([Part::from(call)])
         .then_text(REPLY);
     let height = FunctionDeclaration::new("height", "How tall");
@@ -168,7 +172,12 @@ async fn a_function_that_is_called_is_a_span_between_two_requests() {
         .collect();
     assert_eq!(
         names,
-        ["generate_content", "execute_tool", "generate_content"]
+        [
+            "generate_content",
+            "generate_content",
+            "execute_tool",
+            "generate_content"
+        ]
     );
     let expected = [
         ("otel.name", "execute_tool height"),

@@ -465,7 +465,11 @@ async fn walk(seed: u64) {
     chat.save().await.unwrap();
     let resumed = journal.resume(chat.model());
     let context = format!("after the walk with seed {seed}");
-    assert_same(resumed.automatic_function_calling(true), chat, &context);
+    assert_same(
+        resumed.automatic_function_calling(automatic()),
+        chat,
+        &context,
+    );
 }
 
 #[tokio::test]

@@ -10,22 +10,23 @@ use std::ops::DerefMut;
 use super::super::deciding::Deciding;
 use super::super::event::Event;
 use super::super::functions::{Running, check_runtime};
-use super::super::opening::Start;
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
 use super::{Step, Then, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
+use crate::protocol::content::FunctionCall;
 use crate::tools::{AutomaticFunctionCalling, Decision, FunctionEvent};
 
 impl ChatSession {
-    /// Continues the round that is held. Returns the template of its requests and its first step.
+    /// Continues the round that is held, with decisions or with those of the policy. Returns the template of its
+    /// requests and its first step.
     ///
     /// # Errors
     /// The chat has no policy, or changed arguments do not fit. The conversation is unchanged.
     pub(super) fn continue_round(
         &mut self,
-        start: Start,
+        decisions: Option<BTreeMap<usize, Decision>>,
         transient: Transient,
     ) -> Result<(Box<RequestTemplate>, Step)> {
         let template = self.model.prepare(transient.settings.as_deref())?;
@@ -37,10 +38,6 @@ impl ChatSession {
             return Err(Error::new(ErrorKind::Configuration, message));
         };
         check_runtime(&automatic)?;
-        let decisions = match start {
-            Start::Decide(decisions) => Some(decisions),
-            Start::Ask | Start::Turn(_) => None,
-        };
         if let Some(decisions) = &decisions {
             self.check_decisions(decisions, &template, &automatic)?;
         }
@@ -134,9 +131,20 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             return Step::Request;
         };
         let running = match self.chat.unsaved() {
-            None => Running::approved(round, &self.template.tools, automatic),
-            Some(error) => Running::refused(round, automatic, error),
+            None => Running::start(round, &self.template.tools, automatic),
+            // After a crash the journal would contain an approved round that has not started, and the functions would
+            // run a second time.
+            Some(error) => Running::refuse(round, automatic, |call| not_stored(call, error)),
         };
         Step::Run(Box::new(running), None)
     }
+}
+
+/// Returns the error of a call whose start could not be stored.
+fn not_stored(call: &FunctionCall, error: &Error) -> Error {
+    let message = format!(
+        "function `{}` was not run: its start cannot be stored",
+        call.name()
+    );
+    Error::new(ErrorKind::Function, message).with_source(error.clone())
 }

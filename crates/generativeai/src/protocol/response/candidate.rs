@@ -86,8 +86,10 @@ open_enum! {
     /// | [`UnexpectedToolCall`](Self::UnexpectedToolCall) | declaring the tool, or an instruction that forbids it |
     /// | [`Other`](Self::Other), [`MalformedResponse`](Self::MalformedResponse) | another attempt |
     ///
-    /// A chat with automatic function calling answers `MALFORMED_FUNCTION_CALL` and `UNEXPECTED_TOOL_CALL` with an
-    /// error for the model, so that the model can correct its call.
+    /// If a reply with `MALFORMED_FUNCTION_CALL` or `UNEXPECTED_TOOL_CALL` contains the rejected call, a chat with
+    /// automatic function calling answers it with an error for the model, so that the model can correct its call.
+    /// Without the call there is nothing to answer, and the turn ends in an error. The same if the reply calls a function
+    /// that is only declared.
     ///
     /// New models have new reasons, so a `match` needs a wildcard arm:
     ///

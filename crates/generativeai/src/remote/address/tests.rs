@@ -7,6 +7,20 @@ fn google() -> Address {
 }
 
 #[test]
+fn the_service_is_googles_by_its_domain() {
+    for (base, is_google) in [
+        ("https://generativelanguage.googleapis.com", true),
+        ("https://GenerativeLanguage.GoogleAPIs.com.:443", true),
+        ("https://aiplatform.googleapis.com/v1", true),
+        ("https://googleapis.com.a.example", false),
+        ("https://agoogleapis.com", false),
+    ] {
+        let address = Address::new(base, None, false).expect(base);
+        assert_eq!(address.is_google(), is_google, "{base}");
+    }
+}
+
+#[test]
 fn a_name_becomes_a_path() {
     for (name, path) in [
         ("gemini-3-flash", "models/gemini-3-flash"),

@@ -19,7 +19,7 @@ pub(in crate::remote) struct FileReferences {
     remote: Remote,
     contents: Contents,
     options: RequestOptions,
-    /// Time limit of all requests.
+    /// Time limit of all requests. `send` starts it.
     deadline: Deadline,
     /// URIs of the attachments in the last request.
     sent: Vec<String>,
@@ -38,7 +38,7 @@ impl Remote {
         FileReferences {
             remote: self.clone(),
             contents,
-            deadline: Deadline::start(options.timeout),
+            deadline: Deadline::start(None),
             options,
             sent: Vec::new(),
             gone: HashSet::new(),
@@ -53,6 +53,8 @@ impl FileReferences {
         mut self,
         mut request: impl FnMut(Contents, RequestOptions) -> BoxFuture<Result<R>>,
     ) -> Result<R> {
+        // Not earlier: the time limit of a request starts when its future is first polled.
+        self.deadline = Deadline::start(self.options.timeout);
         loop {
             let (contents, options) = self.current().await?;
             match request(contents, options).await {

@@ -179,6 +179,18 @@ async fn a_reply_is_complete_once_each_candidate_is() {
     assert!(error.expect("an error").to_string().contains("oops"));
     let closed = format!("{first}{}data: oops\n\n", chunk(1, Some("STOP")));
     assert!(streamed(&client(&stream_of(&closed)).0).await.1.is_none());
+
+    // Without an index, the position is the index.
+    for (finish, is_open) in [(None, true), (Some("STOP"), false)] {
+        let candidates =
+            [finish, Some("STOP")].map(|finish| reply("a", finish)["candidates"][0].take());
+        let body = format!(
+            "data: {}\n\ndata: oops\n\n",
+            json!({ "candidates": candidates })
+        );
+        let (_, error) = streamed(&client(&stream_of(&body)).0).await;
+        assert_eq!(error.is_some(), is_open, "{body}");
+    }
 }
 
 /// Row 2 of tests/field.md.

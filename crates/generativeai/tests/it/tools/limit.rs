@@ -174,6 +174,22 @@ async fn a_model_that_still_calls_when_it_may_not_fails_the_turn() {
 }
 
 #[tokio::test]
+async fn calls_that_were_returned_are_kept_as_not_run() {
+    for mode in MODES {
+        let (count, calls) = counting("count");
+        let mut chat = automatic(&calling(2), count, after(1, OnRoundLimit::ReturnCalls));
+        mode.send(&mut chat, "Count!").await.unwrap();
+
+        assert!(chat.keep_partial());
+
+        assert_eq!(calls.lock().unwrap().len(), 1);
+        assert_eq!(answers(&chat.history()[2]), [json!({"result": 1})]);
+        let not_run = "not run: the turn ended before the function started";
+        assert_eq!(answers(&chat.history()[4]), [json!({ "error": not_run })]);
+    }
+}
+
+#[tokio::test]
 async fn without_any_rounds_the_first_calls_reach_the_limit() {
     let script = calling(1);
     let mut chat = automatic(&script, counting("count").0, after(0, OnRoundLimit::Fail));

@@ -115,6 +115,11 @@ async fn a_partial_call_is_not_kept_as_a_call() {
             let parts = chat.history().iter().flat_map(|content| &content.parts);
             let mut calls = parts.filter_map(|part| part.as_function_call());
             assert!(calls.all(|call| call.name() == "other" && call.is_complete()));
+            for answer in chat.history().iter().flat_map(answers) {
+                let not_run =
+                    json!({"error": "not run: the turn ended before the function started"});
+                assert_eq!(answer, not_run);
+            }
             assert_sendable(chat.history());
         }
     }

@@ -362,7 +362,9 @@ async fn an_observer_sees_each_call_and_each_answer_as_it_happens() {
             run.lock().unwrap().push("greet runs".to_owned());
             "hello"
         });
+        let call = json!([{"functionCall": {"name": "greet"}}]);
         let script = Scripted::default()
+            .then_stream([chunk(call, "MALFORMED_FUNCTION_CALL")])
             .then_call("greet", json!({}))
             .then_text("Greeted.");
         let mut chat = automatic(&script, greet, observing);
@@ -370,6 +372,8 @@ async fn an_observer_sees_each_call_and_each_answer_as_it_happens() {
         mode.send(&mut chat, "Greet!").await.unwrap();
 
         let expected = [
+            // The call that the service rejected does not run.
+            r#"greet said {"error":"function `greet` was not run, since the call was rejected as MALFORMED_FUNCTION_CALL: call one of `greet` with the arguments that it declares"}"#,
             "greet called",
             "greet runs",
             r#"greet said {"result":"hello"}"#,

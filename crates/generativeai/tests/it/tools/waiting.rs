@@ -389,6 +389,45 @@ async fn a_fork_and_a_loaded_chat_wait_as_well() {
 }
 
 #[tokio::test]
+async fn a_loaded_chat_sends_nothing_until_it_is_decided_whether_a_policy_applies() {
+    let world = waiting().await;
+    let ids = ids_of(&world.chat);
+    let load = |chat: &ChatSession| -> ChatSession {
+        let saved = serde_json::to_string(chat).unwrap();
+        let loaded: ChatSession = serde_json::from_str(&saved).unwrap();
+        let loaded = loaded.tools(world.chat.model().toolbox().unwrap());
+        loaded.backend(world.script.clone())
+    };
+    // The mark survives another process that only loads and saves.
+    let mut chat = load(&load(&world.chat));
+    let before = json!(&chat);
+    assert_eq!(before, json!(&world.chat));
+
+    let decisions = [(&ids[0], Decision::Run), (&ids[1], Decision::Run)];
+    for result in [
+        chat.check().map(|()| GenerateContentResponse::default()),
+        chat.send_message("Go on!").await,
+        chat.send_message("Go on!").stream().finish().await,
+        chat.retry().await,
+        chat.decide(decisions.clone()).await,
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        let message = "the approval policy of the saved chat is not set";
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    assert_eq!((json!(&chat), world.script.requests().len()), (before, 1));
+
+    chat.set_automatic_function_calling(careful());
+    chat.decide(decisions).await.unwrap();
+    assert_eq!(world.runs.lock().unwrap().len(), 2);
+    // Without a policy, if the program decides so. Its chat is then saved without the mark.
+    let mut chat = load(&chat).automatic_function_calling(true);
+    chat.send_message("Go on!").await.unwrap();
+    load(&chat).check().unwrap();
+}
+
+#[tokio::test]
 async fn a_chat_owned_by_its_message_decides_as_well() {
     let world = waiting().await;
     let ids = ids_of(&world.chat);

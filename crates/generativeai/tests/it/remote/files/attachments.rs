@@ -175,6 +175,26 @@ async fn the_upload_of_an_expired_attachment_ends_at_the_timeout_of_the_request(
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_limit_of_a_request_with_an_attachment_starts_when_it_is_first_polled() {
+    let folder = Folder::new("late");
+    let path = folder.path("film.mp4");
+    fs::write(&path, "abc").expect("written");
+    let stand_in = StandIn::new([Fault::Silence]);
+    let request = GenerateContentRequest::default()
+        .model("models/m")
+        .contents(expired(&path).history().to_vec());
+    let options = RequestOptions::default().timeout(Duration::from_secs(30));
+    let reply = client(&stand_in).generate_content(request, options);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let begun = Instant::now();
+
+    let error = reply.await.expect_err("a deadline");
+
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(begun.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_processing_of_an_expired_attachment_ends_at_the_timeout_of_the_request() {
     let time = passing_time();
     let faults = [Fault::None, Fault::Processing, Fault::Silence];
