@@ -2,10 +2,10 @@
 
 use generativeai::Result;
 use generativeai::protocol::Unknown;
-use generativeai::protocol::config::{GenerationConfig, MediaResolution};
+use generativeai::protocol::config::MediaResolution;
 use generativeai::protocol::request::{GenerateContentRequest, ServiceTier};
 use generativeai::protocol::safety::SafetySetting;
-use generativeai::protocol::tools::{Behavior, FunctionDeclaration, ToolConfig};
+use generativeai::protocol::tools::{Behavior, FunctionDeclaration};
 
 use crate::error::{invalid_argument, not_found};
 use crate::ignored::IgnoredSettings;
@@ -29,100 +29,95 @@ pub(super) fn check(request: &GenerateContentRequest, ignored: &IgnoredSettings)
             "continuationToken is not supported by the embedded model: remove it",
         ));
     }
-    let ignore = Ignore(ignored);
-    let tier = request.service_tier.as_ref();
-    let is_other_tier = |tier| !matches!(tier, &ServiceTier::Unspecified | &ServiceTier::Standard);
-    ignore.known(
-        "",
-        &[
-            (
-                "safetySettings",
-                !request.safety_settings.iter().all(SafetySetting::is_off),
-            ),
-            (
-                "labels",
-                request.labels.as_ref().is_some_and(|it| !it.is_empty()),
-            ),
-            ("serviceTier", tier.is_some_and(is_other_tier)),
-            ("store", request.store == Some(true)),
-            ("modelArmorConfig", request.model_armor_config.is_some()),
-        ],
-    )?;
-    ignore.unknown("", &request.unknown)?;
-    if let Some(config) = &request.generation_config {
-        ignore.in_config(config)?;
-    }
-    if let Some(config) = &request.tool_config {
-        ignore.in_tool_config(config)?;
-    }
-    let tools = request.tools.iter();
-    tools
-        .flat_map(|tool| &tool.function_declarations)
-        .try_for_each(|declaration| ignore.in_declaration(declaration))
-}
-
-/// Ignores settings by their names.
-struct Ignore<'a>(&'a IgnoredSettings);
-
-impl Ignore<'_> {
-    fn in_config(&self, config: &GenerationConfig) -> Result<()> {
-        let path = "generationConfig.";
-        let resolution = config.media_resolution.as_ref();
-        let is_set = resolution.is_some_and(|it| *it != MediaResolution::Unspecified);
-        self.known(path, &[("mediaResolution", is_set)])?;
-        self.unknown(path, &config.unknown)?;
-        match &config.thinking_config {
-            Some(thinking) => self.unknown("generationConfig.thinkingConfig.", &thinking.unknown),
-            None => Ok(()),
+    for (path, is_set) in not_followed(request) {
+        if is_set {
+            ignored.ignore(format!(
+                "{path}: the embedded model does not have this setting"
+            ))?;
         }
     }
-
-    fn in_tool_config(&self, config: &ToolConfig) -> Result<()> {
-        let path = "toolConfig.";
-        let invocations = config.include_server_side_tool_invocations;
-        self.known(
-            path,
-            &[
-                ("retrievalConfig", config.retrieval_config.is_some()),
-                (
-                    "includeServerSideToolInvocations",
-                    invocations == Some(true),
-                ),
-            ],
-        )?;
-        self.unknown(path, &config.unknown)?;
-        let Some(calling) = &config.function_calling_config else {
-            return Ok(());
-        };
-        let path = "toolConfig.functionCallingConfig.";
-        let streamed = calling.stream_function_call_arguments == Some(true);
-        self.known(path, &[("streamFunctionCallArguments", streamed)])?;
-        self.unknown(path, &calling.unknown)
-    }
-
-    fn in_declaration(&self, declaration: &FunctionDeclaration) -> Result<()> {
-        let path = "functionDeclarations.";
-        let behavior = declaration.behavior.as_ref();
-        let is_other = |behavior| !matches!(behavior, &Behavior::Unspecified | &Behavior::Blocking);
-        self.known(path, &[("behavior", behavior.is_some_and(is_other))])?;
-        self.unknown(path, &declaration.unknown)
-    }
-
-    /// Ignores the members that are set.
-    fn known(&self, path: &str, members: &[(&str, bool)]) -> Result<()> {
-        let mut set = members.iter().filter(|(_, is_set)| *is_set);
-        set.try_for_each(|(name, _)| {
-            let reason = format!("{path}{name}: the embedded model does not have this setting");
-            self.0.ignore(reason)
-        })
-    }
-
-    /// Ignores the members without a field in this version, such as a misspelt one.
-    fn unknown(&self, path: &str, unknown: &Unknown) -> Result<()> {
-        let mut set = unknown.iter().filter(|(_, value)| !value.is_null());
-        set.try_for_each(|(name, _)| {
+    for (path, unknown) in unknown_members(request) {
+        for (name, _) in unknown.iter().filter(|(_, value)| !value.is_null()) {
             let name: String = name.escape_debug().take(MAX_NAME).collect();
-            self.0.ignore(format!("{path}{name} is unknown"))
-        })
+            ignored.ignore(format!("{path}{name} is unknown"))?;
+        }
     }
+    Ok(())
+}
+
+/// Returns the settings that the model cannot follow, and whether the request sets them.
+fn not_followed(request: &GenerateContentRequest) -> [(&'static str, bool); 10] {
+    let config = request.generation_config.as_deref();
+    let resolution = config.and_then(|config| config.media_resolution.as_ref());
+    let labels = request.labels.as_ref();
+    let tier = request.service_tier.as_ref();
+    let is_other_tier = |tier| !matches!(tier, &ServiceTier::Unspecified | &ServiceTier::Standard);
+    let tools = request.tool_config.as_ref();
+    let calling = tools.and_then(|tools| tools.function_calling_config.as_ref());
+    let mut behaviors = declarations(request).filter_map(|it| it.behavior.as_ref());
+    let is_other_behavior =
+        |behavior| !matches!(behavior, &Behavior::Unspecified | &Behavior::Blocking);
+    [
+        (
+            "safetySettings",
+            !request.safety_settings.iter().all(SafetySetting::is_off),
+        ),
+        ("labels", labels.is_some_and(|labels| !labels.is_empty())),
+        ("serviceTier", tier.is_some_and(is_other_tier)),
+        ("store", request.store == Some(true)),
+        ("modelArmorConfig", request.model_armor_config.is_some()),
+        (
+            "generationConfig.mediaResolution",
+            resolution.is_some_and(|it| *it != MediaResolution::Unspecified),
+        ),
+        (
+            "toolConfig.retrievalConfig",
+            tools.is_some_and(|tools| tools.retrieval_config.is_some()),
+        ),
+        (
+            "toolConfig.includeServerSideToolInvocations",
+            tools.and_then(|tools| tools.include_server_side_tool_invocations) == Some(true),
+        ),
+        (
+            "toolConfig.functionCallingConfig.streamFunctionCallArguments",
+            calling.and_then(|calling| calling.stream_function_call_arguments) == Some(true),
+        ),
+        (
+            "functionDeclarations.behavior",
+            behaviors.any(is_other_behavior),
+        ),
+    ]
+}
+
+/// Returns the members without a field in this version, such as misspelt ones, with the path in front of their names.
+fn unknown_members(
+    request: &GenerateContentRequest,
+) -> impl Iterator<Item = (&'static str, &Unknown)> {
+    let config = request.generation_config.as_deref();
+    let thinking = config.and_then(|config| config.thinking_config.as_deref());
+    let tools = request.tool_config.as_ref();
+    let calling = tools.and_then(|tools| tools.function_calling_config.as_ref());
+    let messages = [
+        ("", Some(&request.unknown)),
+        ("generationConfig.", config.map(|it| &it.unknown)),
+        (
+            "generationConfig.thinkingConfig.",
+            thinking.map(|it| &it.unknown),
+        ),
+        ("toolConfig.", tools.map(|it| &it.unknown)),
+        (
+            "toolConfig.functionCallingConfig.",
+            calling.map(|it| &it.unknown),
+        ),
+    ];
+    let messages = messages.into_iter();
+    let declarations = declarations(request).map(|it| ("functionDeclarations.", &it.unknown));
+    messages
+        .filter_map(|(path, unknown)| Some((path, unknown?)))
+        .chain(declarations)
+}
+
+fn declarations(request: &GenerateContentRequest) -> impl Iterator<Item = &FunctionDeclaration> {
+    let tools = request.tools.iter();
+    tools.flat_map(|tool| &tool.function_declarations)
 }
