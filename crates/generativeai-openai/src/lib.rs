@@ -21,7 +21,7 @@
 //! | --- | --- |
 //! | contents, system instruction | messages with the roles `user`, `assistant` and `system` |
 //! | function calls and responses | `tool_calls`, and messages with the role `tool` |
-//! | thoughts | `reasoning_content` or `reasoning` |
+//! | thoughts | `reasoning_content`, `reasoning` or `reasoning_details` |
 //! | images, audio, PDFs as inline data; images by URL | `image_url`, `input_audio`, `file` |
 //! | a JSON reply with or without a schema | `response_format` |
 //! | function declarations, calling mode, allowed names | `tools`, `tool_choice` |
