@@ -168,9 +168,10 @@ impl Builder {
 
     /// Rejects settings that the model cannot follow, with a 400 that names them. Default: off.
     ///
-    /// By default, such a setting is ignored and logged once with `tracing`. Examples are safety settings, a thinking
-    /// budget for a model that does not think, and keywords of a schema that cannot be enforced token by token. Members
-    /// without which the reply would answer something else, such as images, are always rejected.
+    /// By default, such a setting is ignored and logged once with `tracing`. Examples are safety settings, unknown or
+    /// misspelt members, a thinking budget for a model that does not think, and keywords of a schema that cannot be
+    /// enforced token by token. Members without which the reply would answer something else, such as images, are always
+    /// rejected.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self

@@ -12,7 +12,7 @@ mod prefix_cache;
 mod queue;
 mod scheduler;
 mod text;
-mod thinking;
+mod thinking_budget;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -26,7 +26,7 @@ use crate::model::Model;
 use job::QueuedJob;
 pub(crate) use job::{End, EngineOptions, Event, Job, Piece, TokenLogprobs};
 use queue::{PushError, Queue};
-pub(crate) use thinking::ThinkingLimit;
+pub(crate) use thinking_budget::ThinkingLimit;
 
 /// Handle on the engine thread. Dropping the last handle stops the thread, and waits for the batch that is being
 /// decoded.

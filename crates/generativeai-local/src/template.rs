@@ -14,7 +14,8 @@
 //! Rendered
 //! ```
 //!
-//! `probe` and `thinking` find the features of a template when the model is loaded.
+//! `probe` and `thinking_tags` find the features of a template when the model is loaded. `variables` lists what a
+//! template can read.
 
 mod bounded;
 mod chat;
@@ -26,8 +27,10 @@ mod methods;
 mod probe;
 mod python;
 mod source;
-mod thinking;
+mod thinking_tags;
+mod variables;
 mod verify;
 
-pub(crate) use chat::{Rendered, Template, Thinking};
-pub(crate) use thinking::ThinkingTags;
+pub(crate) use chat::{Rendered, Template};
+pub(crate) use thinking_tags::ThinkingTags;
+pub(crate) use variables::Thinking;

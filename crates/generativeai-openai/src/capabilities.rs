@@ -1,10 +1,10 @@
-//! Differences between OpenAI-compatible servers, and a table of the known ones.
+//! Differences between the requests of OpenAI-compatible servers, and a table of the known servers.
 
 /// Capabilities of an OpenAI-compatible server.
 ///
-/// They decide how a request is written, and which settings are refused before sending. [`of`](Self::of) chooses them
-/// by the base URL. If a known server has another address, or a server differs from the others of its kind, change
-/// the fields:
+/// They decide how a request is written, and which settings are refused before sending. Replies of all servers are read
+/// alike. [`of`](Self::of) chooses the capabilities by the base URL. If a known server has another address, or a server
+/// differs from the others of its kind, change the fields:
 ///
 /// ```
 /// use generativeai_openai::{Capabilities, OpenAi};
@@ -34,8 +34,8 @@ pub struct Capabilities {
     pub logprobs: bool,
     /// Member of a request that sets the amount of thinking.
     pub thinking: Thinking,
-    /// Member of an assistant message that contains its earlier thoughts. `None` if the server refuses them; then
-    /// thoughts are omitted from the history.
+    /// Member that contains the thoughts of an assistant message in the history of a request. `None` if the server
+    /// refuses them; then thoughts are omitted from the history. A reply is read under every known name.
     pub thoughts: Option<&'static str>,
     /// Whether assistant messages may contain `extra_content`, in which Google's OpenAI layer sends the signatures of
     /// thoughts. If not, it is omitted from the history.
@@ -184,6 +184,7 @@ impl Capabilities {
     /// The known servers are OpenAI (also at Azure), Ollama at its default port, OpenRouter, DeepSeek, Groq, Mistral
     /// and Google's OpenAI layer. Any other server is assumed to be like vLLM and llama.cpp.
     pub fn of(base_url: &str) -> Self {
+        let base_url = base_url.to_ascii_lowercase();
         let mut known = SERVERS.iter();
         let known = known.find(|(part, _)| base_url.contains(part));
         known.map_or(GENERIC, |(_, capabilities)| (*capabilities).clone())
@@ -198,6 +199,7 @@ mod tests {
     fn the_base_url_selects_the_capabilities() {
         for (url, capabilities) in [
             ("https://api.openai.com/v1", OPENAI),
+            ("https://API.OpenAI.com./v1", OPENAI),
             ("http://localhost:11434/v1", OLLAMA),
             ("https://openrouter.ai/api/v1", OPENROUTER),
             ("https://x.openai.azure.com/openai/v1", OPENAI),

@@ -32,19 +32,26 @@ pub(crate) fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     })
 }
 
-/// Reads an integer, which may also be a number with a fraction (`12.0`) or a string. `None` outside of `0..=i32::MAX`.
-pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
+/// Reads an integer, which may also be a number with a fraction (`12.0`) or a string.
+pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let number = match &value {
         Value::String(digits) => digits.parse().ok(),
         number => number.as_f64(),
     };
-    let fits = number.filter(|number| (0.0..=f64::from(i32::MAX)).contains(number));
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the number is in the range"
+        reason = "the cast saturates, and such a number is out of every range"
     )]
-    Ok(fits.map(|number| number as i32))
+    Ok(number
+        .filter(|number| number.is_finite())
+        .map(|number| number as i64))
+}
+
+/// Reads an integer like [`integer`]. `None` outside of `0..=i32::MAX`.
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
+    let count = integer(deserializer)?.and_then(|count| i32::try_from(count).ok());
+    Ok(count.filter(|count| *count >= 0))
 }
 
 /// Reads a string, which may also be a number.

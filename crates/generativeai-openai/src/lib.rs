@@ -21,7 +21,7 @@
 //! | --- | --- |
 //! | contents, system instruction | messages with the roles `user`, `assistant` and `system` |
 //! | function calls and responses | `tool_calls`, and messages with the role `tool` |
-//! | thoughts | `reasoning_content` or `reasoning` |
+//! | thoughts | `reasoning_content`, `reasoning` or `reasoning_details` |
 //! | images, audio, PDFs as inline data; images by URL | `image_url`, `input_audio`, `file` |
 //! | a JSON reply with or without a schema | `response_format` |
 //! | function declarations, calling mode, allowed names | `tools`, `tool_choice` |
@@ -43,9 +43,11 @@
 //! of the request is refused. The API of OpenAI cannot count tokens: `count_tokens` fails with
 //! [`Unsupported`](generativeai::ErrorKind::Unsupported).
 //!
-//! [`Capabilities`] describes the differences between servers. It is chosen by the base URL unless it is set.
+//! [`Capabilities`] describes how requests differ between servers. It is chosen by the base URL unless it is set.
 //!
 //! # How a reply is read
+//!
+//! Replies of all servers are read alike.
 //!
 //! - Pieces of the arguments of a call are joined, and the call is returned when the reply ends. A call with incomplete
 //!   arguments never runs: a chat reports [`Truncated`](generativeai::ErrorKind::Truncated) or

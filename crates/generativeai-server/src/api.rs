@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::response::Response;
-use generativeai::protocol::content::{Content, Contents};
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -19,7 +18,7 @@ use crate::body::BodyReader;
 use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
-use crate::files::{Attachments, FileStorage, FilesApi, Site, UsedFiles};
+use crate::files::{Attachments, FileStorage, FilesApi, Site};
 use crate::framing::Framing;
 use crate::guard::{AllowedHosts, ApiKey};
 use crate::hops::{Hop, Hops};
@@ -28,7 +27,7 @@ use crate::query::Query;
 use crate::queue::RequestQueue;
 use crate::reply::ReplyDefaults;
 use crate::response;
-use crate::route::{Endpoint, ModelMethod, check_method, not_served, route};
+use crate::route::{Endpoint, FilesEndpoint, ModelMethod, not_served, route};
 use crate::stream::{Chunks, StreamBody};
 
 /// The API over a backend.
@@ -59,7 +58,7 @@ pub(crate) struct Api {
 }
 
 /// Admitted call of a model method: its body is read, and it may run.
-struct Call {
+struct Call<'a> {
     /// Model to call, instead of the one that the client named.
     model: ResolvedModel,
     /// Text of the request.
@@ -68,8 +67,8 @@ struct Call {
     deadline: Deadline,
     /// Faults of this request. Delays and rejections were applied; faults of streams follow.
     faults: InjectedFaults,
-    /// Address at which the client reached the server.
-    site: Site,
+    /// Files of the request, and its memory, which is held until the response is complete.
+    attachments: Attachments<'a>,
     /// Place among the running requests, held until the response is complete.
     running: OwnedSemaphorePermit,
 }
@@ -96,7 +95,8 @@ impl Api {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let endpoint = route(&parts.method, parts.uri.path());
         // The random id of an upload replaces the API key: some clients do not send the key with the bytes.
-        let has_upload_id = matches!(endpoint, Ok(Endpoint::Upload)) && query.upload_id.is_some();
+        let is_upload = matches!(endpoint, Ok(Endpoint::Files(FilesEndpoint::Upload)));
+        let has_upload_id = is_upload && query.upload_id.is_some();
         if let Some(key) = &self.key
             && !has_upload_id
         {
@@ -106,10 +106,6 @@ impl Api {
         let sse = query.is_sse()?;
         let deadline = Deadline::from_headers(&parts.headers)?;
         let options = deadline.options();
-        if endpoint.is_of_files() {
-            let handled = self.handle_files(endpoint, parts, query, body);
-            return deadline.run(handled).await?;
-        }
         match endpoint {
             Endpoint::ListModels => {
                 json(
@@ -119,7 +115,9 @@ impl Api {
                 .await
             }
             Endpoint::GetModel(name) => {
-                let resolved = self.models.resolve(&*self.backend, &name).await?;
+                let resolved = self.models.resolve(&*self.backend, &name);
+                let resolved = deadline.run(resolved).await??;
+                let options = deadline.options();
                 let model = self.backend.get_model(resolved.name, options);
                 let mut model = deadline.run(model).await??;
                 // Clients look for the model under the name that they asked for.
@@ -131,17 +129,20 @@ impl Api {
                 json(deadline, self.backend.get_cached_content(name, options)).await
             }
             Endpoint::Call(method, model) => {
-                let (call, used) = self.admit(parts, body, &model, deadline).await?;
-                self.run(method, call, used, sse).await
+                let call = self.admit(parts, body, &model, deadline).await?;
+                self.run(method, call, sse).await
             }
-            _ => Err(not_served(parts.uri.path())),
+            Endpoint::Files(endpoint) => {
+                let handled = self.handle_files(endpoint, parts, query, body);
+                deadline.run(handled).await?
+            }
         }
     }
 
     /// Handles a request of the Files API.
     async fn handle_files(
         &self,
-        endpoint: Endpoint,
+        endpoint: FilesEndpoint,
         parts: &Parts,
         query: Query,
         body: &mut Body,
@@ -152,14 +153,13 @@ impl Api {
             bodies: &self.bodies,
             site: Site::of(parts),
         };
-        check_method(&parts.method, &endpoint)?;
+        endpoint.check_method(&parts.method)?;
         match endpoint {
-            Endpoint::ListFiles => api.list(query).await,
-            Endpoint::GetFile(id) => api.get(&id),
-            Endpoint::DeleteFile(id) => api.delete(id).await,
-            Endpoint::Upload => api.upload(parts, &query, body).await,
-            Endpoint::Discovery => Ok(api.discovery()),
-            _ => Err(not_served(path)),
+            FilesEndpoint::List => api.list(query).await,
+            FilesEndpoint::Get(id) => api.get(&id),
+            FilesEndpoint::Delete(id) => api.delete(id).await,
+            FilesEndpoint::Upload => api.upload(parts, &query, body).await,
+            FilesEndpoint::Discovery => Ok(api.discovery()),
         }
     }
 
@@ -174,7 +174,7 @@ impl Api {
         body: &mut Body,
         model: &str,
         deadline: Deadline,
-    ) -> Result<(Call, UsedFiles), ApiError> {
+    ) -> Result<Call<'_>, ApiError> {
         let body = self.bodies.read(&parts.headers, body).await?;
         let faults = self.faults.choose();
         let wait = async {
@@ -186,38 +186,55 @@ impl Api {
             Ok((model, self.queue.enter().await?))
         };
         let (model, running) = deadline.run(wait).await??;
-        let call = Call {
+        Ok(Call {
             model,
             body: body.bytes,
             deadline,
             faults,
-            site: Site::of(parts),
+            attachments: Attachments {
+                storage: self.files.as_ref(),
+                bodies: &self.bodies,
+                hosts: &self.hosts,
+                site: Site::of(parts),
+                memory: body.memory,
+                names: String::new(),
+            },
             running,
-        };
-        Ok((call, UsedFiles::new(body.memory)))
+        })
     }
 
     /// Runs a call, and returns its response. An error names the files that the request uses.
     async fn run(
         &self,
         method: ModelMethod,
-        call: Call,
-        mut used: UsedFiles,
+        mut call: Call<'_>,
         sse: bool,
     ) -> Result<Response, ApiError> {
         let response = match method {
-            ModelMethod::GenerateContent => self.generate(call, &mut used).await,
-            ModelMethod::StreamGenerateContent => self.stream(call, sse, &mut used).await,
-            ModelMethod::CountTokens => self.count_tokens(call, &mut used).await,
-            ModelMethod::EmbedContent => self.embed(call, &mut used).await,
-            ModelMethod::BatchEmbedContents => self.embed_all(call, &mut used).await,
+            ModelMethod::GenerateContent => self.generate(&mut call).await,
+            ModelMethod::StreamGenerateContent => self.start(&mut call).await.map(|chunks| {
+                let framing = Framing::new(sse);
+                let content_type = framing.content_type();
+                let body = StreamBody {
+                    chunks,
+                    framing,
+                    faults: call.faults,
+                    written: 0,
+                    _running: call.running,
+                    _memory: call.attachments.memory,
+                };
+                response::with_body(content_type, body.into_body())
+            }),
+            ModelMethod::CountTokens => self.count_tokens(&mut call).await,
+            ModelMethod::EmbedContent => self.embed(&mut call).await,
+            ModelMethod::BatchEmbedContents => self.embed_all(&mut call).await,
         };
-        response.map_err(|error| error.naming_files(&used.names))
+        response.map_err(|error| error.naming_files(&call.attachments.names))
     }
 
     /// Runs `generateContent`.
-    async fn generate(&self, mut call: Call, used: &mut UsedFiles) -> Result<Response, ApiError> {
-        let mut prepared = self.prepare(&mut call, used).await?;
+    async fn generate(&self, call: &mut Call<'_>) -> Result<Response, ApiError> {
+        let mut prepared = self.prepare(call).await?;
         let options = call.deadline.options();
         let Some(hop) = prepared.hop.take() else {
             let reply = self.backend.generate_content(prepared.request, options);
@@ -235,28 +252,13 @@ impl Api {
         Ok(response::json(&reply))
     }
 
-    /// Runs `streamGenerateContent`. Returns once the first chunk has arrived, so that an error before it
-    /// is an error response and not an event in a successful one.
-    async fn stream(
-        &self,
-        mut call: Call,
-        sse: bool,
-        used: &mut UsedFiles,
-    ) -> Result<Response, ApiError> {
-        let prepared = self.prepare(&mut call, used).await?;
+    /// Starts a reply in chunks. Returns once the first chunk has arrived, so that an error before it is an error
+    /// response and not an event in a successful one.
+    async fn start(&self, call: &mut Call<'_>) -> Result<Chunks, ApiError> {
+        let prepared = self.prepare(call).await?;
         let mut chunks = self.chunks(prepared, call.deadline);
         chunks.start().await?;
-        let framing = Framing::new(sse);
-        let content_type = framing.content_type();
-        let body = StreamBody {
-            chunks,
-            framing,
-            faults: call.faults,
-            written: 0,
-            _running: call.running,
-            _memory: used.take_memory(),
-        };
-        Ok(response::with_body(content_type, body.into_body()))
+        Ok(chunks)
     }
 
     /// Asks the backend for a reply in chunks.
@@ -272,16 +274,15 @@ impl Api {
     }
 
     /// Parses the request of a call, freeing its text.
-    async fn prepare(&self, call: &mut Call, used: &mut UsedFiles) -> Result<Prepared, ApiError> {
-        let body = std::mem::take(&mut call.body);
+    async fn prepare(&self, call: &mut Call<'_>) -> Result<Prepared, ApiError> {
         let version = call.model.version();
-        let defaults = ReplyDefaults::new(version.clone(), &body);
-        let mut request: GenerateContentRequest = parse(body)?;
+        let defaults = ReplyDefaults::new(version.clone(), &call.body);
+        let mut request: GenerateContentRequest = call.parse()?;
         // A token is bound to the resolved model, and to the request before the references to files are replaced.
-        request.model = Some(call.model.name.clone());
+        request.model = call.model_name();
         let hop = self.hops.as_ref().map(|hops| hops.begin(&mut request));
         let hop = hop.transpose()?;
-        self.name_and_resolve(&mut request, call, used).await?;
+        call.resolve(&mut request).await?;
         if let Some(limit) = self.max_output_tokens {
             let config = request.generation_config.get_or_insert_default();
             config.max_output_tokens.get_or_insert(limit);
@@ -299,104 +300,78 @@ impl Api {
     }
 
     /// Runs `countTokens`.
-    async fn count_tokens(
-        &self,
-        mut call: Call,
-        used: &mut UsedFiles,
-    ) -> Result<Response, ApiError> {
-        let mut request: CountTokensRequest = parse(std::mem::take(&mut call.body))?;
+    async fn count_tokens(&self, call: &mut Call<'_>) -> Result<Response, ApiError> {
+        let mut request: CountTokensRequest = call.parse()?;
+        request.model = call.model_name();
         if let Some(inner) = &mut request.generate_content_request {
-            self.name_and_resolve(inner, &call, used).await?;
+            inner.model = call.model_name();
+            call.resolve(inner).await?;
         }
-        self.resolve(&mut request.contents, &call, used).await?;
-        request.model = Some(call.model.name.clone());
+        call.attachments.resolve_all(&mut request.contents).await?;
         let options = call.deadline.options();
         json(call.deadline, self.backend.count_tokens(request, options)).await
     }
 
     /// Runs `embedContent`.
-    async fn embed(&self, mut call: Call, used: &mut UsedFiles) -> Result<Response, ApiError> {
-        let mut request: EmbedContentRequest = parse(std::mem::take(&mut call.body))?;
-        self.resolve_one(&mut request.content, &call, used).await?;
-        request.model = Some(call.model.name.clone());
+    async fn embed(&self, call: &mut Call<'_>) -> Result<Response, ApiError> {
+        let mut request: EmbedContentRequest = call.parse()?;
+        call.resolve_embedding(&mut request).await?;
         let options = call.deadline.options();
         json(call.deadline, self.backend.embed_content(request, options)).await
     }
 
     /// Runs `batchEmbedContents`.
-    async fn embed_all(&self, mut call: Call, used: &mut UsedFiles) -> Result<Response, ApiError> {
-        let mut request: BatchEmbedContentsRequest = parse(std::mem::take(&mut call.body))?;
-        let model = Some(call.model.name.clone());
+    async fn embed_all(&self, call: &mut Call<'_>) -> Result<Response, ApiError> {
+        let mut request: BatchEmbedContentsRequest = call.parse()?;
+        request.model = call.model_name();
         for inner in &mut request.requests {
-            self.resolve_one(&mut inner.content, &call, used).await?;
-            inner.model.clone_from(&model);
+            call.resolve_embedding(inner).await?;
         }
-        request.model = model;
         let options = call.deadline.options();
         let embeddings = self.backend.batch_embed_contents(request, options);
         json(call.deadline, embeddings).await
     }
+}
 
-    /// Sets the model of a request to the name that the backend uses, and replaces its references to files.
-    async fn name_and_resolve(
-        &self,
-        request: &mut GenerateContentRequest,
-        call: &Call,
-        used: &mut UsedFiles,
-    ) -> Result<(), ApiError> {
-        request.model = Some(call.model.name.clone());
-        self.resolve_one(&mut request.system_instruction, call, used)
-            .await?;
-        self.resolve(&mut request.contents, call, used).await
+impl Call<'_> {
+    /// Parses the body, and frees it. An empty one is a request without members.
+    ///
+    /// The types of the protocol accept what the service accepts, such as members in `snake_case`.
+    ///
+    /// # Errors
+    /// 400 with the path of the member that is invalid.
+    fn parse<T: ReadJson>(&mut self) -> Result<T, ApiError> {
+        let body = std::mem::take(&mut self.body);
+        let is_empty = body.trim_ascii().is_empty();
+        let json = if is_empty { b"{}" } else { &body[..] };
+        read_request(json)
+            .map_err(|error| ApiError::invalid(format!("the request body is invalid: {error}")))
     }
 
-    /// Replaces references to files in contents.
-    async fn resolve(
-        &self,
-        contents: &mut Contents,
-        call: &Call,
-        used: &mut UsedFiles,
+    /// Returns the name that the backend uses for the model.
+    fn model_name(&self) -> Option<String> {
+        Some(self.model.name.clone())
+    }
+
+    /// Replaces the references to files in a request.
+    async fn resolve(&mut self, request: &mut GenerateContentRequest) -> Result<(), ApiError> {
+        if let Some(system) = &mut request.system_instruction {
+            self.attachments.resolve(system).await?;
+        }
+        self.attachments.resolve_all(&mut request.contents).await
+    }
+
+    /// Sets the model of a request for an embedding, and replaces its references to files.
+    async fn resolve_embedding(
+        &mut self,
+        request: &mut EmbedContentRequest,
     ) -> Result<(), ApiError> {
-        match self.attachments(call) {
-            Some(attachments) => attachments.resolve_all(contents, used).await,
+        request.model = self.model_name();
+        match &mut request.content {
+            Some(content) => self.attachments.resolve(content).await,
             None => Ok(()),
         }
     }
-
-    /// Replaces references to files in a content.
-    async fn resolve_one(
-        &self,
-        content: &mut Option<Content>,
-        call: &Call,
-        used: &mut UsedFiles,
-    ) -> Result<(), ApiError> {
-        match (content, self.attachments(call)) {
-            (Some(content), Some(attachments)) => attachments.resolve(content, used).await,
-            _ => Ok(()),
-        }
-    }
-
-    fn attachments<'a>(&'a self, call: &'a Call) -> Option<Attachments<'a>> {
-        Some(Attachments {
-            storage: self.files.as_ref()?,
-            bodies: &self.bodies,
-            hosts: &self.hosts,
-            site: &call.site,
-        })
-    }
-}
-
-/// Parses a request body, and frees it. An empty one is a request without members.
-///
-/// The types of the protocol accept what the service accepts, such as members in `snake_case`.
-///
-/// # Errors
-/// 400 with the path of the member that is invalid.
-fn parse<T: ReadJson>(body: Vec<u8>) -> Result<T, ApiError> {
-    let is_empty = body.trim_ascii().is_empty();
-    let json = if is_empty { b"{}" } else { &body[..] };
-    read_request(json)
-        .map_err(|error| ApiError::invalid(format!("the request body is invalid: {error}")))
 }
 
 /// Awaits a reply of the backend until the deadline, and returns it as JSON.

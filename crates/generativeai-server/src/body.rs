@@ -154,10 +154,19 @@ impl BodyReader {
     /// # Errors
     /// 429: too little memory is free. 413: the request never fits.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
-        // `u32` is the type of the semaphore's permits.
-        let permits = u32::try_from(bytes).ok();
-        let permits = permits.filter(|_| bytes <= self.total_memory);
-        let permits = permits.ok_or_else(|| self.too_complex())?;
+        if bytes > self.total_memory {
+            return Err(self.too_complex());
+        }
+        let mut reserved = self.acquire(0)?;
+        while reserved.num_permits() < bytes {
+            let rest = bytes - reserved.num_permits();
+            reserved.merge(self.acquire(u32::try_from(rest).unwrap_or(u32::MAX))?);
+        }
+        Ok(reserved)
+    }
+
+    /// Acquires permits, whose number in one call is limited to a `u32`.
+    fn acquire(&self, permits: u32) -> Result<OwnedSemaphorePermit, ApiError> {
         let permit = self.memory.clone().try_acquire_many_owned(permits);
         permit.map_err(|_| {
             let message = "too many large requests at once: retry later";
@@ -239,6 +248,19 @@ fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_may_reserve_more_than_4_gib() {
+        let reader = BodyReader::new(1, Duration::ZERO, 12 << 30);
+
+        let reserved = reader.reserve(9 << 30).expect("enough memory");
+
+        assert_eq!(reserved.num_permits(), 9 << 30);
+        assert_eq!(reader.reserve(9 << 30).unwrap_err().code(), 429);
+        assert_eq!(reader.reserve(13 << 30).unwrap_err().code(), 413);
+        // The failed reservations hold nothing.
+        assert!(reader.reserve(3 << 30).is_ok());
+    }
 
     #[test]
     fn values_are_counted_outside_of_strings() {

@@ -29,7 +29,7 @@ mod site;
 mod storage;
 mod upload;
 
-pub(crate) use attach::{Attachments, UsedFiles};
+pub(crate) use attach::Attachments;
 pub(crate) use endpoint::FilesApi;
 pub(crate) use site::Site;
 pub use storage::FileStorage;

@@ -147,7 +147,6 @@ pub mod fuzz;
 mod guard;
 mod hops;
 mod models;
-mod playground;
 mod query;
 mod queue;
 mod reply;
@@ -156,6 +155,7 @@ mod route;
 mod router;
 mod serve;
 mod server;
+mod static_files;
 mod stream;
 
 pub use faults::Faults;

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 /// Most pages of the backend's model list that are read.
 const MAX_PAGES: usize = 16;
 
-/// Time after which the backend is asked again for a list that it refused, or for a model that it does not list. Each
+/// Time after which the backend is asked again for a list that it refused or that was empty, or for a model that it does not list. Each
 /// question is a request if the backend is another service.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
@@ -60,14 +60,14 @@ const PUBLISHED: [&str; 27] = [
     "vaultgemma",
 ];
 
-/// Names of the backend's models, listed once.
+/// Names of the backend's models, listed until the list has one.
 #[derive(Debug)]
 pub(crate) struct ModelNames {
     /// Whether only the backend's own names are accepted.
     strict: bool,
     /// The model for names that Google publishes, if it is not the first one of the list.
     default: Option<String>,
-    /// The listed names, without `models/`. Not set while the backend fails to list them.
+    /// The listed names, without `models/`. Not set while the backend lists none.
     listed: OnceCell<Vec<String>>,
     /// Cached answers of the backend: whether it has a list (`models`), and models that it does not list.
     answers: Answers,
@@ -186,16 +186,24 @@ impl ModelNames {
         Err(ApiError::not_found(message))
     }
 
-    /// Returns the names that the backend lists. While it fails to list them, no model counts as listed.
+    /// Returns the names that the backend lists; none while it fails to list them.
     async fn listed(&self, backend: &dyn Backend) -> &[String] {
         if self.answers.get("models") == Some(false) {
             return &[];
         }
-        match self.listed.get_or_try_init(|| list(backend)).await {
-            Ok(names) => names.as_slice(),
-            Err(error) => {
+        let listed = self
+            .listed
+            .get_or_try_init(async || match list(backend).await {
+                // Models may be installed while the server runs.
+                Ok(names) if names.is_empty() => Err(false),
+                Ok(names) => Ok(names),
+                Err(error) => Err(error.is_retryable()),
+            });
+        match listed.await {
+            Ok(names) => names,
+            Err(is_retryable) => {
                 // A retryable failure is not cached, since the next request may succeed.
-                if !error.is_retryable() {
+                if !is_retryable {
                     self.answers.insert("models", false);
                 }
                 &[]
@@ -288,10 +296,11 @@ mod tests {
 
     use super::*;
 
-    /// Backend that counts the requests for its list and for a model. It lists one model, unless `failure` is set.
+    /// Backend that counts the requests for its list and for a model. It lists one model, unless it fails or is empty.
     #[derive(Debug, Default)]
     struct Counting {
         failure: Option<ErrorKind>,
+        is_empty: bool,
         lists: AtomicUsize,
         models: AtomicUsize,
     }
@@ -314,7 +323,7 @@ mod tests {
             let mut list = ListModelsResponse::default();
             let mut model = Model::default();
             model.name = Some("models/tiny".to_owned());
-            list.models = vec![model];
+            list.models = if self.is_empty { vec![] } else { vec![model] };
             let failure = self.failure.map(|kind| Error::new(kind, "no list"));
             Box::pin(async { failure.map_or(Ok(list), Err) })
         }
@@ -348,6 +357,26 @@ mod tests {
                 tokio::time::advance(ANSWER_TIME).await;
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn models_that_are_installed_later_are_found_after_a_minute() {
+        let mut backend = Counting {
+            is_empty: true,
+            ..Counting::default()
+        };
+        let names = ModelNames::new(false, None);
+        let resolve = async |backend: &Counting| {
+            let resolved = names.resolve(backend, "gemini-2.5-flash").await;
+            resolved.expect("a model").name
+        };
+
+        assert_eq!(resolve(&backend).await, "models/gemini-2.5-flash");
+        assert_eq!(resolve(&backend).await, "models/gemini-2.5-flash");
+        assert_eq!(backend.lists.load(Ordering::SeqCst), 1);
+        backend.is_empty = false;
+        tokio::time::advance(ANSWER_TIME).await;
+        assert_eq!(resolve(&backend).await, "models/tiny");
     }
 
     #[tokio::test]

@@ -1,8 +1,6 @@
 //! Mapping from HTTP method and path to the endpoints of the API.
 //!
-//! `route` is a pure function over the path. axum's patterns do not suffice: the method of a call is in the segment of
-//! its model (`models/{model}:{method}`), which they cannot split; base URLs that repeat a part of the path must work;
-//! and errors suggest an alternative.
+//! `route` is a pure function over the path. ARCHITECTURE.md states why axum does not match it.
 
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
@@ -20,29 +18,34 @@ pub(crate) enum Endpoint {
     GetCachedContent(String),
     /// `POST models/{model}:{method}`
     Call(ModelMethod, String),
+    /// An endpoint of the Files API
+    Files(FilesEndpoint),
+}
+
+/// A call of the Files API, which is served only if the server stores files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FilesEndpoint {
     /// `GET files`
-    ListFiles,
+    List,
     /// `GET files/{file}`
-    GetFile(String),
+    Get(String),
     /// `DELETE files/{file}`
-    DeleteFile(String),
+    Delete(String),
     /// `POST upload/files`, and `PUT` for older clients
     Upload,
     /// `GET $discovery/rest`
     Discovery,
 }
 
-impl Endpoint {
-    /// Returns whether the endpoint belongs to the Files API.
-    pub(crate) fn is_of_files(&self) -> bool {
-        matches!(
-            self,
-            Self::ListFiles
-                | Self::GetFile(_)
-                | Self::DeleteFile(_)
-                | Self::Upload
-                | Self::Discovery
-        )
+impl FilesEndpoint {
+    /// Rejects an HTTP method that the endpoint does not have.
+    pub(crate) fn check_method(&self, method: &Method) -> Result<(), ApiError> {
+        let allowed = match self {
+            Self::List | Self::Discovery => "GET, HEAD",
+            Self::Get(_) | Self::Delete(_) => "GET, HEAD, DELETE",
+            Self::Upload => "POST, PUT",
+        };
+        check_method(method, allowed)
     }
 }
 
@@ -92,13 +95,13 @@ const ALTERNATIVES: [(&str, &str); 12] = [
 /// Finds the endpoint of a request.
 ///
 /// # Errors
-/// 400 for a malformed model name, 404 for a path that is not served, 405 for a wrong method. The methods of
-/// [files](Endpoint::is_of_files) are not checked.
+/// 400 for a malformed model name, 404 for a path that is not served, 405 for a wrong method. A
+/// server without files refuses their paths, whatever the method, so [`FilesEndpoint::check_method`] is separate.
 pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
     let segments = segments(path).ok_or_else(|| not_served(path))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     if is_upload(&segments) {
-        return Ok(Endpoint::Upload);
+        return Ok(Endpoint::Files(FilesEndpoint::Upload));
     }
     let endpoint = match without_base(&segments) {
         ["models"] => Endpoint::ListModels,
@@ -108,18 +111,24 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Endpoint, ApiError> {
         ["cachedContents", id] if method == Method::GET => {
             Endpoint::GetCachedContent(resource_id(id)?)
         }
-        ["$discovery", "rest"] => Endpoint::Discovery,
-        ["files"] => Endpoint::ListFiles,
+        ["$discovery", "rest"] => Endpoint::Files(FilesEndpoint::Discovery),
+        ["files"] => Endpoint::Files(FilesEndpoint::List),
         // `files:register` and `files/{file}:download` are not served.
-        ["files", id] if !id.contains(':') => match *method {
-            Method::DELETE => Endpoint::DeleteFile(resource_id(id)?),
-            _ => Endpoint::GetFile(resource_id(id)?),
-        },
+        ["files", id] if !id.contains(':') => {
+            let id = resource_id(id)?;
+            Endpoint::Files(match *method {
+                Method::DELETE => FilesEndpoint::Delete(id),
+                _ => FilesEndpoint::Get(id),
+            })
+        }
         _ => return Err(not_served(path)),
     };
-    // A server without files refuses their paths, whatever the method.
-    if !endpoint.is_of_files() {
-        check_method(method, &endpoint)?;
+    match endpoint {
+        Endpoint::ListModels | Endpoint::GetModel(_) | Endpoint::GetCachedContent(_) => {
+            check_method(method, "GET, HEAD")?;
+        }
+        Endpoint::Call(..) => check_method(method, "POST")?,
+        Endpoint::Files(_) => {}
     }
     Ok(endpoint)
 }
@@ -199,23 +208,11 @@ fn model_method(name: &str) -> Option<ModelMethod> {
     })
 }
 
-/// Rejects an HTTP method that the endpoint does not have.
-pub(crate) fn check_method(method: &Method, endpoint: &Endpoint) -> Result<(), ApiError> {
-    let (allowed, allow) = match endpoint {
-        Endpoint::Call(..) => (method == Method::POST, "POST"),
-        Endpoint::Upload => (matches!(*method, Method::POST | Method::PUT), "POST, PUT"),
-        Endpoint::GetFile(_) => (
-            matches!(*method, Method::GET | Method::HEAD),
-            "GET, HEAD, DELETE",
-        ),
-        // `route` returns it for this method only.
-        Endpoint::DeleteFile(_) => (true, "DELETE"),
-        _ => (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD"),
-    };
-    if allowed {
-        Ok(())
-    } else {
-        Err(ApiError::method_not_allowed(method, allow))
+/// Rejects a method that is not in the list.
+fn check_method(method: &Method, allowed: &'static str) -> Result<(), ApiError> {
+    match allowed.split(", ").any(|name| method == name) {
+        true => Ok(()),
+        false => Err(ApiError::method_not_allowed(method, allowed)),
     }
 }
 
@@ -418,16 +415,23 @@ mod tests {
             "/v1beta/upload/files",
             "/upload/files",
         ] {
-            assert_eq!(post(path), Ok(Endpoint::Upload), "{path}");
+            assert_eq!(
+                post(path),
+                Ok(Endpoint::Files(FilesEndpoint::Upload)),
+                "{path}"
+            );
         }
-        assert_eq!(get("/v1beta/files"), Ok(Endpoint::ListFiles));
+        assert_eq!(
+            get("/v1beta/files"),
+            Ok(Endpoint::Files(FilesEndpoint::List))
+        );
         assert_eq!(
             get("/v1beta/files/a-1"),
-            Ok(Endpoint::GetFile("a-1".into()))
+            Ok(Endpoint::Files(FilesEndpoint::Get("a-1".into())))
         );
         assert_eq!(
             route(&Method::DELETE, "/v1/files/a").map_err(|error| error.code()),
-            Ok(Endpoint::DeleteFile("a".into()))
+            Ok(Endpoint::Files(FilesEndpoint::Delete("a".into())))
         );
         assert_eq!(get("/v1beta/files/.."), Err(400));
     }

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::guard::{AllowedOrigins, check_header_count};
-use crate::playground;
+use crate::static_files;
 
 /// State shared by all requests.
 #[derive(Debug)]
@@ -28,9 +28,7 @@ pub(crate) struct App {
 impl App {
     /// Turns the application into a router.
     ///
-    /// The paths are matched by [`route`](crate::route::route), not by axum. `models/{model}:{method}`
-    /// puts the method into the segment of the model, which axum's patterns cannot split; a base URL
-    /// with a doubled version must work; and errors of every kind are JSON with a hint.
+    /// The paths are matched by [`route`](crate::route::route), not by axum.
     pub(crate) fn into_router(self) -> Router {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }
@@ -57,7 +55,7 @@ impl App {
         if parts.method == Method::OPTIONS {
             return self.preflight(parts);
         }
-        match playground::file(&parts.method, parts.uri.path()) {
+        match static_files::find(&parts.method, parts.uri.path()) {
             Some(file) => file,
             None => self.api.handle(parts, body).await,
         }

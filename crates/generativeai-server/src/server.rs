@@ -41,6 +41,8 @@ use crate::router::App;
 /// server.serve(listener, ctrl_c).await?;
 /// # Ok(()) }
 /// ```
+// `genai serve` runs a second server in a child process (`genai engine`), which must not refuse what the parent has
+// accepted. So a new limit has to be raised in generativeai-cli/src/commands/engine.rs.
 #[derive(Debug)]
 #[must_use = "a server does nothing until it is served or turned into a router"]
 pub struct Server {

@@ -116,7 +116,7 @@ pub(crate) struct StreamBody {
     /// Place among the running requests, held until the response is complete.
     pub(crate) _running: OwnedSemaphorePermit,
     /// Memory of the request, held until the response is complete.
-    pub(crate) _memory: Option<OwnedSemaphorePermit>,
+    pub(crate) _memory: OwnedSemaphorePermit,
 }
 
 impl StreamBody {

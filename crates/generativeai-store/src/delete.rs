@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use crate::error::Result;
-use crate::transaction::{Transaction, params};
+use crate::transaction::{Transaction, for_update, params};
 
 /// Deletes a session. Deleting it twice is not an error.
 ///
@@ -27,9 +27,9 @@ pub(crate) async fn delete_if_older(
     session: i64,
     before: i64,
 ) -> Result<bool> {
-    let select = tx.kind.choose(
-        "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0",
-        "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0 FOR UPDATE",
+    let select = for_update!(
+        tx.kind,
+        "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0"
     );
     if let Some(row) = tx.fetch_optional(select, params![session]).await?
         && row.try_get::<i64, _>("changed_at")? >= before

@@ -44,23 +44,32 @@ pub struct SessionDetails {
     pub waiting: Vec<String>,
 }
 
+/// Selects the columns of a [`SessionInfo`].
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, title, cipher, length, parent, created_at, changed_at
+               FROM session WHERE deleted = 0 ",
+            $rest
+        )
+    };
+}
+
 /// Lists all sessions, the last written first.
 pub(crate) async fn list(tx: &mut Transaction<'_>) -> Result<Vec<SessionInfo>> {
-    let select = "SELECT id, name, title, cipher, length, parent, created_at, changed_at
-        FROM session WHERE deleted = 0 ORDER BY touched DESC";
+    let select = select!("ORDER BY touched DESC");
     let rows = tx.fetch_all(select, params![]).await?;
     rows.iter().map(|row| decode(tx, row)).collect()
 }
 
 /// Reads the info of one session. Returns `None` if it does not exist.
 pub(crate) async fn find(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionInfo>> {
-    let select = "SELECT id, name, title, cipher, length, parent, created_at, changed_at
-        FROM session WHERE id = $1 AND deleted = 0";
+    let select = select!("AND id = $1");
     let row = tx.fetch_optional(select, params![session]).await?;
     row.map(|row| decode(tx, &row)).transpose()
 }
 
-/// Decodes the info from the columns that both queries select.
+/// Decodes the info from the columns that `select` names.
 fn decode(tx: &Transaction<'_>, row: &AnyRow) -> Result<SessionInfo> {
     let count = |column: &str| row.try_get(column).map(|count: i64| count.max(0) as u64);
     let time = |column: &str| {

@@ -1,7 +1,8 @@
 //! The names of sessions: which ones are valid, and how they are stored.
 //!
 //! A plain store has the name in the column `name`. An encrypted store has a keyed checksum there, to
-//! find the session by, and the encrypted name in the column `title`.
+//! find the session by, and the encrypted name in the column `title`. The column `cipher` has the number of the key that
+//! `title` is encrypted with.
 
 use generativeai::{Error, ErrorKind};
 use sqlx::Row;
@@ -92,6 +93,8 @@ pub(crate) async fn update(
 ) -> Result<bool> {
     let lookup = name.map(|name| lookup_value(tx.encryption, name));
     let title = title(tx.encryption, session, name)?;
+    // During a rotation the new key may differ from that of the row. This is correct only as long as `title` is the one
+    // encrypted column: any other would have to be encrypted again here.
     let key = tx.encryption.key_number();
     let update = "UPDATE session SET name = $1, title = $2, cipher = $3
         WHERE id = $4 AND deleted = 0";

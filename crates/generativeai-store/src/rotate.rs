@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::key::Key;
 use crate::key_table;
 use crate::store::Store;
-use crate::transaction::{DatabaseKind, Params, Transaction, params};
+use crate::transaction::{DatabaseKind, Params, Transaction, for_update, params};
 
 impl Store {
     /// Changes the key of an encrypted store, and opens it with the new key.
@@ -99,10 +99,10 @@ impl Table {
     fn select(self, kind: DatabaseKind) -> &'static str {
         match self {
             // Locked, since other programs may rename or delete a session in the meantime, and the old title would
-            // overwrite the new one. Events and media are never updated. In SQLite a writing transaction is alone.
-            Self::Session => kind.choose(
-                "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64",
-                "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64 FOR UPDATE",
+            // overwrite the new one. Events and media are never updated.
+            Self::Session => for_update!(
+                kind,
+                "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64"
             ),
             Self::Event => "SELECT session_id, seq, id, body FROM event WHERE cipher = $1 LIMIT 64",
             // Media may be large.

@@ -1,4 +1,20 @@
 //! The tables and their migrations: one SQL script for each version and database.
+//!
+//! # Adding a column to `session`
+//!
+//! 1. Write the scripts of a new version in `schema/`, which also set the column of existing rows. Add them to
+//!    [`MIGRATIONS`], and a store of that version to `tests/fixtures` (CONTRIBUTING.md states how).
+//! 2. Write it in `create::insert_row`, and where it changes: in `append`, or in `names`.
+//! 3. If users see it, add it to [`SessionInfo`](crate::SessionInfo), to the query and to `decode` in `info`, and to
+//!    `session_list.rs` of the program.
+//! 4. If events depend on it, add it to [`SessionRow`](crate::session_row::SessionRow). Checksums of existing rows do not
+//!    cover it.
+//! 5. If it contains something that a user wrote, clear it in `delete::delete`: the row of a deleted session remains
+//!    while forks share its events.
+//! 6. If it is encrypted, add it to [`Field`](crate::cipher::Field) and to `rotate`. The key number in the column
+//!    `cipher` belongs to `title` alone so far. Statements that write `title` and `cipher` must write the new column too.
+//! 7. If an export contains it, add it to `transfer::Header` as an optional member.
+//! 8. State in SECURITY.md what an encrypted store reveals of it, and whether a change is detected.
 
 use generativeai::{Error, ErrorKind};
 use sqlx::{AnyConnection, Connection, Row};

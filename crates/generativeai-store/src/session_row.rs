@@ -4,14 +4,14 @@ use sqlx::Row;
 
 use crate::encryption::Encryption;
 use crate::error::{Result, TransactionError};
-use crate::transaction::{Transaction, params};
+use crate::transaction::{Transaction, for_update, params};
 
 /// Selects the columns of a [`SessionRow`] and its checksum.
-const SELECT: &str =
-    "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1";
-/// The same columns, with a lock on the row.
-const SELECT_FOR_UPDATE: &str =
-    "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1 FOR UPDATE";
+macro_rules! select {
+    () => {
+        "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1"
+    };
+}
 
 /// The columns of a session that its events depend on.
 pub(crate) struct SessionRow {
@@ -48,7 +48,7 @@ impl SessionRow {
 /// # Errors
 /// [`Corrupt`](generativeai::ErrorKind::Corrupt) if the row does not match its checksum.
 pub(crate) async fn read(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionRow>> {
-    read_with(tx, session, SELECT).await
+    read_with(tx, session, select!()).await
 }
 
 /// Reads the row of a session, and blocks other writers of it until the transaction ends.
@@ -56,8 +56,7 @@ pub(crate) async fn read_for_update(
     tx: &mut Transaction<'_>,
     session: i64,
 ) -> Result<Option<SessionRow>> {
-    // In SQLite a writing transaction is alone.
-    let select = tx.kind.choose(SELECT, SELECT_FOR_UPDATE);
+    let select = for_update!(tx.kind, select!());
     read_with(tx, session, select).await
 }
 

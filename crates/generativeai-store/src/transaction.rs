@@ -25,6 +25,14 @@ macro_rules! params {
 }
 pub(crate) use params;
 
+/// Adds a lock of the rows to a query, until the transaction ends. In SQLite a writing transaction is alone.
+macro_rules! for_update {
+    ($kind:expr, $($select:tt)+) => {
+        $kind.choose($($select)+, concat!($($select)+, " FOR UPDATE"))
+    };
+}
+pub(crate) use for_update;
+
 /// The database system of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DatabaseKind {

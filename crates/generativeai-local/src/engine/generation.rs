@@ -13,7 +13,7 @@ use crate::sampler::{Choice, Sampler};
 
 use super::job::{End, Event, Piece, QueuedJob, TokenLogprobs};
 use super::text::TextDecoder;
-use super::thinking::ThinkingBudget;
+use super::thinking_budget::ThinkingBudget;
 
 /// A reply that is being generated.
 ///

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::error;
 use crate::sampler::Sampling;
 
-use super::thinking::ThinkingLimit;
+use super::thinking_budget::ThinkingLimit;
 
 /// Settings of the engine, fixed when it starts.
 #[derive(Clone, Copy, Debug)]

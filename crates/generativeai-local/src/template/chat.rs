@@ -1,9 +1,7 @@
 //! The chat template of a model.
 
 use generativeai::{Error, ErrorKind, Result};
-use minijinja::Value as TemplateValue;
-use minijinja::value::Serde;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::call_syntax::CallSyntax;
 use crate::conversation::Conversation;
@@ -12,17 +10,15 @@ use crate::error;
 use super::environment::Compiled;
 use super::lower::{self, Form, Lowered, TEXT_TAGS};
 use super::probe::{self, NativeTools};
-use super::thinking::{SWITCHES, ThinkingTags};
+use super::thinking_tags::ThinkingTags;
+use super::variables::{Rendering, Thinking, Variables};
 use super::verify;
 
 /// A compiled chat template, and the features that it supports.
 #[derive(Debug)]
 pub(crate) struct Template {
     compiled: Compiled,
-    /// String of the token that begins text; empty if the model has none.
-    bos: String,
-    /// Variables of every rendering.
-    variables: Map<String, Value>,
+    variables: Variables,
     /// `None` if functions are passed as text.
     native_tools: Option<NativeTools>,
     /// `None` if the model does not think.
@@ -34,18 +30,6 @@ pub(crate) struct Template {
 /// Beginnings of a typed piece as Python or JSON writes it. In a prompt, they show that the template expected a string
 /// and printed the list.
 const TYPED_REPRS: [&str; 2] = ["'type': 'text'", "\"type\": \"text\""];
-
-/// Request for a model to think, or not to think, before it replies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Thinking {
-    /// Left to the template.
-    #[default]
-    Default,
-    /// Turned on, if the template has a switch.
-    On,
-    /// Turned off.
-    Off,
-}
 
 /// A rendered conversation.
 #[derive(Debug)]
@@ -73,20 +57,14 @@ impl Template {
                 "the chat template of the model is invalid: use another model or template";
             Error::new(ErrorKind::Configuration, message).with_source(error)
         })?;
-        // As in transformers, `documents` is always passed, and is `none` here.
-        let mut variables = Map::new();
-        variables.insert("documents".to_owned(), Value::Null);
-        for (name, token) in [("bos_token", bos), ("eos_token", eos)] {
-            if !token.is_empty() {
-                variables.insert(name.to_owned(), token.into());
-            }
-        }
-        let reads = compiled.variables();
+        let variables = Variables {
+            bos: bos.to_owned(),
+            eos: eos.to_owned(),
+        };
         Ok(Self {
             native_tools: probe::native_tools(&compiled, &variables),
             thinking: ThinkingTags::of_template(source),
-            can_stop_thinking: SWITCHES.iter().any(|switch| reads.contains(*switch)),
-            bos: bos.to_owned(),
+            can_stop_thinking: Thinking::has_switch(&compiled.variables()),
             compiled,
             variables,
         })
@@ -94,7 +72,7 @@ impl Template {
 
     /// Returns the string of the token that begins text; empty if the model has none.
     pub(crate) fn bos(&self) -> &str {
-        &self.bos
+        &self.variables.bos
     }
 
     /// Returns the tags around thoughts; `None` if the model does not think.
@@ -177,8 +155,17 @@ impl Template {
         form: Form,
     ) -> Result<Rendered> {
         let Lowered { messages, paths } = lower::messages(conversation, form);
-        let context = self.context(&messages, conversation, thinking, form);
-        let prompt = self.compiled.render(context).map_err(rejected)?;
+        let tools = match form.native_tools && !conversation.functions.is_empty() {
+            true => lower::tools(&conversation.functions),
+            false => Value::Null,
+        };
+        let variables = self.variables.with(Rendering {
+            messages: messages.as_slice().into(),
+            tools,
+            add_generation_prompt: true,
+            thinking,
+        });
+        let prompt = self.compiled.render(variables).map_err(rejected)?;
         // Many templates ignore what they do not support, without an error. The model would then answer a different
         // conversation.
         if let Some(missing) = verify::first_missing(&prompt, &messages) {
@@ -202,31 +189,6 @@ impl Template {
                 .is_some_and(|tags| tags.are_open_at_end(&prompt)),
             prompt,
         })
-    }
-
-    /// Returns the variables of a rendering.
-    fn context(
-        &self,
-        messages: &[Value],
-        conversation: &Conversation,
-        thinking: Thinking,
-        form: Form,
-    ) -> TemplateValue {
-        let mut context = self.variables.clone();
-        context.insert("messages".to_owned(), messages.into());
-        let tools = match form.native_tools && !conversation.functions.is_empty() {
-            true => lower::tools(&conversation.functions),
-            false => Value::Null,
-        };
-        context.insert("tools".to_owned(), tools);
-        context.insert("add_generation_prompt".to_owned(), true.into());
-        // Templates read different variables for this. Those that a template does not read have no effect.
-        if thinking != Thinking::Default {
-            for switch in SWITCHES {
-                context.insert(switch.to_owned(), (thinking == Thinking::On).into());
-            }
-        }
-        TemplateValue::from(Serde(context))
     }
 }
 

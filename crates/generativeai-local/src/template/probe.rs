@@ -3,13 +3,12 @@
 //! A template does not declare its features, and its source is a program. So marked strings are rendered, and searched
 //! in the output.
 
-use minijinja::Value as TemplateValue;
-use minijinja::value::Serde;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::call_syntax::CallSyntax;
 
 use super::environment::Compiled;
+use super::variables::{Rendering, Thinking, Variables};
 
 /// Support of a template for functions.
 #[derive(Clone, Debug)]
@@ -28,16 +27,15 @@ const RESPONSE: &str = "Probe response.";
 
 /// Returns the support for functions. `None` if the template ignores functions, calls or responses, or
 /// writes the arguments of a call in another form than JSON.
-pub(super) fn native_tools(
-    template: &Compiled,
-    variables: &Map<String, Value>,
-) -> Option<NativeTools> {
+pub(super) fn native_tools(template: &Compiled, variables: &Variables) -> Option<NativeTools> {
     let render = |messages: Value| {
-        let mut context = variables.clone();
-        context.insert("messages".to_owned(), messages);
-        context.insert("tools".to_owned(), json!([declaration()]));
-        context.insert("add_generation_prompt".to_owned(), false.into());
-        template.render(TemplateValue::from(Serde(context))).ok()
+        let variables = variables.with(Rendering {
+            messages,
+            tools: json!([declaration()]),
+            add_generation_prompt: false,
+            thinking: Thinking::Default,
+        });
+        template.render(variables).ok()
     };
     let user = json!({ "role": "user", "content": "Probe question." });
     let arguments = json!({ "probe_argument": "probe value" });
@@ -56,8 +54,8 @@ pub(super) fn native_tools(
     let example = difference(&called, &plain);
     let mut calls = CallSyntax::from_example(example, NAME, arguments.as_object()?)?;
     // The model ends a reply with this token, which is not part of its text.
-    if let Some(eos) = variables.get("eos_token").and_then(Value::as_str)
-        && let Some(at) = calls.after_arguments.find(eos)
+    if !variables.eos.is_empty()
+        && let Some(at) = calls.after_arguments.find(&variables.eos)
     {
         calls.after_arguments.truncate(at);
     }

@@ -194,6 +194,51 @@ async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
 
         assert_eq!(code, 400, "{more}: {message}");
     }
+    for (more, name) in [
+        (
+            config(json!({ "temprature": 0.5 })),
+            "generationConfig.temprature",
+        ),
+        (config(json!({ "min_p": 0.1 })), "generationConfig.min_p"),
+        (
+            config(json!({ "mediaResolution": "MEDIA_RESOLUTION_LOW" })),
+            "generationConfig.mediaResolution",
+        ),
+        (
+            config(json!({ "thinkingConfig": { "new": 1 } })),
+            "generationConfig.thinkingConfig.new",
+        ),
+        (
+            json!({ "toolConfig": { "newThing": 1 } }),
+            "toolConfig.newThing",
+        ),
+        (
+            json!({ "toolConfig": { "functionCallingConfig": { "newMode": 1 } } }),
+            "toolConfig.functionCallingConfig.newMode",
+        ),
+        (
+            json!({ "toolConfig": { "retrievalConfig": { "languageCode": "en" } } }),
+            "toolConfig.retrievalConfig",
+        ),
+        (
+            json!({ "tools": [{ "functionDeclarations": [{ "name": "now", "behavior": "NON_BLOCKING" }] }] }),
+            "functionDeclarations.behavior",
+        ),
+        (json!({ "labels": { "a": "b" } }), "labels"),
+        (json!({ "store": true }), "store"),
+        (json!({ "serviceTier": "FLEX" }), "serviceTier"),
+        (json!({ "modelArmorConfig": {} }), "modelArmorConfig"),
+        (json!({ "brandNew": 1 }), "brandNew"),
+        (json!({ "brand\u{1b}New": 1 }), r"brand\u{1b}New"),
+    ] {
+        let request = with(more.clone());
+
+        ask(&tolerant, request.clone()).await.unwrap();
+        let (code, message) = rejection(&strict, request).await;
+
+        assert_eq!(code, 400, "{more}: {message}");
+        assert!(message.contains(name), "{more}: {message}");
+    }
 }
 
 /// Rows 20, 35, 37 and 39 of tests/field.md: the model can follow all of these.
@@ -201,7 +246,10 @@ async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
 async fn lenient_forms_are_accepted_even_in_strict_mode() {
     let local = tiny("lenient", |builder| builder.strict(true));
     for more in [
-        config(json!({ "topK": 0 })),
+        config(
+            json!({ "topK": 0, "mediaResolution": "MEDIA_RESOLUTION_UNSPECIFIED", "new": null }),
+        ),
+        json!({ "labels": {}, "store": false, "serviceTier": "standard", "toolConfig": {} }),
         json!({ "contents": [{ "parts": [
             { "inlineData": { "mimeType": "application/json", "data": "e30=" } },
         ] }] }),

@@ -109,14 +109,27 @@ impl Chunks {
 
     /// Converts a completion or a chunk. Members without an equivalent in the Gemini API become unknown members.
     fn convert(&mut self, completion: Completion, mode: Mode) -> GenerateContentResponse {
+        let Completion {
+            id,
+            model,
+            choices,
+            usage,
+            citations,
+            search_results,
+            x_groq,
+            object: _,
+            error: _,
+            created: _,
+            obfuscation: _,
+            mut others,
+        } = completion;
         let mut response = GenerateContentResponse::default();
-        let mut choices = completion.choices.unwrap_or_default();
+        let mut choices = choices.unwrap_or_default();
         let mut own_usage = choices.iter_mut().filter_map(|choice| choice.usage.take());
-        let mut usage = completion.usage.or(own_usage.next());
+        let mut usage = usage.or(own_usage.next());
         let choices = choices.into_iter();
         response.candidates = choices.map(|choice| self.choice(choice, mode)).collect();
-        let mut others = completion.others;
-        if let Some(mut groq) = completion.x_groq {
+        if let Some(mut groq) = x_groq {
             // Groq reports the usage of a stream here.
             let own = groq.as_object_mut().and_then(|groq| groq.remove("usage"));
             usage = usage.or_else(|| serde_json::from_value(own?).ok());
@@ -124,8 +137,7 @@ impl Chunks {
         }
         response.usage_metadata = usage.map(|usage| Box::new(parts::usage(usage)));
         // Perplexity lists the pages next to the choices; the Gemini API has them in each candidate.
-        let sources = sources::grounding(completion.citations, completion.search_results);
-        if let Some(grounding) = sources {
+        if let Some(grounding) = sources::grounding(citations, search_results) {
             if response.candidates.is_empty() {
                 response.candidates.push(Candidate::default());
             }
@@ -137,61 +149,46 @@ impl Chunks {
             response.unknown.insert(name, value);
         }
         // Some events have an empty name and identifier, which must not replace others when chunks are merged.
-        response.model_version = completion.model.filter(|model| !model.is_empty());
-        response.response_id = completion.id.filter(|id| !id.is_empty());
+        response.model_version = model.filter(|model| !model.is_empty());
+        response.response_id = id.filter(|id| !id.is_empty());
         response
     }
 
     fn choice(&mut self, choice: Choice, mode: Mode) -> Candidate {
-        let index = usize::try_from(choice.index.unwrap_or_default()).unwrap_or_default();
+        let Choice {
+            index,
+            message,
+            delta,
+            finish_reason,
+            logprobs,
+            // `convert` has taken it.
+            usage: _,
+            error: _,
+            obfuscation: _,
+            others,
+        } = choice;
         // Perplexity sends both members: a unary reply has an empty `delta` too, and a chunk has the whole `message`
         // so far, whose text would be added a second time.
         let message = match mode {
-            Mode::Unary => choice.message.or(choice.delta),
-            Mode::Stream => choice.delta.or(choice.message),
+            Mode::Unary => message.or(delta),
+            Mode::Stream => delta.or(message),
         };
-        let mut message = message.unwrap_or_default();
+        let index = usize::try_from(index.unwrap_or_default()).unwrap_or_default();
         let mut candidate = Candidate::default();
         candidate.index = index_of(index);
-        candidate.finish_reason = choice
-            .finish_reason
-            .as_deref()
-            .and_then(parts::finish_reason);
-        if candidate.finish_reason.is_none() && mode == Mode::Stream && ends_audio(&message) {
-            candidate.finish_reason = Some(FinishReason::Stop);
-        }
-        candidate.logprobs_result = choice.logprobs.and_then(parts::logprobs);
-        let annotations = message.annotations.take().unwrap_or_default();
-        let (citations, others) = sources::citations(annotations);
-        candidate.citation_metadata = citations;
-        let mut members = std::mem::take(&mut message.others);
-        members.extend(choice.others);
-        if !others.is_empty() {
-            members.insert("annotations".to_owned(), others.into());
-        }
-        if let Some(audio) = &message.audio {
-            members.insert("audio".to_owned(), audio.clone());
-        }
-        for (name, value) in filled(members) {
-            candidate.unknown.insert(name, value);
-        }
+        candidate.finish_reason = finish_reason.as_deref().and_then(parts::finish_reason);
+        candidate.logprobs_result = logprobs.and_then(parts::logprobs);
+        let without_thoughts = self.without_thoughts;
         let state = self.state(index);
-        state.is_refusal |= message
-            .refusal
-            .as_ref()
-            .is_some_and(|text| !text.is_empty());
-        // A refusal ends with `stop` like an answer. `SAFETY` is how the Gemini API distinguishes it.
-        if state.is_refusal && candidate.finish_reason == Some(FinishReason::Stop) {
-            candidate.finish_reason = Some(FinishReason::Safety);
-            candidate.finish_message = Some("the model refused to answer".to_owned());
-        }
-        let mut parts = parts::take(&mut message);
-        if self.without_thoughts {
+        let mut parts = state.read(message.unwrap_or_default(), mode, &mut candidate);
+        if without_thoughts {
             parts::remove_thoughts(&mut parts);
         }
-        parts.extend(self.state(index).calls(message, mode, &mut candidate));
         if !parts.is_empty() {
             candidate.content = Some(Content::model(parts));
+        }
+        for (name, value) in filled(others) {
+            candidate.unknown.insert(name, value);
         }
         candidate
     }
@@ -214,16 +211,67 @@ impl Chunks {
 }
 
 impl State {
-    /// Collects the calls of a message. Returns all of them if the reply ends with this message.
-    fn calls(&mut self, message: Message, mode: Mode, candidate: &mut Candidate) -> Vec<Part> {
-        let calls = &mut self.calls;
+    /// Reads a message. Returns its parts, and sets the other members of the candidate.
+    fn read(&mut self, message: Message, mode: Mode, candidate: &mut Candidate) -> Vec<Part> {
+        let Message {
+            content,
+            reasoning_content,
+            reasoning,
+            reasoning_details,
+            refusal,
+            tool_calls,
+            function_call,
+            annotations,
+            images,
+            audio,
+            extra_content,
+            role: _,
+            mut others,
+        } = message;
+        let mut parts = parts::thoughts(
+            [reasoning_content, reasoning],
+            reasoning_details.unwrap_or_default(),
+        );
+        parts.extend(parts::answer(content, extra_content.unwrap_or_default()));
+        let refusal = refusal.filter(|text| !text.is_empty());
+        self.is_refusal |= refusal.is_some();
+        parts.extend(refusal.map(Part::text));
+        parts.extend(parts::media(audio.as_ref(), images.unwrap_or_default()));
+        if candidate.finish_reason.is_none() && mode == Mode::Stream && ends_audio(audio.as_ref()) {
+            candidate.finish_reason = Some(FinishReason::Stop);
+        }
+        // A refusal ends with `stop` like an answer. `SAFETY` is how the Gemini API distinguishes it.
+        if self.is_refusal && candidate.finish_reason == Some(FinishReason::Stop) {
+            candidate.finish_reason = Some(FinishReason::Safety);
+            candidate.finish_message = Some("the model refused to answer".to_owned());
+        }
+        let (citations, annotations) = sources::citations(annotations.unwrap_or_default());
+        candidate.citation_metadata = citations;
+        others.insert("annotations".to_owned(), annotations.into());
+        others.insert("audio".to_owned(), audio.unwrap_or_default());
+        for (name, value) in filled(others) {
+            candidate.unknown.insert(name, value);
+        }
         // `function_call` is the deprecated form of `tool_calls`.
-        let old = message.function_call.filter(|call| !call.is_empty());
+        let old = function_call.filter(|call| !call.is_empty());
         let old = old.map(|function| ToolCall {
             function: Some(function),
             ..ToolCall::default()
         });
-        for call in message.tool_calls.into_iter().flatten().chain(old) {
+        let calls = tool_calls.into_iter().flatten().chain(old);
+        parts.extend(self.calls(calls, mode, candidate));
+        parts
+    }
+
+    /// Collects calls. Returns all calls of the reply if it ends with these.
+    fn calls(
+        &mut self,
+        more: impl Iterator<Item = ToolCall>,
+        mode: Mode,
+        candidate: &mut Candidate,
+    ) -> Vec<Part> {
+        let calls = &mut self.calls;
+        for call in more {
             match mode {
                 Mode::Unary => calls.push_whole(call),
                 Mode::Stream => calls.push(call),
@@ -272,8 +320,7 @@ impl State {
 
 /// Returns whether a message of a stream ends its audio. OpenAI sends the time when the audio expires at the end, and
 /// no finish reason.
-fn ends_audio(message: &Message) -> bool {
-    let audio = message.audio.as_ref();
+fn ends_audio(audio: Option<&Value>) -> bool {
     audio.is_some_and(|audio| !audio["expires_at"].is_null())
 }
 

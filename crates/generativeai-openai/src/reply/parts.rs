@@ -6,7 +6,7 @@ use generativeai::protocol::response::{
 };
 use serde_json::{Value, json};
 
-use super::wire::{Logprobs, Message, Text, Token, Usage};
+use super::wire::{Logprobs, Text, Token, Usage};
 use crate::opaque;
 
 /// Finish reasons of OpenAI and compatible servers. `tool_calls` becomes `STOP`: the Gemini API has no finish reason
@@ -39,32 +39,41 @@ pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
     (!reason.is_unspecified()).then_some(reason)
 }
 
-/// Takes the thoughts, the text and the images of a message, in this order.
-pub(super) fn take(message: &mut Message) -> Vec<Part> {
-    let mut parts = Vec::new();
-    // Some servers send the same thoughts under both names, so only one is read.
-    let thoughts = [message.reasoning_content.take(), message.reasoning.take()];
-    let thoughts = thoughts.into_iter().flatten().find(|text| !text.is_empty());
-    parts.extend(thoughts.map(|text| Part::text(text).thought(true)));
-    let details = message.reasoning_details.take().into_iter().flatten();
-    parts.extend(details.filter(is_opaque).map(|detail| {
+/// Converts the thoughts of a message, which have two names. Some servers send the same text under both, so only one is
+/// read. Details contain the text as well, so theirs is read only if it is under neither name.
+pub(super) fn thoughts(texts: [Option<String>; 2], details: Vec<Value>) -> Vec<Part> {
+    let is_filled = |text: &String| !text.is_empty();
+    let text = texts.into_iter().flatten().find(is_filled).or_else(|| {
+        let text_of = |detail: &Value| {
+            let members = [&detail["text"], &detail["summary"]].into_iter();
+            members.filter_map(Value::as_str).collect::<String>()
+        };
+        Some(details.iter().map(text_of).collect()).filter(is_filled)
+    });
+    let text = text.map(|text| Part::text(text).thought(true));
+    let opaque = details.iter().filter(|detail| is_opaque(detail));
+    let opaque = opaque.map(|detail| {
         Part::text("")
             .thought(true)
-            .thought_signature(opaque::pack(&detail))
-    }));
-    let extra = message.extra_content.take().unwrap_or_default();
+            .thought_signature(opaque::pack(detail))
+    });
+    text.into_iter().chain(opaque).collect()
+}
+
+/// Converts the content of a message, and the signature of Google's OpenAI layer.
+pub(super) fn answer(content: Option<Text>, extra: Value) -> Vec<Part> {
     // In a message with a signature, the mark belongs to the signature, and the content is the answer.
     let is_signed = of_google(&extra, "thought_signature").is_some();
     let is_thought = !is_signed && of_google(&extra, "thought").is_some_and(|mark| *mark == true);
-    match message.content.take() {
+    let mut parts = match content {
         Some(Text::Plain(text)) if !text.is_empty() => {
             let text = Part::text(text);
-            parts.push(if is_thought { text.thought(true) } else { text });
+            vec![if is_thought { text.thought(true) } else { text }]
         }
-        Some(Text::Parts(list)) => parts.extend(list.into_iter().map(listed)),
-        Some(Text::Object(object)) => parts.push(Part::text(Value::Object(object).to_string())),
-        Some(Text::Plain(_)) | None => {}
-    }
+        Some(Text::Parts(list)) => list.into_iter().map(listed).collect(),
+        Some(Text::Object(object)) => vec![Part::text(Value::Object(object).to_string())],
+        Some(Text::Plain(_)) | None => Vec::new(),
+    };
     if is_signed {
         let signature = opaque::pack(&json!({"extra_content": extra}));
         // The signature of an answer stays apart from thoughts, since thoughts are not sent back to Google's layer. A
@@ -75,17 +84,14 @@ pub(super) fn take(message: &mut Message) -> Vec<Part> {
             None => parts.push(Part::text("").thought_signature(signature)),
         }
     }
-    if let Some(text) = message.refusal.as_deref().filter(|text| !text.is_empty()) {
-        parts.push(Part::text(text));
-    }
-    let audio = message.audio.take();
-    let transcript = audio
-        .as_ref()
-        .and_then(|audio| audio["transcript"].as_str());
-    parts.extend(transcript.filter(|text| !text.is_empty()).map(Part::text));
-    let images = message.images.take().into_iter().flatten();
-    parts.extend(images.map(listed));
     parts
+}
+
+/// Converts the transcript of the audio, and the images of a message.
+pub(super) fn media(audio: Option<&Value>, images: Vec<Value>) -> impl Iterator<Item = Part> {
+    let transcript = audio.and_then(|audio| audio["transcript"].as_str());
+    let transcript = transcript.filter(|text| !text.is_empty()).map(Part::text);
+    transcript.into_iter().chain(images.into_iter().map(listed))
 }
 
 /// Removes thoughts, for a request that excludes them. Opaque details stay: OpenRouter refuses the next round without

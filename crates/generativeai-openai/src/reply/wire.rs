@@ -1,7 +1,13 @@
 //! Wire types of completions and of chunks. One set of types serves both, as they differ only in `message` and `delta`.
 //!
-//! Every member is optional, and members whose type differs between servers use [`lenient`]. A member that is read
-//! nowhere has to be listed only if it would otherwise appear among the unknown members of the response.
+//! All servers are read with the same types. Every member is optional, and members whose type differs between servers
+//! use [`lenient`]. Two names of one member are two fields: some servers send both, which `serde(alias)` refuses. A
+//! member that is read nowhere has to be listed only if it would otherwise appear among the unknown members of the
+//! response.
+//!
+//! `chunks` destructures [`Completion`], [`Choice`] and [`Message`], so the compiler demands that a new field is read. A
+//! new name of the text or the thoughts also belongs in `expected` of `tests/it/recorded.rs`, which reads recorded
+//! replies without these types.
 
 use generativeai::remote::__http::Reply;
 use serde::Deserialize;
@@ -27,14 +33,12 @@ pub(crate) struct Completion {
     pub(super) search_results: Option<Value>,
     /// Groq's own members: the usage of a stream, and an error.
     pub(super) x_groq: Option<Value>,
-    object: Option<String>,
-    error: Option<Value>,
+    pub(super) object: Option<String>,
+    pub(super) error: Option<Value>,
     /// Listed so that it is not among the unknown members: the Gemini API has no equivalent.
-    #[serde(rename = "created")]
-    _created: IgnoredAny,
+    pub(super) created: IgnoredAny,
     /// Random padding, so that the size of an encrypted chunk does not reveal the length of its text.
-    #[serde(rename = "obfuscation")]
-    _obfuscation: IgnoredAny,
+    pub(super) obfuscation: IgnoredAny,
     /// Members that only some servers have.
     #[serde(flatten)]
     pub(super) others: Map<String, Value>,
@@ -62,19 +66,21 @@ impl Reply for Completion {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Choice {
+    #[serde(deserialize_with = "lenient::integer")]
     pub(super) index: Option<i64>,
     pub(super) message: Option<Message>,
     pub(super) delta: Option<Message>,
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) finish_reason: Option<String>,
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) logprobs: Option<Logprobs>,
     /// Usage of a stream, at Moonshot.
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) usage: Option<Usage>,
-    /// Error of the provider, at OpenRouter.
-    error: Option<Value>,
-    #[serde(rename = "obfuscation")]
-    _obfuscation: IgnoredAny,
+    /// Error of the provider, at OpenRouter. See [`Completion::has_error`].
+    pub(super) error: Option<Value>,
+    /// Random padding, as in [`Completion`].
+    pub(super) obfuscation: IgnoredAny,
     /// Members that only some servers have, such as the results of filters.
     #[serde(flatten)]
     pub(super) others: Map<String, Value>,
@@ -85,10 +91,14 @@ pub(super) struct Choice {
 #[serde(default)]
 pub(super) struct Message {
     pub(super) content: Option<Text>,
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) reasoning_content: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) reasoning: Option<String>,
+    /// Thoughts of OpenRouter, next to `reasoning`; MiniMax sends them without it.
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) reasoning_details: Option<Vec<Value>>,
+    #[serde(deserialize_with = "lenient::text")]
     pub(super) refusal: Option<String>,
     pub(super) tool_calls: Option<Vec<ToolCall>>,
     pub(super) function_call: Option<Function>,
@@ -101,7 +111,7 @@ pub(super) struct Message {
     /// Members of Google's OpenAI layer: whether the content is a thought, and its signature.
     pub(super) extra_content: Option<Value>,
     /// Listed so that it is not among the unknown members: the role of a reply is always the model.
-    role: Option<Value>,
+    pub(super) role: IgnoredAny,
     /// Members that only some servers have, such as the results of tools that they ran.
     #[serde(flatten)]
     pub(super) others: Map<String, Value>,
@@ -121,6 +131,7 @@ pub(super) enum Text {
 #[serde(default)]
 pub(super) struct ToolCall {
     /// Position of the call among those of the reply. Z.ai numbers all calls -1.
+    #[serde(deserialize_with = "lenient::integer")]
     pub(super) index: Option<i64>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,

@@ -25,8 +25,14 @@ pub(super) fn write(
         (capabilities.max_tokens, config.max_output_tokens),
         ("top_k", config.top_k),
         (capabilities.seed, config.seed),
-        // 1 is the default of `n`, and servers without `n` accept the request if it is absent.
-        ("n", config.candidate_count.filter(|count| *count != 1)),
+        // 1 is the default of `n`, and 0 is an unset number in Protocol Buffers. Servers without `n` accept the request
+        // if it is absent.
+        (
+            "n",
+            config
+                .candidate_count
+                .filter(|count| !matches!(count, 0 | 1)),
+        ),
     ];
     for (name, number) in numbers {
         if let Some(number) = number {
@@ -69,10 +75,10 @@ pub(super) fn write(
 fn write_logprobs(config: &GenerationConfig, body: &mut Map<String, Value>) -> Result<()> {
     if config.response_logprobs != Some(true) {
         return match config.logprobs {
+            None | Some(0) => Ok(()),
             Some(_) => Err(refused(format!(
                 "{PATH}.logprobs is set: set responseLogprobs to true as well"
             ))),
-            None => Ok(()),
         };
     }
     set(body, "logprobs", true);
@@ -83,8 +89,13 @@ fn write_logprobs(config: &GenerationConfig, body: &mut Map<String, Value>) -> R
 }
 
 fn response_format(config: &GenerationConfig) -> Result<Option<Value>> {
-    let json = config.response_json_schema.as_ref();
-    let json = json.or(config.response_json_schema_ordered.as_ref());
+    // Serializers write a member that is not set as `null`.
+    let json = [
+        &config.response_json_schema,
+        &config.response_json_schema_ordered,
+    ];
+    let mut json = json.into_iter().flatten().filter(|it| !it.is_null());
+    let json = json.next();
     let openapi = config.response_schema.as_deref();
     let schema = match (json, openapi) {
         (Some(_), Some(_)) => {
@@ -100,21 +111,23 @@ fn response_format(config: &GenerationConfig) -> Result<Option<Value>> {
         ),
         (None, None) => None,
     };
-    match (config.response_mime_type.as_deref(), schema) {
-        (None | Some("text/plain"), None) => Ok(None),
-        (Some("application/json"), None) => Ok(Some(json!({"type": "json_object"}))),
-        (Some("application/json"), Some(schema)) => {
+    let mime_type = config.response_mime_type.as_deref().unwrap_or_default();
+    let (essence, _parameters) = mime_type.split_once(';').unwrap_or((mime_type, ""));
+    match (essence.trim().to_ascii_lowercase().as_str(), schema) {
+        ("" | "text/plain", None) => Ok(None),
+        ("application/json", None) => Ok(Some(json!({"type": "json_object"}))),
+        ("application/json", Some(schema)) => {
             let mut named = json!({"name": name_of(&schema), "schema": schema});
             if is_strict(&schema) {
                 named["strict"] = true.into();
             }
             Ok(Some(json!({"type": "json_schema", "json_schema": named})))
         }
-        (None | Some("text/plain"), Some(_)) => Err(refused(format!(
+        ("" | "text/plain", Some(_)) => Err(refused(format!(
             "{PATH} has a response schema: set responseMimeType to application/json"
         ))),
-        (Some(other), _) => Err(refused(format!(
-            "{PATH}.responseMimeType is {other:?}, which the server does not have: \
+        _ => Err(refused(format!(
+            "{PATH}.responseMimeType is {mime_type:?}, which the server does not have: \
              use text/plain or application/json"
         ))),
     }

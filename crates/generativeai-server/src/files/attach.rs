@@ -23,44 +23,18 @@ use crate::guard::AllowedHosts;
 /// third longer.
 const MEMORY_FACTOR: u64 = 4;
 
-/// Replaces the references in a request.
+/// The files that a request refers to, and the memory that they take.
 pub(crate) struct Attachments<'a> {
-    pub(crate) storage: &'a Arc<FileStorage>,
+    /// `None` if the server stores no files.
+    pub(crate) storage: Option<&'a Arc<FileStorage>>,
     pub(crate) bodies: &'a BodyReader,
     pub(crate) hosts: &'a AllowedHosts,
-    pub(crate) site: &'a Site,
-}
-
-/// Files that a request uses.
-#[derive(Debug)]
-pub(crate) struct UsedFiles {
-    /// Names and types of those that are not text, for error messages.
-    pub(crate) names: String,
+    /// Address at which the client reached the server.
+    pub(crate) site: Site,
     /// Memory of the request and its files.
-    memory: OwnedSemaphorePermit,
-}
-
-impl UsedFiles {
-    /// Creates the files of a request, which has reserved this memory.
-    pub(crate) fn new(memory: OwnedSemaphorePermit) -> Self {
-        Self {
-            names: String::new(),
-            memory,
-        }
-    }
-
-    /// Returns all of the memory, for a response that outlives this value.
-    pub(crate) fn take_memory(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.memory.split(self.memory.num_permits())
-    }
-
-    fn add(&mut self, id: &str, mime_type: &str) {
-        if !self.names.is_empty() {
-            self.names.push_str(", ");
-        }
-        self.names
-            .push_str(&format!("`files/{id}` of type {mime_type}"));
-    }
+    pub(crate) memory: OwnedSemaphorePermit,
+    /// Names and types of the files that are not text, for error messages.
+    pub(crate) names: String,
 }
 
 impl Attachments<'_> {
@@ -68,48 +42,47 @@ impl Attachments<'_> {
     ///
     /// # Errors
     /// A file does not exist, or is too large for a request.
-    pub(crate) async fn resolve_all(
-        &self,
-        contents: &mut Contents,
-        used: &mut UsedFiles,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn resolve_all(&mut self, contents: &mut Contents) -> Result<(), ApiError> {
         let has_reference = |content: &Content| {
             content
                 .parts
                 .iter()
                 .any(|part| matches!(part.data, Some(Data::FileData(_))))
         };
-        if !contents.iter().any(has_reference) {
+        if self.storage.is_none() || !contents.iter().any(has_reference) {
             return Ok(());
         }
         // `Contents` shares its contents, so changing a part means copying all. Most requests have no reference.
         let mut resolved: Vec<Content> = contents.iter().cloned().collect();
         for content in &mut resolved {
-            self.resolve(content, used).await?;
+            self.resolve(content).await?;
         }
         *contents = resolved.into();
         Ok(())
     }
 
     /// Replaces the references in a content.
-    pub(crate) async fn resolve(
-        &self,
-        content: &mut Content,
-        used: &mut UsedFiles,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn resolve(&mut self, content: &mut Content) -> Result<(), ApiError> {
+        let Some(storage) = self.storage else {
+            return Ok(());
+        };
         for part in &mut content.parts {
             if let Some(Data::FileData(reference)) = &part.data
-                && let Some((id, file)) = self.find(reference)?
+                && let Some((id, file)) = self.find(storage, reference)?
             {
-                let data = self.read(&id, file, reference, used).await?;
-                part.data = Some(data);
+                part.data = Some(self.read(storage, &id, file).await?);
             }
         }
         Ok(())
     }
 
-    /// Returns the file of a reference. `None` if the reference leads elsewhere: the backend may be able to read it.
-    fn find(&self, reference: &FileData) -> Result<Option<(String, File)>, ApiError> {
+    /// Returns the file of a reference, with the type that the reference states. `None` if the reference leads
+    /// elsewhere: the backend may be able to read it.
+    fn find(
+        &self,
+        storage: &FileStorage,
+        reference: &FileData,
+    ) -> Result<Option<(String, File)>, ApiError> {
         let uri = reference.file_uri.as_deref().unwrap_or_default();
         let Some((host, id)) = id_of(uri) else {
             return Ok(None);
@@ -118,11 +91,14 @@ impl Attachments<'_> {
             return Ok(None);
         }
         // The host may differ from that of this request: clients may reach the server under several names.
-        match self.storage.file(id) {
-            Ok(file) => Ok(Some((id.to_owned(), file))),
-            Err(_) if host.is_some_and(|host| host != self.site.host()) => Ok(None),
-            Err(_) => Err(missing(id)),
-        }
+        let mut file = match storage.file(id) {
+            Ok(file) => file,
+            Err(_) if host.is_some_and(|host| host != self.site.host()) => return Ok(None),
+            Err(_) => return Err(missing(id)),
+        };
+        let mime_type = reference.mime_type.clone().filter(|it| !it.is_empty());
+        file.mime_type = mime_type.or(file.mime_type);
+        Ok(Some((id.to_owned(), file)))
     }
 
     /// Returns whether the host of a URI may be this server: whether clients may use its name for the server. A server
@@ -141,17 +117,12 @@ impl Attachments<'_> {
     /// 400: the file is larger than a request may be. 403: it was deleted meanwhile. 413: the files of the request take
     /// more memory than the server has. 429: too little memory is free.
     async fn read(
-        &self,
+        &mut self,
+        storage: &FileStorage,
         id: &str,
         file: File,
-        reference: &FileData,
-        used: &mut UsedFiles,
     ) -> Result<Data, ApiError> {
-        let mime_type = reference
-            .mime_type
-            .clone()
-            .filter(|mime_type| !mime_type.is_empty());
-        let mime_type = mime_type.or(file.mime_type).unwrap_or_default();
+        let mime_type = file.mime_type.unwrap_or_default();
         let size = file
             .size_bytes
             .and_then(|size| u64::try_from(size).ok())
@@ -163,9 +134,9 @@ impl Attachments<'_> {
             )));
         }
         let memory = usize::try_from(size * MEMORY_FACTOR).unwrap_or(usize::MAX);
-        self.bodies.reserve_more(&mut used.memory, memory)?;
+        self.bodies.reserve_more(&mut self.memory, memory)?;
         // The memory is reserved before the file is read: requests with large files must not exhaust it.
-        let path = self.storage.data(id);
+        let path = storage.data(id);
         let name = id.to_owned();
         let read = move || {
             std::fs::read(path).map_err(|error| match error.kind() {
@@ -179,14 +150,16 @@ impl Attachments<'_> {
             return match text {
                 Ok(text) => Ok(Data::Text(without_mark(text))),
                 // Another encoding, which the backend may be able to decode.
-                Err(error) => Ok(self.inline(id, mime_type, error.as_bytes(), used)),
+                Err(error) => Ok(self.inline(id, mime_type, error.as_bytes())),
             };
         }
-        Ok(self.inline(id, mime_type, &bytes, used))
+        Ok(self.inline(id, mime_type, &bytes))
     }
 
-    fn inline(&self, id: &str, mime_type: String, bytes: &[u8], used: &mut UsedFiles) -> Data {
-        used.add(id, &mime_type);
+    fn inline(&mut self, id: &str, mime_type: String, bytes: &[u8]) -> Data {
+        let separator = if self.names.is_empty() { "" } else { ", " };
+        self.names
+            .push_str(&format!("{separator}`files/{id}` of type {mime_type}"));
         Data::InlineData(Blob::new(mime_type, bytes))
     }
 }

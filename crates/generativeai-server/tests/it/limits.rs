@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use generativeai::protocol::models::ListModelsResponse;
+use generativeai::protocol::request::GenerateContentRequest;
+use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::testing::Scripted;
+use generativeai::{Backend, BoxFuture, RequestOptions, Result};
 use generativeai_server::{FileStorage, Server, router};
 use serde_json::json;
 use tower::ServiceExt;
 
-use crate::support::{Endless, Event, hello, post, send, with};
+use crate::support::{Endless, Event, get, hello, post, send, with};
 
 const PATH: &str = "/v1beta/models/m:generateContent";
 
@@ -156,6 +160,41 @@ async fn a_deadline_that_passes_ends_the_work() {
     assert_eq!(start.elapsed(), Duration::from_secs(2));
     assert_eq!(events.recv().await, Some(Event::Started));
     assert_eq!(events.recv().await, Some(Event::Dropped));
+}
+
+/// A backend that never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl Backend for Silent {
+    fn generate_content(
+        &self,
+        _: GenerateContentRequest,
+        _: RequestOptions,
+    ) -> BoxFuture<Result<GenerateContentResponse>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn list_models(
+        &self,
+        _: Option<String>,
+        _: RequestOptions,
+    ) -> BoxFuture<Result<ListModelsResponse>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_covers_the_search_for_the_model() {
+    for request in [hello("generateContent"), get("/v1beta/models/m")] {
+        let request = with(request, &[("x-server-timeout", "2")]);
+        let router = router(Silent);
+
+        let response = tokio::time::timeout(Duration::from_secs(60), send(&router, request)).await;
+
+        let response = response.expect("a response");
+        response.assert_error(504, "DEADLINE_EXCEEDED");
+    }
 }
 
 #[tokio::test(start_paused = true)]

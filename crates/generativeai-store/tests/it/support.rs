@@ -19,6 +19,21 @@ use tempfile::TempDir;
 /// The variable with the address of a PostgreSQL server, in which the tests create databases.
 const POSTGRES: &str = "GENERATIVEAI_TEST_POSTGRES";
 
+macro_rules! fixture {
+    ($version:literal) => {
+        [
+            include_str!(concat!("../fixtures/", $version, ".sqlite.sql")),
+            include_str!(concat!("../fixtures/", $version, ".postgres.sql")),
+        ]
+    };
+}
+
+/// A store of each schema version, for SQLite and for PostgreSQL. CONTRIBUTING.md states how to make one.
+const FIXTURES: [[&str; 2]; 3] = [fixture!("v1"), fixture!("v2"), fixture!("v3")];
+
+/// The newest schema version.
+pub(crate) const NEWEST: usize = FIXTURES.len();
+
 /// A database for one test.
 pub(crate) struct TestDatabase {
     pub(crate) address: String,
@@ -114,18 +129,7 @@ impl TestDatabase {
     pub(crate) async fn fixture(&self, version: usize) {
         let [sqlite, postgres] = match version {
             0 => ["", ""],
-            1 => [
-                include_str!("../fixtures/v1.sqlite.sql"),
-                include_str!("../fixtures/v1.postgres.sql"),
-            ],
-            2 => [
-                include_str!("../fixtures/v2.sqlite.sql"),
-                include_str!("../fixtures/v2.postgres.sql"),
-            ],
-            _ => [
-                include_str!("../fixtures/v3.sqlite.sql"),
-                include_str!("../fixtures/v3.postgres.sql"),
-            ],
+            version => FIXTURES[version - 1],
         };
         match self.address.strip_prefix("sqlite:") {
             Some(path) => {

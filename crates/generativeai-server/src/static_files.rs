@@ -47,7 +47,7 @@ const FILES: [(&str, &str); 18] = files![
 ];
 
 /// Returns the file at a path, or `None` if the path belongs to the API.
-pub(crate) fn file(method: &Method, path: &str) -> Option<Result<Response, ApiError>> {
+pub(crate) fn find(method: &Method, path: &str) -> Option<Result<Response, ApiError>> {
     let content = match path {
         "/" => include_str!("playground/index.html"),
         "/healthz" => "ok\n",

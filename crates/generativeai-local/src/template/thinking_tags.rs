@@ -35,9 +35,6 @@ const KNOWN: [ThinkingTags; 12] = [
     tags("◁think▷", "◁/think▷"),
 ];
 
-/// Template variables that turn thinking on or off.
-pub(super) const SWITCHES: [&str; 3] = ["enable_thinking", "thinking", "reasoning"];
-
 const fn tags(open: &'static str, close: &'static str) -> ThinkingTags {
     ThinkingTags {
         open,
