@@ -94,26 +94,7 @@ fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
 
 /// Executes a line. An error is reported and does not end the session. Returns `false` to quit.
 fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
-    let line = Line::parse(line);
-    // An interrupted reply can be continued from its token only until something follows it.
-    if !matches!(
-        line,
-        Line::Empty
-            | Line::Command(
-                Command::Continue
-                    | Command::Help
-                    | Command::History
-                    | Command::Sessions
-                    | Command::Tokens
-                    | Command::Tools,
-                _,
-            )
-            | Line::UnexpectedArgument(_)
-            | Line::Unknown(..)
-    ) {
-        repl.settle();
-    }
-    let result = match line {
+    let result = match Line::parse(line) {
         Line::Empty => Ok(()),
         Line::Message(message) => repl.send_text(message),
         Line::Command(Command::Quit, _) => return Ok(false),

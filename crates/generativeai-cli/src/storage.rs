@@ -301,7 +301,7 @@ pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<
             session.fork(name, None).await?
         }
         None => {
-            let history = conversation.chat.history().to_vec();
+            let history = conversation.settled().chat.history().to_vec();
             let store = Store::open_default().await?;
             store.import_contents(name, history).await?
         }

@@ -44,8 +44,8 @@ impl Repl<'_> {
     /// Closes all conversations. Pending events are saved unless Ctrl-C is pressed.
     pub(super) fn close(mut self, mut exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
         self.signals.clear();
-        self.settle();
-        for conversation in std::mem::take(&mut self.conversations) {
+        for mut conversation in std::mem::take(&mut self.conversations) {
+            conversation.settle();
             let work = storage::wait(storage::close(conversation), self.printer);
             match self.runtime.block_on(self.signals.unless_interrupted(work)) {
                 Some(Ok(())) => {}

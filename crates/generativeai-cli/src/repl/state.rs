@@ -126,8 +126,8 @@ impl<'a> Repl<'a> {
 
     /// Shows the last exchange, if the session has one.
     pub(super) fn show_resumed(&mut self) {
-        let conversation = &self.conversations[self.current];
-        let (paragraphs, hidden) = transcript::last_exchange(conversation, MAX_RESUMED_LINES);
+        let conversation = self.conversation().settled();
+        let (paragraphs, hidden) = transcript::last_exchange(&conversation, MAX_RESUMED_LINES);
         if hidden > 0 {
             self.printer
                 .note(format_args!("(… {hidden} more lines: /history shows all)"));
@@ -256,13 +256,6 @@ impl<'a> Repl<'a> {
         Ok(())
     }
 
-    /// Keeps the part of an interrupted reply that could be continued, before something else follows it.
-    pub(super) fn settle(&mut self) {
-        if self.conversation().can_continue() {
-            self.conversation().chat.keep_partial();
-        }
-    }
-
     /// Sends a message, a retry or decisions, shows the reply, and asks about calls of tools until none waits.
     fn exchange(&mut self, next: Next) -> anyhow::Result<Sent> {
         if !self.lock_session() {
@@ -270,6 +263,7 @@ impl<'a> Repl<'a> {
         }
         if matches!(next, Next::Message(_)) {
             self.leave_waiting();
+            self.conversation().settle();
         }
         let mut took = Duration::ZERO;
         match self.receive_all(next, &mut took) {

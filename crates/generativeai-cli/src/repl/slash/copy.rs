@@ -27,8 +27,8 @@ impl Repl<'_> {
             self.printer.note(note);
             return Ok(());
         }
-        let history = self.conversation().chat.history();
-        let mut replies = history.iter().rev();
+        let conversation = self.conversation().settled();
+        let mut replies = conversation.chat.history().iter().rev();
         let reply = replies.find(|content| content.role == Some(Role::Model));
         let Some(reply) = reply.map(|content| content.text()) else {
             self.printer.note("no replies yet");

@@ -33,7 +33,7 @@ impl Repl<'_> {
 
     /// Writes the session as JSON.
     pub(super) fn save_file(&mut self, name: &str) -> anyhow::Result<()> {
-        let json = export::json(self.conversation())?;
+        let json = export::json(&self.conversation().settled())?;
         let own: Option<PathBuf> = self.conversation().file.clone();
         let path = export::write(name, "json", own.as_deref(), &json)?;
         self.printer
@@ -66,7 +66,7 @@ impl Repl<'_> {
 
     /// Writes the session as Markdown.
     pub(super) fn export_file(&mut self, name: &str) -> anyhow::Result<()> {
-        let text = transcript::markdown(self.conversation());
+        let text = transcript::markdown(&self.conversation().settled());
         let path = export::write(name, "md", None, &text)?;
         self.printer
             .note(format_args!("written to {}", path.display()));

@@ -79,6 +79,7 @@ impl Repl<'_> {
     /// Continues the conversation with a model, if its settings are valid.
     fn set_model(&mut self, model: GenerativeModel) -> anyhow::Result<()> {
         model.check()?;
+        self.conversation().settle();
         self.conversation().chat.set_model(model);
         Ok(())
     }
