@@ -17,8 +17,8 @@ pub(crate) struct Conversation {
     pub(crate) session: Option<Session>,
     /// Prevents other processes from deleting the session.
     pub(crate) open_mark: Option<OpenMark>,
-    /// Whether the session has no name yet. The first message determines it.
-    pub(crate) unnamed: bool,
+    /// Whether the session is known to have a name.
+    named: bool,
     /// The file that `/save` wrote last. Only this file may be overwritten.
     pub(crate) file: Option<PathBuf>,
     /// Usage of the replies of this run.
@@ -33,11 +33,20 @@ impl Conversation {
             chat,
             session,
             open_mark: None,
-            unnamed: false,
+            named: false,
             file: None,
             usage: SessionUsage::default(),
             budget: None,
         }
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Records that the session has a name, so that the first message does not determine it.
+    pub(crate) fn set_named(&mut self) {
+        self.named = true;
     }
 
     pub(crate) fn budget(&self) -> Option<u32> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use generativeai::protocol::config::GenerationConfig;
-use generativeai::{Error, ErrorKind, GenerativeModel};
+use generativeai::GenerativeModel;
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, DefaultDecision};
@@ -17,7 +17,7 @@ use crate::attachment::{self, Attachment};
 use crate::backend::ModelChoice;
 use crate::completions;
 use crate::engine_options::EngineOptions;
-use crate::exit::{Exit, UsageError};
+use crate::exit::{Exit, UsageError, refused};
 use crate::message;
 use crate::oneshot::{OneShot, Output};
 use crate::project;
@@ -308,7 +308,7 @@ impl Chat {
     /// the terminal.
     ///
     /// # Errors
-    /// The session does not exist, or its name is empty.
+    /// The session does not exist, or its name is empty or invalid.
     fn session_choice(
         &self,
         runtime: &Runtime,
@@ -327,7 +327,10 @@ impl Chat {
             let message = "the session name is empty: use --session NAME";
             return Err(UsageError(message.to_owned()).into());
         }
-        if !self.new && runtime.block_on(storage::find(name))?.is_none() {
+        if runtime.block_on(storage::find(name))?.is_some() {
+            return Ok(SessionChoice::Named(name.clone()));
+        }
+        if !self.new {
             let may_ask = is_interactive && io::stderr().is_terminal();
             let question = format_args!("There is no session `{name}`. Start it? [y/N] ");
             if !may_ask || !printer.confirm(question) {
@@ -335,7 +338,10 @@ impl Chat {
                 return Err(runtime.block_on(unknown).into());
             }
         }
-        Ok(SessionChoice::Named(name.clone()))
+        // `/session` trims its argument, so it would not find a name with a blank at its ends.
+        let name = name.trim();
+        runtime.block_on(storage::check_name(name))?;
+        Ok(SessionChoice::Named(name.to_owned()))
     }
 
     /// Returns the message of the command line and stdin, inserted into the named prompt if there is one.
@@ -445,14 +451,6 @@ async fn attached(
         });
     }
     Ok(attachments)
-}
-
-/// Converts an error about settings that the API would reject into a usage error, since the arguments caused it.
-fn refused(error: Error) -> anyhow::Error {
-    match error.kind() {
-        ErrorKind::Request => UsageError(error.to_string()).into(),
-        _ => error.into(),
-    }
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -17,7 +17,7 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Regenerate => return repl.regenerate(),
         Command::Continue => return repl.continue_reply(),
         Command::Edit => return repl.edit_message(),
-        Command::Fork => repl.fork(argument),
+        Command::Fork => return repl.fork(argument),
         Command::New => return repl.new_session(argument),
         Command::Session => return repl.switch_session(argument),
         Command::Sessions => return repl.list_sessions(),

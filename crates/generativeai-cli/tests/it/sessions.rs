@@ -107,16 +107,39 @@ fn a_data_folder_that_cannot_be_read_is_not_an_empty_one() {
 }
 
 #[test]
-fn a_session_with_an_invalid_name_is_not_reported_as_new() {
+fn an_invalid_name_is_refused_before_a_model_is_loaded() {
     let user = User::new();
+    user.chat(&["--new", "--session", "hills", "Hello"]);
+    let file = user.data.path().join("contents.json");
+    fs::write(&file, r#"[{"role":"user","parts":[{"text":"Hi"}]}]"#).expect("written");
+    let file = file.to_str().expect("text");
 
-    let chat = user
-        .service
-        .genai(&["chat", "--new", "--session", "a\nb", "Hello"]);
-    let refused = user.run(chat);
+    let chat = |name| vec!["chat", "-m", "nowhere.gguf", "--new", "--session", name, "Hi"];
+    let import = |name| vec!["sessions", "import", "--name", name, file];
+    for (words, problem) in [
+        (chat("a\nb"), "control characters"),
+        (chat("9"), "is a number"),
+        (vec!["sessions", "rename", "1", "5"], "is a number"),
+        (import("7"), "is a number"),
+        (import("hills"), "already exists"),
+    ] {
+        let refused = user.run(genai(&words));
+        refused.assert_refused(2, &[problem]);
+        assert!(!refused.stderr.contains("new session"), "{refused:?}");
+    }
 
-    refused.assert_refused(2, &["control characters"]);
-    assert!(!refused.stderr.contains("new session"), "{refused:?}");
+    assert_eq!(user.output(&["list"]).lines().count(), 1);
+}
+
+/// `/session` trims its argument.
+#[test]
+fn a_new_name_has_no_blanks_at_its_ends() {
+    let user = User::new();
+    user.chat(&["--new", "--session", " hills ", "Hello"]);
+    assert!(user.output(&["list"]).ends_with("  hills\n"));
+
+    user.output(&["rename", "1", " lakes "]);
+    user.output(&["show", "lakes"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Commands that switch to another session: a new one, a copy, or a saved one.
 
+use generativeai::ErrorKind;
 use generativeai_store::{Session, Store};
 
 use crate::completions::session_names;
@@ -10,7 +11,10 @@ use crate::{session_list, storage};
 
 impl Repl<'_> {
     /// Continues in a copy of the session. If the copy cannot be saved, it exists in this run only.
-    pub(super) fn fork(&mut self, name: &str) {
+    ///
+    /// # Errors
+    /// The name is taken or invalid.
+    pub(super) fn fork(&mut self, name: &str) -> anyhow::Result<()> {
         let from = self.label(self.current);
         let automatic = self.function_calling();
         let budget = self.conversation().budget();
@@ -20,6 +24,7 @@ impl Repl<'_> {
             let fork = storage::wait(fork, self.printer);
             match self.runtime.block_on(self.signals.unless_stopped(fork)) {
                 Some(Ok(copy)) => copy,
+                Some(Err(error)) if error.kind() == ErrorKind::Request => return Err(error.into()),
                 Some(Err(error)) => {
                     self.printer
                         .note(format_args!("(the copy is not saved: {error})"));
@@ -40,9 +45,13 @@ impl Repl<'_> {
             "now in {label}, a copy of {from}; /session {} returns to it",
             key(&from)
         ));
+        Ok(())
     }
 
     /// Starts a new session with the model of the current one. If it cannot be saved, it exists in this run only.
+    ///
+    /// # Errors
+    /// The name is invalid.
     pub(super) fn new_session(&mut self, name: &str) -> anyhow::Result<()> {
         let model = self.conversation().chat.model().clone();
         let conversation = if self.settings.save {
@@ -64,6 +73,7 @@ impl Repl<'_> {
                     return Ok(());
                 }
                 Some(Ok(Some(conversation))) => conversation,
+                Some(Err(error)) if error.kind() == ErrorKind::Request => return Err(error.into()),
                 Some(Err(error)) => {
                     self.printer
                         .note(format_args!("(the new session is not saved: {error})"));
