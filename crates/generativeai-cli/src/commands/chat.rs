@@ -69,25 +69,25 @@ pub(crate) struct Chat {
     param: Vec<(String, String)>,
 
     /// Randomness, from 0 (most likely words) to 2
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = temperature)]
+    #[arg(long, value_name = "NUMBER", value_parser = temperature)]
     temperature: Option<f64>,
 
     /// Choose among the most likely tokens with this total probability, from 0 to 1
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = probability)]
+    #[arg(long, value_name = "NUMBER", value_parser = probability)]
     top_p: Option<f64>,
 
     /// Choose among this many of the most likely tokens
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(i32).range(0..))]
     top_k: Option<i32>,
 
     /// Maximum number of tokens of a reply
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(i32).range(1..))]
     max_output_tokens: Option<i32>,
 
     /// Random seed; the same seed usually gives the same reply
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER")]
     seed: Option<i32>,
 
     /// Continue the most recently used session
