@@ -1,6 +1,6 @@
 //! Settings: defaults of options from the environment and the configuration file.
 //!
-//! Settings are not listed anywhere: each option of `chat` and `serve` is one, except the options for a single run.
+//! Settings are not listed anywhere: each option of `chat` and `serve` is one, unless it has the mark [`SingleRun`].
 
 mod allow;
 mod file;
@@ -16,7 +16,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use crate::environment;
 use crate::exit::UsageError;
 pub(crate) use file::{ConfigFile, Named, Setting};
-pub(crate) use options::{COMMANDS, is_setting, key};
+pub(crate) use options::{COMMANDS, SingleRun, is_setting, key};
 
 /// Environment variable with the path of the configuration file.
 const VARIABLE: &str = "GENAI_CONFIG";

@@ -25,7 +25,7 @@ use crate::prompts::Prompt;
 use crate::render::Printer;
 use crate::repl::{self, Settings};
 use crate::schema;
-use crate::settings::Named;
+use crate::settings::{Named, SingleRun};
 use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
@@ -34,6 +34,7 @@ use crate::tools::{ServerLog, ToolServers};
 ///
 /// With a message or piped input, prints the reply and exits. Otherwise starts a session at the terminal,
 /// where /help lists the commands.
+// Each option is also a setting, unless it has the mark `SingleRun`.
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
     /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a video, a PDF
@@ -61,11 +62,11 @@ pub(crate) struct Chat {
 
     /// Send a named prompt, with {{input}} replaced by the message. Prompts are in the table "prompts" of the settings,
     /// or in files prompts/NAME.md next to them
-    #[arg(short = 't', long, value_name = "NAME")]
+    #[arg(short = 't', long, value_name = "NAME", add = SingleRun)]
     template: Option<String>,
 
     /// A value for {{NAME}} in the named prompt. The option can be repeated.
-    #[arg(short, long, value_name = "NAME=VALUE", requires = "template", value_parser = parameter)]
+    #[arg(short, long, value_name = "NAME=VALUE", requires = "template", value_parser = parameter, add = SingleRun)]
     param: Vec<(String, String)>,
 
     /// Randomness, from 0 (most likely words) to 2
@@ -91,15 +92,16 @@ pub(crate) struct Chat {
     seed: Option<i32>,
 
     /// Continue the most recently used session
-    #[arg(short = 'c', long = "continue", conflicts_with = "session")]
+    #[arg(short = 'c', long = "continue", conflicts_with = "session", add = SingleRun)]
     continue_last: bool,
 
     /// Continue the session with this name or number
-    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completions::sessions))]
+    #[arg(long, value_name = "NAME", add = SingleRun)]
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     session: Option<String>,
 
     /// Start the session of --session if it does not exist
-    #[arg(long, requires = "session")]
+    #[arg(long, requires = "session", add = SingleRun)]
     new: bool,
 
     /// Do not save anything; a continued session stays unchanged
@@ -123,7 +125,7 @@ pub(crate) struct Chat {
     pub(crate) allow: Vec<String>,
 
     /// Let all tools run without asking: use servers you trust
-    #[arg(long)]
+    #[arg(long, add = SingleRun)]
     yes: bool,
 
     /// Output format for a single answer
@@ -131,7 +133,7 @@ pub(crate) struct Chat {
     output: Output,
 
     /// Print only the first code block of the answer
-    #[arg(short = 'x', long, conflicts_with = "output")]
+    #[arg(short = 'x', long, conflicts_with = "output", add = SingleRun)]
     code: bool,
 
     /// Show the log of MCP servers, instead of writing it to generativeai/servers.log in the state folder
