@@ -1,10 +1,10 @@
 //! A session at the terminal: reads lines at a prompt, sends messages and runs slash commands.
 
 mod approve;
-mod command_line;
 mod context;
 mod editor;
 mod input;
+mod line;
 mod next;
 mod persist;
 mod slash;
@@ -19,23 +19,23 @@ use crate::exit::{Exit, ReaderGone};
 use crate::render::Printer;
 use crate::signals::Signals;
 use crate::terminal;
-use command_line::{Command, Line};
 use input::{Input, Prompt};
+use line::{Command, Line};
 use state::Repl;
-pub(crate) use state::Settings;
+pub(crate) use state::ReplOptions;
 
 /// Runs a session until the user quits.
 pub(crate) fn run(
     runtime: &Runtime,
     conversation: Conversation,
-    settings: Settings,
+    options: ReplOptions,
     signals: Signals,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     terminal::restore_on_panic();
     let prompt = Prompt::new(&signals, printer)?;
     printer.note("/help lists the commands; Ctrl-D quits.");
-    let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, settings);
+    let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, options);
     repl.show_resumed();
     if let Err(error) = repl.decide_waiting() {
         repl.printer.error(&error);

@@ -16,7 +16,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use crate::environment;
 use crate::exit::UsageError;
 pub(crate) use file::{ConfigFile, Named, Setting};
-pub(crate) use options::{COMMANDS, SingleRun, is_setting, key};
+pub(crate) use options::{COMMANDS_WITH_SETTINGS, SingleRun, is_setting, key};
 
 /// Environment variable with the path of the configuration file.
 const VARIABLE: &str = "GENAI_CONFIG";
@@ -42,14 +42,16 @@ Options on the command line take precedence over the environment, and that over 
 /// Adds an environment variable to each setting. The help does not show them, since it describes how they are named.
 /// Flags get a value.
 pub(crate) fn with_environment(program: Command) -> Command {
-    COMMANDS.into_iter().fold(program, |program, name| {
-        program.mut_subcommand(name, |command| {
-            command.mut_args(|arg| match variable(name, &arg) {
-                Some(variable) => switch(arg).env(variable).hide_env(true),
-                None => switch(arg),
+    COMMANDS_WITH_SETTINGS
+        .into_iter()
+        .fold(program, |program, name| {
+            program.mut_subcommand(name, |command| {
+                command.mut_args(|arg| match variable(name, &arg) {
+                    Some(variable) => switch(arg).env(variable).hide_env(true),
+                    None => switch(arg),
+                })
             })
         })
-    })
 }
 
 /// Lets a flag that is a setting have a value, so that `--stats=false` overrides the environment and the file.
@@ -86,7 +88,7 @@ pub(crate) fn with_variable(
     let (Some(option), Some(value)) = (option, value) else {
         return error;
     };
-    let used = COMMANDS
+    let used = COMMANDS_WITH_SETTINGS
         .into_iter()
         .filter(|name| words.iter().any(|word| word == name));
     let set = used

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
-use generativeai::protocol::config::GenerationConfig;
 use generativeai::GenerativeModel;
+use generativeai::protocol::config::GenerationConfig;
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, DefaultDecision};
@@ -23,7 +23,7 @@ use crate::oneshot::{OneShot, Output};
 use crate::project;
 use crate::prompts::Prompt;
 use crate::render::Printer;
-use crate::repl::{self, Settings};
+use crate::repl::{self, ReplOptions};
 use crate::schema;
 use crate::settings::{Named, SingleRun};
 use crate::signals::Signals;
@@ -227,14 +227,14 @@ impl Chat {
             storage::recover_or_continue(&mut conversation, printer);
             // The prompt locks the session again for each message, so that another process can use it in between.
             drop(lock);
-            let settings = Settings {
+            let options = ReplOptions {
                 stats: self.stats,
                 save: !self.no_save,
                 engine: self.engine,
                 approvals,
                 uploaders,
             };
-            repl::run(&runtime, conversation, settings, signals, printer)
+            repl::run(&runtime, conversation, options, signals, printer)
         };
         runtime.block_on(tools.close());
         exit

@@ -11,7 +11,9 @@ use toml::Value;
 
 use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
-use crate::settings::{ADDED, COMMANDS, Setting, is_setting, key, path, read, with_defaults};
+use crate::settings::{
+    ADDED, COMMANDS_WITH_SETTINGS, Setting, is_setting, key, path, read, with_defaults,
+};
 
 /// Text that is shown instead of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -70,7 +72,7 @@ impl Show {
         let program = with_defaults(program, listing.settings.clone());
         let mut text = String::new();
         if self.words.is_empty() {
-            for name in COMMANDS {
+            for name in COMMANDS_WITH_SETTINGS {
                 text += &listing.table(&program, vec![name.into()])?;
             }
         } else {
@@ -105,11 +107,11 @@ impl Listing {
         })?;
         let named = matches
             .subcommand()
-            .filter(|(name, _)| COMMANDS.contains(name));
+            .filter(|(name, _)| COMMANDS_WITH_SETTINGS.contains(name));
         let (name, matches) = named.ok_or_else(|| {
             UsageError(format!(
                 "only these commands have settings: {}",
-                COMMANDS.join(", ")
+                COMMANDS_WITH_SETTINGS.join(", ")
             ))
         })?;
         let command = program

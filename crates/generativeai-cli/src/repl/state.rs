@@ -29,9 +29,9 @@ use crate::usage::ReplyUsage;
 /// Maximum number of lines of the last exchange that are shown when a session is resumed.
 const MAX_RESUMED_LINES: usize = 24;
 
-/// Settings of a run of the prompt.
+/// Options of a session at the terminal.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct ReplOptions {
     /// Whether to print token counts after each reply.
     pub(crate) stats: bool,
     /// Whether sessions are saved.
@@ -68,7 +68,7 @@ pub(super) struct Repl<'a> {
     pub(super) signals: Signals,
     pub(super) prompt: Prompt,
     pub(super) printer: &'a mut Printer,
-    pub(super) settings: Settings,
+    pub(super) options: ReplOptions,
     /// All conversations of this run. Earlier ones stay open, so that `/session` returns to one that is not saved.
     pub(super) conversations: Vec<Conversation>,
     /// Index of the conversation in use.
@@ -94,15 +94,15 @@ impl<'a> Repl<'a> {
         prompt: Prompt,
         printer: &'a mut Printer,
         conversation: Conversation,
-        settings: Settings,
+        options: ReplOptions,
     ) -> Self {
         Self {
             runtime,
             signals,
             prompt,
             printer,
-            uploaders: settings.uploaders.clone(),
-            settings,
+            uploaders: options.uploaders.clone(),
+            options,
             conversations: vec![conversation],
             current: 0,
             attachments: Vec::new(),
@@ -397,7 +397,7 @@ impl<'a> Repl<'a> {
         let last = self.conversations[self.current].chat.last();
         let tokens = last.and_then(|last| last.usage_metadata.as_deref());
         let usage = ReplyUsage::new(tokens, took).hops(hops);
-        if self.settings.stats {
+        if self.options.stats {
             self.printer.note(&usage);
         }
         self.show_full_context(&usage);

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::options::{COMMANDS, is_setting, key};
+use super::options::{COMMANDS_WITH_SETTINGS, is_setting, key};
 use crate::exit::UsageError;
 use crate::suggest::suggest;
 
@@ -84,14 +84,20 @@ impl File<'_> {
     ) -> Result<Vec<Setting>, UsageError> {
         let at = name.span().start;
         let word: &str = name.get_ref();
-        let Some(command) = COMMANDS.into_iter().find(|&command| command == word) else {
-            let names = COMMANDS.into_iter().chain(NAMED).map(ToOwned::to_owned);
+        let Some(command) = COMMANDS_WITH_SETTINGS
+            .into_iter()
+            .find(|&command| command == word)
+        else {
+            let names = COMMANDS_WITH_SETTINGS
+                .into_iter()
+                .chain(NAMED)
+                .map(ToOwned::to_owned);
             let suggestion = suggest(word, &names.collect::<Vec<_>>());
             return Err(self.wrong(at, format_args!("unknown table `{word}`: {suggestion}")));
         };
         let options = program
             .find_subcommand(command)
-            .expect("COMMANDS contains names of commands");
+            .expect("COMMANDS_WITH_SETTINGS contains names of commands");
         let entries = self.entries((name, value))?.into_iter();
         let set = |entry| self.setting(command, options, entry);
         entries.map(set).collect()

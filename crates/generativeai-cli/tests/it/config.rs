@@ -187,7 +187,9 @@ fn an_unknown_setting_is_reported_with_its_line_and_a_suggestion() {
 
 #[test]
 fn options_of_a_single_run_are_not_settings() {
-    for key in ["code", "continue", "new", "param", "session", "template", "yes"] {
+    for key in [
+        "code", "continue", "new", "param", "session", "template", "yes",
+    ] {
         let settings = Settings::new(&format!("[chat]\n{key} = true\n"));
 
         ran(settings.apply(genai(&["chat", "Hello"])).output())

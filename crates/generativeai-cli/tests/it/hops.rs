@@ -109,7 +109,10 @@ fn continue_uses_the_token_of_a_stopped_reply() {
     ] {
         terminal.ask(line);
     }
-    assert_contains(&terminal.ask("/session 1"), "model: Once upon a (interrupted)");
+    assert_contains(
+        &terminal.ask("/session 1"),
+        "model: Once upon a (interrupted)",
+    );
     assert_eq!(terminal.ask("/continue"), "a time.");
     assert_eq!(
         terminal.ask("/history"),

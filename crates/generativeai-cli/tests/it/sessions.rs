@@ -114,7 +114,17 @@ fn an_invalid_name_is_refused_before_a_model_is_loaded() {
     fs::write(&file, r#"[{"role":"user","parts":[{"text":"Hi"}]}]"#).expect("written");
     let file = file.to_str().expect("text");
 
-    let chat = |name| vec!["chat", "-m", "nowhere.gguf", "--new", "--session", name, "Hi"];
+    let chat = |name| {
+        vec![
+            "chat",
+            "-m",
+            "nowhere.gguf",
+            "--new",
+            "--session",
+            name,
+            "Hi",
+        ]
+    };
     let import = |name| vec!["sessions", "import", "--name", name, file];
     for (words, problem) in [
         (chat("a\nb"), "control characters"),

@@ -10,7 +10,7 @@ use reedline::{Completer, CompletionResult, Highlighter, Span, StyledText, Sugge
 use crate::attachment::mention;
 use crate::completions::{model_names, session_names};
 use crate::render::sanitize;
-use crate::repl::command_line::{COMMANDS, Command, Line};
+use crate::repl::line::{COMMANDS, Command, Line};
 
 /// Maximum number of suggestions.
 const MAX_SUGGESTIONS: usize = 100;

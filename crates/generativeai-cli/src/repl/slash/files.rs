@@ -54,7 +54,7 @@ impl Repl<'_> {
         let bytes = bytes.and_then(import::read);
         let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
         let model = self.conversation().chat.model().clone();
-        let work = loaded(&bytes, model, self.settings.save);
+        let work = loaded(&bytes, model, self.options.save);
         let Some(loaded) = self.wait(work) else {
             return Ok(());
         };

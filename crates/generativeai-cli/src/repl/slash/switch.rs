@@ -19,7 +19,7 @@ impl Repl<'_> {
         let automatic = self.function_calling();
         let budget = self.conversation().budget();
         let unsaved = Conversation::new(self.conversation().chat.fork(), None);
-        let mut copy = if self.settings.save {
+        let mut copy = if self.options.save {
             let fork = storage::fork(&mut self.conversations[self.current], name);
             let fork = storage::wait(fork, self.printer);
             match self.runtime.block_on(self.signals.unless_stopped(fork)) {
@@ -54,7 +54,7 @@ impl Repl<'_> {
     /// The name is invalid.
     pub(super) fn new_session(&mut self, name: &str) -> anyhow::Result<()> {
         let model = self.conversation().chat.model().clone();
-        let conversation = if self.settings.save {
+        let conversation = if self.options.save {
             let work = async {
                 if !name.is_empty() && storage::find(name).await?.is_some() {
                     return Ok(None);
@@ -97,7 +97,7 @@ impl Repl<'_> {
             return self.select(at);
         }
         let model = self.conversation().chat.model().clone();
-        let save = self.settings.save;
+        let save = self.options.save;
         let work = async {
             match storage::find(name).await? {
                 Some(session) if save => storage::read(session, &model).await.map(Some),
