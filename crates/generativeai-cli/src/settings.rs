@@ -43,7 +43,7 @@ Options on the command line take precedence over the environment, and that over 
 /// Flags get a value.
 pub(crate) fn with_environment(program: Command) -> Command {
     COMMANDS_WITH_SETTINGS
-        .into_iter()
+        .iter()
         .fold(program, |program, name| {
             program.mut_subcommand(name, |command| {
                 command.mut_args(|arg| match variable(name, &arg) {
@@ -89,8 +89,8 @@ pub(crate) fn with_variable(
         return error;
     };
     let used = COMMANDS_WITH_SETTINGS
-        .into_iter()
-        .filter(|name| words.iter().any(|word| word == name));
+        .iter()
+        .filter(|name| words.iter().any(|word| word == **name));
     let set = used
         .filter_map(|name| program.find_subcommand(name))
         .flat_map(Command::get_arguments)

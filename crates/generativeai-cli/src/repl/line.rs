@@ -58,7 +58,7 @@ pub(super) struct CommandEntry {
 
 /// All commands, in the order of the help.
 #[rustfmt::skip]
-pub(super) const COMMANDS: [CommandEntry; 22] = [
+pub(super) const COMMANDS: &[CommandEntry] = &[
     entry(Command::Undo, &["undo", "rewind"], "[COUNT]", "undo the last message and its reply"),
     entry(Command::Redo, &["redo"], "", "restore the last undone turn"),
     entry(Command::Regenerate, &["regenerate", "retry"], "", "replace the last reply by a new one"),
@@ -117,7 +117,7 @@ pub(super) fn help() -> String {
     let width = COMMANDS.iter().map(|entry| usage(entry).len()).max();
     let width = width.unwrap_or_default();
     let mut help = String::new();
-    for entry in &COMMANDS {
+    for entry in COMMANDS {
         help += &format!("{:width$}   {}\n", usage(entry), entry.description);
     }
     help + NOTES

@@ -39,7 +39,7 @@ pub(crate) struct ConfigFile {
 }
 
 /// Tables of the file that contain named strings instead of options.
-const NAMED: [&str; 2] = ["prompts", "servers"];
+const NAMED: &[&str] = &["prompts", "servers"];
 
 /// Parses a file, and checks its values in the same way as options on the command line. An error contains the line.
 pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<ConfigFile, UsageError> {
@@ -85,12 +85,14 @@ impl File<'_> {
         let at = name.span().start;
         let word: &str = name.get_ref();
         let Some(command) = COMMANDS_WITH_SETTINGS
-            .into_iter()
+            .iter()
+            .copied()
             .find(|&command| command == word)
         else {
             let names = COMMANDS_WITH_SETTINGS
-                .into_iter()
+                .iter()
                 .chain(NAMED)
+                .copied()
                 .map(ToOwned::to_owned);
             let suggestion = suggest(word, &names.collect::<Vec<_>>());
             return Err(self.wrong(at, format_args!("unknown table `{word}`: {suggestion}")));

@@ -4,7 +4,7 @@ use clap::builder::ArgExt;
 use clap::{Arg, ArgAction};
 
 /// Commands whose options are settings.
-pub(crate) const COMMANDS_WITH_SETTINGS: [&str; 2] = ["chat", "serve"];
+pub(crate) const COMMANDS_WITH_SETTINGS: &[&str] = &["chat", "serve"];
 
 /// Mark of an option that concerns a single run, so it is not a setting: `#[arg(add = SingleRun)]`.
 #[derive(Clone, Copy, Debug)]

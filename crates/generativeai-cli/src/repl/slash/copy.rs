@@ -10,7 +10,7 @@ use crate::code_block;
 use crate::repl::state::Repl;
 
 /// Programs that copy their input to the clipboard, with their arguments.
-const PROGRAMS: [&[&str]; 4] = [
+const PROGRAMS: &[&[&str]] = &[
     &["wl-copy"],
     &["xclip", "-selection", "clipboard"],
     &["xsel", "--clipboard", "--input"],
