@@ -2,6 +2,7 @@
 
 mod approve;
 mod context;
+mod conversations;
 mod editor;
 mod input;
 mod line;

@@ -20,7 +20,7 @@ impl Repl<'_> {
 
     /// Sends a message, a retry or decisions, and shows the reply.
     pub(super) fn receive(&mut self, next: Next) -> anyhow::Result<Received> {
-        let chat = &mut self.conversations[self.current].chat;
+        let chat = &mut self.conversations.current_mut().chat;
         let message = match next {
             Next::Message(message) => approval::send(chat, message),
             Next::Retry => chat.retry(),
@@ -87,7 +87,7 @@ impl Repl<'_> {
     }
 
     fn waiting(&self) -> Vec<WaitingCall> {
-        approval::waiting(&self.conversations[self.current].chat)
+        approval::waiting(&self.conversations.current().chat)
     }
 
     /// Asks the user about calls.

@@ -8,6 +8,7 @@ use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox};
 use tokio::runtime::Runtime;
 
+use super::conversations::Conversations;
 use super::input::Prompt;
 use super::next::{Decisions, Next};
 use super::token_limits::TokenLimits;
@@ -69,10 +70,7 @@ pub(super) struct Repl<'a> {
     pub(super) prompt: Prompt,
     pub(super) printer: &'a mut Printer,
     pub(super) options: ReplOptions,
-    /// All conversations of this run. Earlier ones stay open, so that `/session` returns to one that is not saved.
-    pub(super) conversations: Vec<Conversation>,
-    /// Index of the conversation in use.
-    pub(super) current: usize,
+    pub(super) conversations: Conversations,
     /// Files for the next message.
     pub(super) attachments: Vec<Attachment>,
     /// Clients that upload files for the models of this run.
@@ -103,8 +101,7 @@ impl<'a> Repl<'a> {
             printer,
             uploaders: options.uploaders.clone(),
             options,
-            conversations: vec![conversation],
-            current: 0,
+            conversations: Conversations::new(conversation),
             attachments: Vec::new(),
             lock: None,
             type_ahead: TypeAhead::default(),
@@ -115,7 +112,7 @@ impl<'a> Repl<'a> {
 
     /// Returns the conversation in use.
     pub(super) fn conversation(&mut self) -> &mut Conversation {
-        &mut self.conversations[self.current]
+        self.conversations.current_mut()
     }
 
     /// Waits for work on the store, with a note if it takes long. Returns `None` if a signal stopped the wait.
@@ -346,7 +343,7 @@ impl<'a> Repl<'a> {
 
     /// Reads the session again, since another process changed it, and shows its last exchange.
     fn reload(&mut self) -> anyhow::Result<()> {
-        let conversation = &self.conversations[self.current];
+        let conversation = self.conversations.current();
         let Some(session) = conversation.session.clone() else {
             return Ok(());
         };
@@ -376,7 +373,7 @@ impl<'a> Repl<'a> {
     /// The store keeps the message as not answered if the program ends, and if functions were called because of it.
     fn discard(&mut self) {
         let is_exiting = self.signals.exit().is_some();
-        let chat = &mut self.conversations[self.current].chat;
+        let chat = &mut self.conversations.current_mut().chat;
         let has_no_calls = approval::waiting(chat).is_empty()
             && chat.unfinished().is_some_and(|turn| turn.rounds.is_empty());
         if has_no_calls && !is_exiting {
@@ -394,7 +391,7 @@ impl<'a> Repl<'a> {
 
     /// Adds the usage of the last reply to that of the session, and shows it if the user wants to see it.
     fn count(&mut self, took: Duration, hops: usize) {
-        let last = self.conversations[self.current].chat.last();
+        let last = self.conversations.current().chat.last();
         let tokens = last.and_then(|last| last.usage_metadata.as_deref());
         let usage = ReplyUsage::new(tokens, took).hops(hops);
         if self.options.stats {
