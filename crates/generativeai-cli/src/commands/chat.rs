@@ -1,5 +1,7 @@
 //! `genai chat`: a session at the terminal, or a single message.
 
+mod files;
+
 use std::io::{self, IsTerminal};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -11,9 +13,8 @@ use generativeai::protocol::config::GenerationConfig;
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, DefaultDecision};
-use crate::attachment::mention::{self, Mention};
+use crate::attachment;
 use crate::attachment::upload::Uploaders;
-use crate::attachment::{self, Attachment};
 use crate::backend::ModelChoice;
 use crate::completions;
 use crate::engine_options::EngineOptions;
@@ -29,6 +30,7 @@ use crate::settings::{Named, SingleRun};
 use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
+use files::{Mentioned, attached, mentioned};
 
 /// Chat with a model, or send it a single message.
 ///
@@ -165,9 +167,14 @@ struct Checked {
     /// The message; `None` for a session at the terminal.
     message: Option<String>,
     files: Vec<Mentioned>,
-    config: GenerationConfig,
     session: SessionChoice,
+    model: ModelSettings,
+}
+
+/// The model to load, and its settings.
+struct ModelSettings {
     choice: ModelChoice,
+    config: GenerationConfig,
     /// The system instruction.
     system: Option<String>,
 }
@@ -188,16 +195,9 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
-        let (model, uploaders) =
-            signals.exit_at_once_during(|| checked.choice.open(&self.engine, printer))?;
-        let mut model = model.generation_config(checked.config);
-        if let Some(system) = checked.system {
-            model = model.system_instruction(system);
-        }
-        if !self.tool.is_empty() {
-            model = model.tools(tools.toolbox());
-        }
-        model.check().map_err(refused)?;
+        let opened =
+            signals.exit_at_once_during(|| self.open_model(checked.model, &tools, printer));
+        let (model, uploaders) = opened?;
         let opened = async {
             let attachments = attached(checked.files, &uploaders, &model, printer).await?;
             let opened = storage::open(checked.session, &model, !self.no_save, printer).await?;
@@ -253,11 +253,32 @@ impl Chat {
         Ok(Checked {
             message,
             files,
-            config,
             session,
-            choice,
-            system: self.system_instruction(printer)?,
+            model: ModelSettings {
+                choice,
+                config,
+                system: self.system_instruction(printer)?,
+            },
         })
+    }
+
+    /// Loads the model, and applies its settings. Also returns the clients that upload files for it.
+    fn open_model(
+        &self,
+        settings: ModelSettings,
+        tools: &ToolServers,
+        printer: &mut Printer,
+    ) -> anyhow::Result<(GenerativeModel, Uploaders)> {
+        let (model, uploaders) = settings.choice.open(&self.engine, printer)?;
+        let mut model = model.generation_config(settings.config);
+        if let Some(system) = settings.system {
+            model = model.system_instruction(system);
+        }
+        if !self.tool.is_empty() {
+            model = model.tools(tools.toolbox());
+        }
+        model.check().map_err(refused)?;
+        Ok((model, uploaders))
     }
 
     /// Refuses options for a single answer in a session at the terminal.
@@ -404,55 +425,6 @@ impl Chat {
         }
         Ok(config)
     }
-}
-
-/// File that a message mentions.
-enum Mentioned {
-    /// A file, already read.
-    Small(Box<Attachment>),
-    /// A file that has to be uploaded.
-    Large(PathBuf),
-}
-
-/// Reads the files that the words on the command line mention, in order. Mentions in piped input are ignored: the text
-/// may come from somebody else, who must not choose which files of the user are sent.
-fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Mentioned>> {
-    let mut files = Vec::new();
-    for mention in mention::find(&words.join(" ")) {
-        match mention {
-            Mention::File(path) if Attachment::is_large(&path) => {
-                files.push(Mentioned::Large(path))
-            }
-            Mention::File(path) => {
-                let file = Attachment::read(&path)?;
-                printer.note(format_args!("attached {file}"));
-                files.push(Mentioned::Small(Box::new(file)));
-            }
-            Mention::Missing(missing) => printer.note(missing),
-        }
-    }
-    Ok(files)
-}
-
-/// Uploads the large files. Returns all files as attachments, in order.
-async fn attached(
-    files: Vec<Mentioned>,
-    uploaders: &Uploaders,
-    model: &GenerativeModel,
-    printer: &mut Printer,
-) -> anyhow::Result<Vec<Attachment>> {
-    let mut attachments = Vec::new();
-    for file in files {
-        attachments.push(match file {
-            Mentioned::Small(file) => *file,
-            Mentioned::Large(path) => {
-                let file = uploaders.upload(&path, model, printer).await?;
-                printer.note(format_args!("attached {file}"));
-                file
-            }
-        });
-    }
-    Ok(attachments)
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
