@@ -130,7 +130,7 @@ impl Repl<'_> {
         };
         // Requests within a budget may have a shorter history than the one that the token belongs to.
         self.conversation().settle();
-        // 0 stands for no argument.
+        // 0 if there is no argument.
         let tokens = match tokens {
             0 if self.conversation().chat.history().is_empty() => return self.no_messages(),
             0 => self.default_budget(),
