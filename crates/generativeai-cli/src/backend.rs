@@ -22,7 +22,7 @@ use crate::suggest::did_you_mean;
 /// The model of the Gemini API that is used unless another is named.
 const GEMINI: &str = "gemini-flash-latest";
 /// Environment variables that select the Gemini API. The last one is the address of another server with this API.
-const VARIABLES: [&str; 3] = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
+const VARIABLES: &[&str] = &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
 /// The model to use.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ impl ModelChoice {
             return Ok(Self::named(name)?);
         }
         let selects = |name: &&str| !is_offline() && environment::is_set(name);
-        Ok(match VARIABLES.into_iter().find(selects) {
+        Ok(match VARIABLES.iter().copied().find(selects) {
             Some(variable) => {
                 printer.hint(format_args!(
                     "Using {GEMINI}, since {variable} is set. To work offline: --model {LOCAL}"
@@ -199,7 +199,7 @@ pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
 pub(crate) fn remote(what: &str, alternatives: &str) -> anyhow::Result<Remote> {
     match Remote::from_env() {
         // The client's own error suggests a call of its builder, which helps a programmer but not a user.
-        Err(_) if !VARIABLES.into_iter().any(environment::is_set) => {
+        Err(_) if !VARIABLES.iter().copied().any(environment::is_set) => {
             let message =
                 format!("cannot use {what} of the Gemini API: set GEMINI_API_KEY{alternatives}");
             bail!(UsageError(message))

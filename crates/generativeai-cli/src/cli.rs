@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 
 use anyhow::Context;
-use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::chat::Chat;
 use crate::commands::completions::{self, Completions};
@@ -142,7 +142,15 @@ pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
 
 /// Returns the definition of the command line. Its options can also be set by environment variables.
 fn program() -> Command {
-    settings::with_environment(Cli::command())
+    let program = Cli::command().mut_subcommands(|command| command.mut_args(with_negative_numbers));
+    settings::with_environment(program)
+}
+
+/// Lets an option have a negative value: the error of a number out of range names the range. By default `-1` would be an
+/// unknown option.
+fn with_negative_numbers(arg: Arg) -> Arg {
+    let is_option = !arg.is_positional() && arg.get_action().takes_values();
+    arg.allow_negative_numbers(is_option)
 }
 
 /// Inserts the command `chat` if the words begin with a message or an option of `chat`, or if there are no words and a

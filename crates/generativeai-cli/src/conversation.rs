@@ -17,8 +17,8 @@ pub(crate) struct Conversation {
     pub(crate) session: Option<Session>,
     /// Prevents other processes from deleting the session.
     pub(crate) open_mark: Option<OpenMark>,
-    /// Whether the session has no name yet. The first message determines it.
-    pub(crate) unnamed: bool,
+    /// Whether the session is known to have a name.
+    named: bool,
     /// The file that `/save` wrote last. Only this file may be overwritten.
     pub(crate) file: Option<PathBuf>,
     /// Usage of the replies of this run.
@@ -33,11 +33,20 @@ impl Conversation {
             chat,
             session,
             open_mark: None,
-            unnamed: false,
+            named: false,
             file: None,
             usage: SessionUsage::default(),
             budget: None,
         }
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Records that the session has a name, so that the first message does not determine it.
+    pub(crate) fn set_named(&mut self) {
+        self.named = true;
     }
 
     pub(crate) fn budget(&self) -> Option<u32> {
@@ -60,16 +69,37 @@ impl Conversation {
         self.set_budget(self.budget);
     }
 
-    /// Undoes the last complete turn and returns its message. An unfinished turn after it is undone as well.
+    /// Keeps the part of an interrupted reply that could be continued, before something else follows it, or changes the
+    /// request that its token belongs to.
+    pub(crate) fn settle(&mut self) {
+        if self.can_continue() {
+            self.chat.keep_partial();
+        }
+    }
+
+    /// Returns a copy that is [settled](Self::settle), to show or write the interrupted reply. In this conversation it
+    /// stays unfinished: otherwise it would lose its token.
+    pub(crate) fn settled(&self) -> Self {
+        let mut copy = Self::new(self.chat.fork(), None);
+        copy.settle();
+        copy
+    }
+
+    /// Undoes the last turn and returns its message. An unfinished turn that cannot be continued is undone as well.
     pub(crate) fn undo(&mut self) -> Option<Content> {
+        self.settle();
         if self.chat.unfinished().is_some() {
             self.chat.rewind();
         }
         self.chat.rewind().map(|(message, _)| message)
     }
 
-    /// Restores the last undone turn and returns its message. Unfinished turns are skipped, and stay undone.
+    /// Restores the last undone turn and returns its message. Unfinished turns are skipped, and stay undone. A turn that
+    /// an interrupted reply has followed cannot be restored.
     pub(crate) fn redo(&mut self) -> Option<Content> {
+        if self.can_continue() {
+            return None;
+        }
         let length = self.chat.history().len();
         let had_unfinished = self.chat.unfinished().is_some();
         // An unfinished turn adds nothing to the history.

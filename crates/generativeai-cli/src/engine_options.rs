@@ -35,13 +35,18 @@ impl EngineOptions {
 
     /// Returns a builder with these options.
     pub(crate) fn builder(&self) -> Builder {
-        let mut builder = Local::builder()
-            .deterministic(self.deterministic)
-            .strict(self.strict);
-        if let Some(threads) = self.threads {
+        // Each field is named here and below, so that a new option cannot be forgotten.
+        let Self {
+            threads,
+            context,
+            deterministic,
+            strict,
+        } = *self;
+        let mut builder = Local::builder().deterministic(deterministic).strict(strict);
+        if let Some(threads) = threads {
             builder = builder.threads(threads.into());
         }
-        if let Some(context) = self.context {
+        if let Some(context) = context {
             builder = builder.context(context);
         }
         builder
@@ -49,20 +54,23 @@ impl EngineOptions {
 
     /// Returns the options as arguments for the child process of `genai serve`.
     pub(crate) fn arguments(&self) -> Vec<String> {
+        let Self {
+            threads,
+            context,
+            deterministic,
+            strict,
+        } = *self;
         let mut arguments = Vec::new();
         let values = [
-            ("--threads", self.threads.map(u32::from)),
-            ("--context", self.context),
+            ("--threads", threads.map(u32::from)),
+            ("--context", context),
         ];
         for (name, value) in values {
             if let Some(value) = value {
                 arguments.extend([name.to_owned(), value.to_string()]);
             }
         }
-        let switches = [
-            ("--deterministic", self.deterministic),
-            ("--strict", self.strict),
-        ];
+        let switches = [("--deterministic", deterministic), ("--strict", strict)];
         let set = switches.into_iter().filter(|(_, is_set)| *is_set);
         arguments.extend(set.map(|(name, _)| name.to_owned()));
         arguments

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use generativeai::{Error, ErrorKind};
+
 /// Exit code of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -56,6 +58,15 @@ impl fmt::Display for UsageError {
 }
 
 impl std::error::Error for UsageError {}
+
+/// Converts an error about settings or a name into a usage error, since the arguments caused it. Other errors, such as
+/// those of the network, stay.
+pub(crate) fn refused(error: Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::Request => UsageError(error.to_string()).into(),
+        _ => error.into(),
+    }
+}
 
 /// Context of an error of an MCP server. The message contains its name.
 #[derive(Debug)]

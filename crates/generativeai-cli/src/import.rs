@@ -28,15 +28,15 @@ const MAX_HEADER: usize = 64 << 10;
 
 /// Members that contain the author of a message, in the order they are tried. `type` is last, since it is the kind of
 /// item in several formats.
-const AUTHORS: [&str; 5] = ["role", "author", "sender", "from", "type"];
+const AUTHORS: &[&str] = &["role", "author", "sender", "from", "type"];
 /// Members that contain the text of a message, or its parts, in the order they are tried.
-const TEXTS: [&str; 5] = ["parts", "content", "text", "value", "message"];
+const TEXTS: &[&str] = &["parts", "content", "text", "value", "message"];
 /// Members that contain the message itself, in formats that wrap it in metadata.
-const ENVELOPES: [&str; 3] = ["message", "data", "kwargs"];
+const ENVELOPES: &[&str] = &["message", "data", "kwargs"];
 
 /// Items of OpenAI's Responses API that are skipped: thoughts, which another model cannot use, and steps of tools that
 /// run on the service.
-const STEPS: [&str; 8] = [
+const STEPS: &[&str] = &[
     "reasoning",
     "web_search_call",
     "file_search_call",

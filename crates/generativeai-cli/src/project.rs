@@ -7,7 +7,7 @@ use crate::bounded::read_at_most;
 use crate::exit::UsageError;
 
 /// Names of files with instructions. The first that exists is used; the second is one that other tools read as well.
-const NAMES: [&str; 2] = ["GENAI.md", "AGENTS.md"];
+const NAMES: &[&str] = &["GENAI.md", "AGENTS.md"];
 
 /// Maximum size of a file, in bytes.
 const MAX_SIZE: u64 = 64 << 10;
@@ -25,7 +25,7 @@ pub(crate) struct Instructions {
 /// The file cannot be read, is too large, or is not text.
 pub(crate) fn read(folder: &Path) -> Result<Option<Instructions>, UsageError> {
     let is_there = |name: &&str| folder.join(name).is_file();
-    let Some(file) = NAMES.into_iter().find(is_there) else {
+    let Some(file) = NAMES.iter().copied().find(is_there) else {
         return Ok(None);
     };
     let refused =

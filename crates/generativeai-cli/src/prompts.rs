@@ -38,13 +38,23 @@ impl Prompt {
     /// Returns the message to send. A prompt without `{{input}}` is followed by the message, if any.
     ///
     /// # Errors
-    /// The message or a parameter is missing, or a parameter is not in the prompt.
+    /// The message or a parameter is missing, a parameter is not in the prompt or has two values, or it is the message.
     pub(crate) fn fill(
         &self,
         message: Option<&str>,
         parameters: &[(String, String)],
     ) -> Result<String, UsageError> {
         let name = &self.name;
+        for (at, (given, _)) in parameters.iter().enumerate() {
+            if given == INPUT {
+                let message = "`input` is the message: write it without --param";
+                return Err(UsageError(message.to_owned()));
+            }
+            if parameters[..at].iter().any(|(earlier, _)| earlier == given) {
+                let message = format!("the parameter `{given}` has two values: remove one");
+                return Err(UsageError(message));
+            }
+        }
         let mut filled = String::new();
         let mut rest = self.text.as_str();
         let mut used = Vec::new();
@@ -172,5 +182,8 @@ mod tests {
         assert_eq!(error("{{input}}", &[]), "the prompt `x` needs a message");
         assert!(error("{{lang}}", &[]).contains("--param lang=VALUE"));
         assert!(error("Hi", &[("lang", "French")]).contains("no parameter `lang`"));
+        let twice = [("lang", "French"), ("lang", "German")];
+        assert!(error("{{lang}}", &twice).contains("`lang` has two values"));
+        assert!(error("{{input}}", &[("input", "Hi")]).contains("`input` is the message"));
     }
 }

@@ -1,10 +1,11 @@
 //! A session at the terminal: reads lines at a prompt, sends messages and runs slash commands.
 
 mod approve;
-mod command_line;
 mod context;
+mod conversations;
 mod editor;
 mod input;
+mod line;
 mod next;
 mod persist;
 mod slash;
@@ -19,23 +20,23 @@ use crate::exit::{Exit, ReaderGone};
 use crate::render::Printer;
 use crate::signals::Signals;
 use crate::terminal;
-use command_line::{Command, Line};
 use input::{Input, Prompt};
+use line::{Command, Line};
 use state::Repl;
-pub(crate) use state::Settings;
+pub(crate) use state::ReplOptions;
 
 /// Runs a session until the user quits.
 pub(crate) fn run(
     runtime: &Runtime,
     conversation: Conversation,
-    settings: Settings,
+    options: ReplOptions,
     signals: Signals,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     terminal::restore_on_panic();
     let prompt = Prompt::new(&signals, printer)?;
     printer.note("/help lists the commands; Ctrl-D quits.");
-    let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, settings);
+    let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, options);
     repl.show_resumed();
     if let Err(error) = repl.decide_waiting() {
         repl.printer.error(&error);
@@ -94,26 +95,7 @@ fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
 
 /// Executes a line. An error is reported and does not end the session. Returns `false` to quit.
 fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
-    let line = Line::parse(line);
-    // An interrupted reply can be continued from its token only until something follows it.
-    if !matches!(
-        line,
-        Line::Empty
-            | Line::Command(
-                Command::Continue
-                    | Command::Help
-                    | Command::History
-                    | Command::Sessions
-                    | Command::Tokens
-                    | Command::Tools,
-                _,
-            )
-            | Line::UnexpectedArgument(_)
-            | Line::Unknown(..)
-    ) {
-        repl.settle();
-    }
-    let result = match line {
+    let result = match Line::parse(line) {
         Line::Empty => Ok(()),
         Line::Message(message) => repl.send_text(message),
         Line::Command(Command::Quit, _) => return Ok(false),

@@ -1,6 +1,6 @@
 //! Settings: defaults of options from the environment and the configuration file.
 //!
-//! Settings are not listed anywhere: each option of `chat` and `serve` is one, except the options for a single run.
+//! Settings are not listed anywhere: each option of `chat` and `serve` is one, unless it has the mark [`SingleRun`].
 
 mod allow;
 mod file;
@@ -16,7 +16,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use crate::environment;
 use crate::exit::UsageError;
 pub(crate) use file::{ConfigFile, Named, Setting};
-pub(crate) use options::{COMMANDS, is_setting, key};
+pub(crate) use options::{COMMANDS_WITH_SETTINGS, SingleRun, is_setting, key};
 
 /// Environment variable with the path of the configuration file.
 const VARIABLE: &str = "GENAI_CONFIG";
@@ -42,14 +42,16 @@ Options on the command line take precedence over the environment, and that over 
 /// Adds an environment variable to each setting. The help does not show them, since it describes how they are named.
 /// Flags get a value.
 pub(crate) fn with_environment(program: Command) -> Command {
-    COMMANDS.into_iter().fold(program, |program, name| {
-        program.mut_subcommand(name, |command| {
-            command.mut_args(|arg| match variable(name, &arg) {
-                Some(variable) => switch(arg).env(variable).hide_env(true),
-                None => switch(arg),
+    COMMANDS_WITH_SETTINGS
+        .iter()
+        .fold(program, |program, name| {
+            program.mut_subcommand(name, |command| {
+                command.mut_args(|arg| match variable(name, &arg) {
+                    Some(variable) => switch(arg).env(variable).hide_env(true),
+                    None => switch(arg),
+                })
             })
         })
-    })
 }
 
 /// Lets a flag that is a setting have a value, so that `--stats=false` overrides the environment and the file.
@@ -86,9 +88,9 @@ pub(crate) fn with_variable(
     let (Some(option), Some(value)) = (option, value) else {
         return error;
     };
-    let used = COMMANDS
-        .into_iter()
-        .filter(|name| words.iter().any(|word| word == name));
+    let used = COMMANDS_WITH_SETTINGS
+        .iter()
+        .filter(|name| words.iter().any(|word| word == **name));
     let set = used
         .filter_map(|name| program.find_subcommand(name))
         .flat_map(Command::get_arguments)

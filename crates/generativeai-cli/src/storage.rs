@@ -11,7 +11,7 @@ use generativeai_store::{Session, Store};
 
 use crate::approval;
 use crate::conversation::Conversation;
-use crate::exit::UsageError;
+use crate::exit::{UsageError, refused};
 use crate::render::{Printer, sanitize};
 use crate::suggest::nearest;
 use crate::transcript::excerpt;
@@ -56,16 +56,16 @@ pub(crate) async fn open(
         printer.note("(with --no-save this is a copy: new messages are not saved)");
         return Ok((copy(session, model).await?, None));
     }
-    let (session, unnamed) = match (found, choice) {
-        (Some(session), _) => (session, false),
+    let session = match (found, choice) {
+        (Some(session), _) => session,
         (None, SessionChoice::Named(name)) => {
             let store = Store::open_default().await?;
             let session = store.find_or_create(&name).await.map_err(refused)?;
             printer.note(format_args!("(new session `{name}`)"));
-            (session, false)
+            session
         }
         (None, _) => match new_session("").await {
-            Ok(session) => (session, true),
+            Ok(session) => session,
             Err(error) => {
                 printer.note(format_args!("(this session is not saved: {error})"));
                 return Ok((unsaved(model), None));
@@ -74,17 +74,17 @@ pub(crate) async fn open(
     };
     // Locked before it is read: another process may be sending a message in this session, which would be missing.
     let lock = SessionLock::acquire(&session, printer).await;
-    let mut conversation = read(session, model).await?;
-    conversation.unnamed = unnamed;
-    Ok((conversation, lock))
+    Ok((read(session, model).await?, lock))
 }
 
-/// Converts an error about the name of a new session into a usage error.
-fn refused(error: Error) -> anyhow::Error {
-    match error.kind() {
-        ErrorKind::Request => UsageError(error.to_string()).into(),
-        _ => error.into(),
-    }
+/// Checks the name of a new session.
+///
+/// # Errors
+/// A usage error if the store would refuse the name.
+pub(crate) async fn check_name(name: &str) -> anyhow::Result<()> {
+    // An empty store: the rules are those of the store, and nothing may be written yet.
+    let store = Store::open("sqlite::memory:").await?;
+    store.new_session(name).await.map(drop).map_err(refused)
 }
 
 /// Creates a session in the store. An empty name means none.
@@ -179,9 +179,7 @@ pub(crate) async fn copy(session: Session, model: &GenerativeModel) -> Result<Co
 
 /// Creates a session. Without a name, it is named after its first message.
 pub(crate) async fn create(name: &str, model: &GenerativeModel) -> Result<Conversation> {
-    let mut conversation = read(new_session(name).await?, model).await?;
-    conversation.unnamed = name.is_empty();
-    Ok(conversation)
+    read(new_session(name).await?, model).await
 }
 
 /// Creates a session with a history, named after its first message.
@@ -190,12 +188,7 @@ pub(crate) async fn create_with(
     model: &GenerativeModel,
 ) -> Result<Conversation> {
     let store = Store::open_default().await?;
-    let first = contents.first().cloned();
-    let session = store.import_contents("", contents).await?;
-    if let Some(first) = first {
-        set_name(&session, &first).await;
-    }
-    read(session, model).await
+    read(store.import_contents("", contents).await?, model).await
 }
 
 /// Creates a session from an event log of `genai sessions export`. It is named after its first message, like any new
@@ -211,9 +204,7 @@ pub(crate) async fn import_log(
         return copy(store.import_jsonl("", log).await?, model).await;
     }
     let store = Store::open_default().await?;
-    let mut conversation = read(store.import_jsonl("", log).await?, model).await?;
-    conversation.unnamed = true;
-    Ok(conversation)
+    read(store.import_jsonl("", log).await?, model).await
 }
 
 /// Reports a turn that an earlier process left unfinished, if the model can continue it. Otherwise resolves it, like
@@ -247,20 +238,21 @@ pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
 /// Saves pending events, and names the session after its first message.
 pub(crate) async fn save(conversation: &mut Conversation) -> Result<()> {
     conversation.chat.save().await?;
-    let Some(session) = conversation.session.as_ref() else {
-        return Ok(());
-    };
-    if conversation.unnamed
+    if !conversation.is_named()
+        && let Some(session) = &conversation.session
         && let Some(message) = first_message(&conversation.chat)
     {
-        set_name(session, message).await;
-        conversation.unnamed = false;
+        name_after_message(session, message).await;
+        conversation.set_named();
     }
     Ok(())
 }
 
-/// Names a session after its first message.
-pub(crate) async fn set_name(session: &Session, first: &Content) {
+/// Names a session after its first message, unless it has a name. Another process may have renamed it.
+pub(crate) async fn name_after_message(session: &Session, first: &Content) {
+    if !is_unnamed(session).await {
+        return;
+    }
     let name = name_from(&excerpt(first));
     // Names are unique, so the second attempt adds the number. If both fail, the session keeps its number as its name.
     if session.rename(&name).await.is_err() {
@@ -268,15 +260,28 @@ pub(crate) async fn set_name(session: &Session, first: &Content) {
     }
 }
 
-/// Saves pending events. Deletes a new session if nothing was sent in it.
+/// Returns whether a session has no name, as stored now. It is called by its number then, which is not a valid name.
+async fn is_unnamed(session: &Session) -> bool {
+    let info = session.info().await;
+    info.is_ok_and(|info| info.name == session.id().to_string())
+}
+
+/// Saves pending events. Deletes a session without a name and without messages.
 pub(crate) async fn close(mut conversation: Conversation) -> Result<()> {
     save(&mut conversation).await?;
-    if conversation.unnamed
-        && first_message(&conversation.chat).is_none()
-        && let Some(session) = conversation.session
-    {
+    let is_empty = first_message(&conversation.chat).is_none();
+    let Some(session) = conversation.session.filter(|_| is_empty) else {
+        return Ok(());
+    };
+    // Another process may have named the session, or used it by its number.
+    let has_no_message = async {
+        let details = session.details().await;
+        details.is_ok_and(|details| details.messages == 0)
+    };
+    if is_unnamed(&session).await && has_no_message.await {
+        drop(conversation.open_mark);
         // An error is ignored: then an empty session remains, which does no harm.
-        let _ = session.delete().await;
+        let _ = delete(&session, "").await;
     }
     Ok(())
 }
@@ -301,14 +306,12 @@ pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<
             session.fork(name, None).await?
         }
         None => {
-            let history = conversation.chat.history().to_vec();
+            let history = conversation.settled().chat.history().to_vec();
             let store = Store::open_default().await?;
             store.import_contents(name, history).await?
         }
     };
-    let mut fork = read(forked, &model).await?;
-    fork.unnamed = name.is_empty();
-    Ok(fork)
+    read(forked, &model).await
 }
 
 /// Waits for work on the store, with a note if it takes long.

@@ -1,39 +1,42 @@
 //! `genai chat`: a session at the terminal, or a single message.
 
+mod files;
+
 use std::io::{self, IsTerminal};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
+use generativeai::GenerativeModel;
 use generativeai::protocol::config::GenerationConfig;
-use generativeai::{Error, ErrorKind, GenerativeModel};
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, DefaultDecision};
-use crate::attachment::mention::{self, Mention};
+use crate::attachment;
 use crate::attachment::upload::Uploaders;
-use crate::attachment::{self, Attachment};
 use crate::backend::ModelChoice;
 use crate::completions;
 use crate::engine_options::EngineOptions;
-use crate::exit::{Exit, UsageError};
+use crate::exit::{Exit, UsageError, refused};
 use crate::message;
 use crate::oneshot::{OneShot, Output};
 use crate::project;
 use crate::prompts::Prompt;
 use crate::render::Printer;
-use crate::repl::{self, Settings};
+use crate::repl::{self, ReplOptions};
 use crate::schema;
-use crate::settings::Named;
+use crate::settings::{Named, SingleRun};
 use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
+use files::{Mentioned, attached, mentioned};
 
 /// Chat with a model, or send it a single message.
 ///
 /// With a message or piped input, prints the reply and exits. Otherwise starts a session at the terminal,
 /// where /help lists the commands.
+// Each option is also a setting, unless it has the mark `SingleRun`.
 #[derive(Debug, Args)]
 pub(crate) struct Chat {
     /// The message. Piped input is added to it, or replaces the word `-`; `@FILE` attaches an image, a video, a PDF
@@ -61,45 +64,46 @@ pub(crate) struct Chat {
 
     /// Send a named prompt, with {{input}} replaced by the message. Prompts are in the table "prompts" of the settings,
     /// or in files prompts/NAME.md next to them
-    #[arg(short = 't', long, value_name = "NAME")]
+    #[arg(short = 't', long, value_name = "NAME", add = SingleRun)]
     template: Option<String>,
 
     /// A value for {{NAME}} in the named prompt. The option can be repeated.
-    #[arg(short, long, value_name = "NAME=VALUE", requires = "template", value_parser = parameter)]
+    #[arg(short, long, value_name = "NAME=VALUE", requires = "template", value_parser = parameter, add = SingleRun)]
     param: Vec<(String, String)>,
 
     /// Randomness, from 0 (most likely words) to 2
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = temperature)]
+    #[arg(long, value_name = "NUMBER", value_parser = temperature)]
     temperature: Option<f64>,
 
     /// Choose among the most likely tokens with this total probability, from 0 to 1
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = probability)]
+    #[arg(long, value_name = "NUMBER", value_parser = probability)]
     top_p: Option<f64>,
 
     /// Choose among this many of the most likely tokens
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(i32).range(0..))]
     top_k: Option<i32>,
 
     /// Maximum number of tokens of a reply
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(i32).range(1..))]
     max_output_tokens: Option<i32>,
 
     /// Random seed; the same seed usually gives the same reply
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER")]
     seed: Option<i32>,
 
     /// Continue the most recently used session
-    #[arg(short = 'c', long = "continue", conflicts_with = "session")]
+    #[arg(short = 'c', long = "continue", conflicts_with = "session", add = SingleRun)]
     continue_last: bool,
 
     /// Continue the session with this name or number
-    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(completions::sessions))]
+    #[arg(long, value_name = "NAME", add = SingleRun)]
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     session: Option<String>,
 
     /// Start the session of --session if it does not exist
-    #[arg(long, requires = "session")]
+    #[arg(long, requires = "session", add = SingleRun)]
     new: bool,
 
     /// Do not save anything; a continued session stays unchanged
@@ -123,7 +127,7 @@ pub(crate) struct Chat {
     pub(crate) allow: Vec<String>,
 
     /// Let all tools run without asking: use servers you trust
-    #[arg(long)]
+    #[arg(long, add = SingleRun)]
     yes: bool,
 
     /// Output format for a single answer
@@ -131,7 +135,7 @@ pub(crate) struct Chat {
     output: Output,
 
     /// Print only the first code block of the answer
-    #[arg(short = 'x', long, conflicts_with = "output")]
+    #[arg(short = 'x', long, conflicts_with = "output", add = SingleRun)]
     code: bool,
 
     /// Show the log of MCP servers, instead of writing it to generativeai/servers.log in the state folder
@@ -163,9 +167,14 @@ struct Checked {
     /// The message; `None` for a session at the terminal.
     message: Option<String>,
     files: Vec<Mentioned>,
-    config: GenerationConfig,
     session: SessionChoice,
+    model: ModelSettings,
+}
+
+/// The model to load, and its settings.
+struct ModelSettings {
     choice: ModelChoice,
+    config: GenerationConfig,
     /// The system instruction.
     system: Option<String>,
 }
@@ -186,16 +195,9 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
-        let (model, uploaders) =
-            signals.exit_at_once_during(|| checked.choice.open(&self.engine, printer))?;
-        let mut model = model.generation_config(checked.config);
-        if let Some(system) = checked.system {
-            model = model.system_instruction(system);
-        }
-        if !self.tool.is_empty() {
-            model = model.tools(tools.toolbox());
-        }
-        model.check().map_err(refused)?;
+        let opened =
+            signals.exit_at_once_during(|| self.open_model(checked.model, &tools, printer));
+        let (model, uploaders) = opened?;
         let opened = async {
             let attachments = attached(checked.files, &uploaders, &model, printer).await?;
             let opened = storage::open(checked.session, &model, !self.no_save, printer).await?;
@@ -225,14 +227,14 @@ impl Chat {
             storage::recover_or_continue(&mut conversation, printer);
             // The prompt locks the session again for each message, so that another process can use it in between.
             drop(lock);
-            let settings = Settings {
+            let options = ReplOptions {
                 stats: self.stats,
                 save: !self.no_save,
                 engine: self.engine,
                 approvals,
                 uploaders,
             };
-            repl::run(&runtime, conversation, settings, signals, printer)
+            repl::run(&runtime, conversation, options, signals, printer)
         };
         runtime.block_on(tools.close());
         exit
@@ -251,11 +253,32 @@ impl Chat {
         Ok(Checked {
             message,
             files,
-            config,
             session,
-            choice,
-            system: self.system_instruction(printer)?,
+            model: ModelSettings {
+                choice,
+                config,
+                system: self.system_instruction(printer)?,
+            },
         })
+    }
+
+    /// Loads the model, and applies its settings. Also returns the clients that upload files for it.
+    fn open_model(
+        &self,
+        settings: ModelSettings,
+        tools: &ToolServers,
+        printer: &mut Printer,
+    ) -> anyhow::Result<(GenerativeModel, Uploaders)> {
+        let (model, uploaders) = settings.choice.open(&self.engine, printer)?;
+        let mut model = model.generation_config(settings.config);
+        if let Some(system) = settings.system {
+            model = model.system_instruction(system);
+        }
+        if !self.tool.is_empty() {
+            model = model.tools(tools.toolbox());
+        }
+        model.check().map_err(refused)?;
+        Ok((model, uploaders))
     }
 
     /// Refuses options for a single answer in a session at the terminal.
@@ -308,7 +331,7 @@ impl Chat {
     /// the terminal.
     ///
     /// # Errors
-    /// The session does not exist, or its name is empty.
+    /// The session does not exist, or its name is empty or invalid.
     fn session_choice(
         &self,
         runtime: &Runtime,
@@ -327,7 +350,10 @@ impl Chat {
             let message = "the session name is empty: use --session NAME";
             return Err(UsageError(message.to_owned()).into());
         }
-        if !self.new && runtime.block_on(storage::find(name))?.is_none() {
+        if runtime.block_on(storage::find(name))?.is_some() {
+            return Ok(SessionChoice::Named(name.clone()));
+        }
+        if !self.new {
             let may_ask = is_interactive && io::stderr().is_terminal();
             let question = format_args!("There is no session `{name}`. Start it? [y/N] ");
             if !may_ask || !printer.confirm(question) {
@@ -335,7 +361,10 @@ impl Chat {
                 return Err(runtime.block_on(unknown).into());
             }
         }
-        Ok(SessionChoice::Named(name.clone()))
+        // `/session` trims its argument, so it would not find a name with a blank at its ends.
+        let name = name.trim();
+        runtime.block_on(storage::check_name(name))?;
+        Ok(SessionChoice::Named(name.to_owned()))
     }
 
     /// Returns the message of the command line and stdin, inserted into the named prompt if there is one.
@@ -395,63 +424,6 @@ impl Chat {
                 .response_json_schema(schema);
         }
         Ok(config)
-    }
-}
-
-/// File that a message mentions.
-enum Mentioned {
-    /// A file, already read.
-    Small(Box<Attachment>),
-    /// A file that has to be uploaded.
-    Large(PathBuf),
-}
-
-/// Reads the files that the words on the command line mention, in order. Mentions in piped input are ignored: the text
-/// may come from somebody else, who must not choose which files of the user are sent.
-fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Result<Vec<Mentioned>> {
-    let mut files = Vec::new();
-    for mention in mention::find(&words.join(" ")) {
-        match mention {
-            Mention::File(path) if Attachment::is_large(&path) => {
-                files.push(Mentioned::Large(path))
-            }
-            Mention::File(path) => {
-                let file = Attachment::read(&path)?;
-                printer.note(format_args!("attached {file}"));
-                files.push(Mentioned::Small(Box::new(file)));
-            }
-            Mention::Missing(missing) => printer.note(missing),
-        }
-    }
-    Ok(files)
-}
-
-/// Uploads the large files. Returns all files as attachments, in order.
-async fn attached(
-    files: Vec<Mentioned>,
-    uploaders: &Uploaders,
-    model: &GenerativeModel,
-    printer: &mut Printer,
-) -> anyhow::Result<Vec<Attachment>> {
-    let mut attachments = Vec::new();
-    for file in files {
-        attachments.push(match file {
-            Mentioned::Small(file) => *file,
-            Mentioned::Large(path) => {
-                let file = uploaders.upload(&path, model, printer).await?;
-                printer.note(format_args!("attached {file}"));
-                file
-            }
-        });
-    }
-    Ok(attachments)
-}
-
-/// Converts an error about settings that the API would reject into a usage error, since the arguments caused it.
-fn refused(error: Error) -> anyhow::Error {
-    match error.kind() {
-        ErrorKind::Request => UsageError(error.to_string()).into(),
-        _ => error.into(),
     }
 }
 

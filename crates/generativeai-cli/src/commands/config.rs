@@ -3,13 +3,17 @@
 use std::any::TypeId;
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Subcommand};
+use toml::Value;
 
 use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
-use crate::settings::{ADDED, COMMANDS, Setting, is_setting, key, path, read, with_defaults};
+use crate::settings::{
+    ADDED, COMMANDS_WITH_SETTINGS, Setting, is_setting, key, path, read, with_defaults,
+};
 
 /// Text that is shown instead of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -68,7 +72,7 @@ impl Show {
         let program = with_defaults(program, listing.settings.clone());
         let mut text = String::new();
         if self.words.is_empty() {
-            for name in COMMANDS {
+            for name in COMMANDS_WITH_SETTINGS {
                 text += &listing.table(&program, vec![name.into()])?;
             }
         } else {
@@ -103,11 +107,11 @@ impl Listing {
         })?;
         let named = matches
             .subcommand()
-            .filter(|(name, _)| COMMANDS.contains(name));
+            .filter(|(name, _)| COMMANDS_WITH_SETTINGS.contains(name));
         let (name, matches) = named.ok_or_else(|| {
             UsageError(format!(
                 "only these commands have settings: {}",
-                COMMANDS.join(", ")
+                COMMANDS_WITH_SETTINGS.join(", ")
             ))
         })?;
         let command = program
@@ -185,22 +189,18 @@ fn format_value(option: &Arg, value: &str) -> String {
         return format!("{HIDDEN:?}");
     }
     let kind = option.get_value_parser().type_id();
-    let unquoted = [
-        TypeId::of::<bool>(),
-        TypeId::of::<f64>(),
-        TypeId::of::<i32>(),
-        TypeId::of::<u16>(),
-        TypeId::of::<u32>(),
-    ];
-    if unquoted.iter().any(|unquoted| kind == *unquoted) {
-        value.to_owned()
-    } else {
-        toml::Value::from(value).to_string()
+    let is_text = kind == TypeId::of::<String>() || kind == TypeId::of::<PathBuf>();
+    match value.parse() {
+        // A number of Rust may be none of TOML, such as `.5`. The file may have it as a string.
+        Ok(Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) if !is_text => value.to_owned(),
+        _ => Value::from(value).to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use clap::value_parser;
 
     use super::*;
@@ -211,13 +211,20 @@ mod tests {
         let number = Arg::new("top_k")
             .long("top-k")
             .value_parser(value_parser!(i32));
-        let tokens = Arg::new("context").value_parser(value_parser!(u32).range(256..));
+        let tokens = Arg::new("context").value_parser(value_parser!(u64).range(256..));
+        let share = Arg::new("top_p").value_parser(value_parser!(f64));
+        let file = Arg::new("files").value_parser(value_parser!(PathBuf));
+        let host = Arg::new("host").value_parser(value_parser!(IpAddr));
         let secret = Arg::new("api_key").long("api-key").hide_env_values(true);
 
         assert_eq!(format_value(&text, "a \"b\""), "'a \"b\"'");
         assert_eq!(format_value(&text, "12"), "\"12\"");
         assert_eq!(format_value(&number, "12"), "12");
         assert_eq!(format_value(&tokens, "512"), "512");
+        assert_eq!(format_value(&share, "0.5"), "0.5");
+        assert_eq!(format_value(&share, ".5"), "\".5\"");
+        assert_eq!(format_value(&file, "0x10"), "\"0x10\"");
+        assert_eq!(format_value(&host, "127.0.0.1"), "\"127.0.0.1\"");
         assert_eq!(format_value(&secret, "s3cret"), "\"(hidden)\"");
     }
 }

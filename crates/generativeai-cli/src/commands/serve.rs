@@ -51,6 +51,7 @@ const REPORT_AFTER: Duration = Duration::from_millis(200);
 ///
 /// Prints `listening on http://ADDRESS` when it is ready; a browser shows a chat page there. Ctrl-C stops the
 /// server after the running replies, for which it waits at most 10 s. Ctrl-C again stops it at once.
+// Each option is also a setting, unless it has the mark `SingleRun`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Address to listen on; any other than a loopback address is open to the network

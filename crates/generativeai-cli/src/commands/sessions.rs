@@ -10,7 +10,7 @@ use clap_complete::ArgValueCandidates;
 use generativeai::GenerativeModel;
 use generativeai_store::Store;
 
-use crate::exit::{Exit, UsageError};
+use crate::exit::{Exit, UsageError, refused};
 use crate::render::Printer;
 use crate::{completions, session_list, storage, transcript};
 
@@ -147,7 +147,9 @@ impl Action {
                 Err(UsageError("the new name is empty".to_owned()).into())
             }
             Self::Rename { name, new } => {
-                Ok(storage::existing(store, &name).await?.rename(&new).await?)
+                let session = storage::existing(store, &name).await?;
+                // `/session` trims its argument, so it would not find a name with a blank at its ends.
+                session.rename(new.trim()).await.map_err(refused)
             }
             Self::Rm(delete) => delete.run(store, printer).await,
             Self::Export(export) => export.run(store, printer).await,

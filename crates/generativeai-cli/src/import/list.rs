@@ -9,7 +9,7 @@ pub(super) const EXPECTED: &str = "expected JSON Lines of `genai sessions export
     contents, or an object with `contents` or `messages`";
 
 /// Members that contain the list of messages, in files of the Gemini API and of other programs.
-const LISTS: [&str; 8] = [
+const LISTS: &[&str] = &[
     "contents",
     "history",
     "messages",
@@ -20,7 +20,7 @@ const LISTS: [&str; 8] = [
     "items",
 ];
 /// Members that contain the object with that list.
-const WRAPPERS: [&str; 5] = [
+const WRAPPERS: &[&str] = &[
     "chunkedPrompt",
     "conversation",
     "request",

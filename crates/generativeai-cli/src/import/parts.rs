@@ -4,7 +4,7 @@ use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse, Part
 use serde_json::{Map, Value};
 
 /// Types of parts that are skipped: thoughts, which another model cannot use, and markers that delimit steps.
-const SKIPPED: [&str; 6] = [
+const SKIPPED: &[&str] = &[
     "thinking",
     "redacted_thinking",
     "reasoning",

@@ -12,7 +12,7 @@ use crate::reply::{self, Outcome, Received, TextSink};
 impl Repl<'_> {
     /// Returns the settings for function calls of all conversations of this run. Without tools, no call is executed.
     pub(super) fn function_calling(&self) -> AutomaticFunctionCalling {
-        match &self.settings.approvals {
+        match &self.options.approvals {
             Some(approvals) => approvals.function_calling(),
             None => false.into(),
         }
@@ -20,7 +20,7 @@ impl Repl<'_> {
 
     /// Sends a message, a retry or decisions, and shows the reply.
     pub(super) fn receive(&mut self, next: Next) -> anyhow::Result<Received> {
-        let chat = &mut self.conversations[self.current].chat;
+        let chat = &mut self.conversations.current_mut().chat;
         let message = match next {
             Next::Message(message) => approval::send(chat, message),
             Next::Retry => chat.retry(),
@@ -59,7 +59,7 @@ impl Repl<'_> {
         let names = approval::names(&calls);
         self.printer
             .note(format_args!("(tool calls wait for approval: {names})"));
-        if self.settings.approvals.is_none() {
+        if self.options.approvals.is_none() {
             self.printer
                 .note("(to decide, start the session with --tool; the next message skips them)");
             return Ok(());
@@ -87,12 +87,12 @@ impl Repl<'_> {
     }
 
     fn waiting(&self) -> Vec<WaitingCall> {
-        approval::waiting(&self.conversations[self.current].chat)
+        approval::waiting(&self.conversations.current().chat)
     }
 
     /// Asks the user about calls.
     fn ask(&mut self, calls: &[WaitingCall]) -> Decisions {
-        let Some(approvals) = self.settings.approvals.clone() else {
+        let Some(approvals) = self.options.approvals.clone() else {
             return Decisions::Stop;
         };
         let tools = self.conversation().chat.model().toolbox().cloned();

@@ -15,7 +15,7 @@ impl Repl<'_> {
             return;
         }
         self.signals.clear();
-        let conversation = &mut self.conversations[self.current];
+        let conversation = self.conversations.current_mut();
         // After a failed write, the events are written together with those of the next message.
         if conversation.chat.unsaved().is_none() {
             let work = storage::wait(storage::save(conversation), self.printer);
@@ -25,7 +25,7 @@ impl Repl<'_> {
                     .note("(skipped; it is saved with the next message)");
             }
         }
-        let unsaved = self.conversations[self.current].chat.unsaved();
+        let unsaved = self.conversations.current().chat.unsaved();
         match unsaved {
             Some(error) if !self.reported_unsaved => {
                 storage::report_unsaved(error, self.printer);
@@ -42,10 +42,10 @@ impl Repl<'_> {
     }
 
     /// Closes all conversations. Pending events are saved unless Ctrl-C is pressed.
-    pub(super) fn close(mut self, mut exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    pub(super) fn close(self, mut exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
         self.signals.clear();
-        self.settle();
-        for conversation in std::mem::take(&mut self.conversations) {
+        for mut conversation in self.conversations.into_all() {
+            conversation.settle();
             let work = storage::wait(storage::close(conversation), self.printer);
             match self.runtime.block_on(self.signals.unless_interrupted(work)) {
                 Some(Ok(())) => {}

@@ -6,7 +6,7 @@ mod model_commands;
 mod switch;
 mod turns;
 
-use super::command_line::{self, Command};
+use super::line::{self, Command};
 use super::state::Repl;
 
 /// Runs a command.
@@ -17,7 +17,7 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Regenerate => return repl.regenerate(),
         Command::Continue => return repl.continue_reply(),
         Command::Edit => return repl.edit_message(),
-        Command::Fork => repl.fork(argument),
+        Command::Fork => return repl.fork(argument),
         Command::New => return repl.new_session(argument),
         Command::Session => return repl.switch_session(argument),
         Command::Sessions => return repl.list_sessions(),
@@ -32,7 +32,7 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Load => return repl.load_file(argument),
         Command::Copy => return repl.copy_reply(argument),
         Command::Compact => repl.compact(argument),
-        Command::Help => repl.printer.rows(command_line::help()),
+        Command::Help => repl.printer.rows(line::help()),
         // The caller ends the session for this command.
         Command::Quit => {}
     }

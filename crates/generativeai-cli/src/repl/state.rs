@@ -8,6 +8,7 @@ use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox};
 use tokio::runtime::Runtime;
 
+use super::conversations::Conversations;
 use super::input::Prompt;
 use super::next::{Decisions, Next};
 use super::token_limits::TokenLimits;
@@ -29,9 +30,9 @@ use crate::usage::ReplyUsage;
 /// Maximum number of lines of the last exchange that are shown when a session is resumed.
 const MAX_RESUMED_LINES: usize = 24;
 
-/// Settings of a run of the prompt.
+/// Options of a session at the terminal.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct ReplOptions {
     /// Whether to print token counts after each reply.
     pub(crate) stats: bool,
     /// Whether sessions are saved.
@@ -68,11 +69,8 @@ pub(super) struct Repl<'a> {
     pub(super) signals: Signals,
     pub(super) prompt: Prompt,
     pub(super) printer: &'a mut Printer,
-    pub(super) settings: Settings,
-    /// All conversations of this run. Earlier ones stay open, so that `/session` returns to one that is not saved.
-    pub(super) conversations: Vec<Conversation>,
-    /// Index of the conversation in use.
-    pub(super) current: usize,
+    pub(super) options: ReplOptions,
+    pub(super) conversations: Conversations,
     /// Files for the next message.
     pub(super) attachments: Vec<Attachment>,
     /// Clients that upload files for the models of this run.
@@ -94,17 +92,16 @@ impl<'a> Repl<'a> {
         prompt: Prompt,
         printer: &'a mut Printer,
         conversation: Conversation,
-        settings: Settings,
+        options: ReplOptions,
     ) -> Self {
         Self {
             runtime,
             signals,
             prompt,
             printer,
-            uploaders: settings.uploaders.clone(),
-            settings,
-            conversations: vec![conversation],
-            current: 0,
+            uploaders: options.uploaders.clone(),
+            options,
+            conversations: Conversations::new(conversation),
             attachments: Vec::new(),
             lock: None,
             type_ahead: TypeAhead::default(),
@@ -115,7 +112,7 @@ impl<'a> Repl<'a> {
 
     /// Returns the conversation in use.
     pub(super) fn conversation(&mut self) -> &mut Conversation {
-        &mut self.conversations[self.current]
+        self.conversations.current_mut()
     }
 
     /// Waits for work on the store, with a note if it takes long. Returns `None` if a signal stopped the wait.
@@ -126,8 +123,8 @@ impl<'a> Repl<'a> {
 
     /// Shows the last exchange, if the session has one.
     pub(super) fn show_resumed(&mut self) {
-        let conversation = &self.conversations[self.current];
-        let (paragraphs, hidden) = transcript::last_exchange(conversation, MAX_RESUMED_LINES);
+        let conversation = self.conversation().settled();
+        let (paragraphs, hidden) = transcript::last_exchange(&conversation, MAX_RESUMED_LINES);
         if hidden > 0 {
             self.printer
                 .note(format_args!("(… {hidden} more lines: /history shows all)"));
@@ -256,13 +253,6 @@ impl<'a> Repl<'a> {
         Ok(())
     }
 
-    /// Keeps the part of an interrupted reply that could be continued, before something else follows it.
-    pub(super) fn settle(&mut self) {
-        if self.conversation().can_continue() {
-            self.conversation().chat.keep_partial();
-        }
-    }
-
     /// Sends a message, a retry or decisions, shows the reply, and asks about calls of tools until none waits.
     fn exchange(&mut self, next: Next) -> anyhow::Result<Sent> {
         if !self.lock_session() {
@@ -270,6 +260,7 @@ impl<'a> Repl<'a> {
         }
         if matches!(next, Next::Message(_)) {
             self.leave_waiting();
+            self.conversation().settle();
         }
         let mut took = Duration::ZERO;
         match self.receive_all(next, &mut took) {
@@ -352,7 +343,7 @@ impl<'a> Repl<'a> {
 
     /// Reads the session again, since another process changed it, and shows its last exchange.
     fn reload(&mut self) -> anyhow::Result<()> {
-        let conversation = &self.conversations[self.current];
+        let conversation = self.conversations.current();
         let Some(session) = conversation.session.clone() else {
             return Ok(());
         };
@@ -382,7 +373,7 @@ impl<'a> Repl<'a> {
     /// The store keeps the message as not answered if the program ends, and if functions were called because of it.
     fn discard(&mut self) {
         let is_exiting = self.signals.exit().is_some();
-        let chat = &mut self.conversations[self.current].chat;
+        let chat = &mut self.conversations.current_mut().chat;
         let has_no_calls = approval::waiting(chat).is_empty()
             && chat.unfinished().is_some_and(|turn| turn.rounds.is_empty());
         if has_no_calls && !is_exiting {
@@ -400,10 +391,10 @@ impl<'a> Repl<'a> {
 
     /// Adds the usage of the last reply to that of the session, and shows it if the user wants to see it.
     fn count(&mut self, took: Duration, hops: usize) {
-        let last = self.conversations[self.current].chat.last();
+        let last = self.conversations.current().chat.last();
         let tokens = last.and_then(|last| last.usage_metadata.as_deref());
         let usage = ReplyUsage::new(tokens, took).hops(hops);
-        if self.settings.stats {
+        if self.options.stats {
             self.printer.note(&usage);
         }
         self.show_full_context(&usage);

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::options::{COMMANDS, is_setting, key};
+use super::options::{COMMANDS_WITH_SETTINGS, is_setting, key};
 use crate::exit::UsageError;
 use crate::suggest::suggest;
 
@@ -39,7 +39,7 @@ pub(crate) struct ConfigFile {
 }
 
 /// Tables of the file that contain named strings instead of options.
-const NAMED: [&str; 2] = ["prompts", "servers"];
+const NAMED: &[&str] = &["prompts", "servers"];
 
 /// Parses a file, and checks its values in the same way as options on the command line. An error contains the line.
 pub(super) fn read(path: &Path, text: &str, program: &Command) -> Result<ConfigFile, UsageError> {
@@ -84,14 +84,22 @@ impl File<'_> {
     ) -> Result<Vec<Setting>, UsageError> {
         let at = name.span().start;
         let word: &str = name.get_ref();
-        let Some(command) = COMMANDS.into_iter().find(|&command| command == word) else {
-            let names = COMMANDS.into_iter().chain(NAMED).map(ToOwned::to_owned);
+        let Some(command) = COMMANDS_WITH_SETTINGS
+            .iter()
+            .copied()
+            .find(|&command| command == word)
+        else {
+            let names = COMMANDS_WITH_SETTINGS
+                .iter()
+                .chain(NAMED)
+                .copied()
+                .map(ToOwned::to_owned);
             let suggestion = suggest(word, &names.collect::<Vec<_>>());
             return Err(self.wrong(at, format_args!("unknown table `{word}`: {suggestion}")));
         };
         let options = program
             .find_subcommand(command)
-            .expect("COMMANDS contains names of commands");
+            .expect("COMMANDS_WITH_SETTINGS contains names of commands");
         let entries = self.entries((name, value))?.into_iter();
         let set = |entry| self.setting(command, options, entry);
         entries.map(set).collect()

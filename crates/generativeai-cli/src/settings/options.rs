@@ -1,14 +1,16 @@
 //! Options of the program that are settings.
 
+use clap::builder::ArgExt;
 use clap::{Arg, ArgAction};
 
 /// Commands whose options are settings.
-pub(crate) const COMMANDS: [&str; 2] = ["chat", "serve"];
+pub(crate) const COMMANDS_WITH_SETTINGS: &[&str] = &["chat", "serve"];
 
-/// Options that concern a single run, so they are not settings.
-const NOT_SETTINGS: [&str; 7] = [
-    "code", "continue", "new", "param", "session", "template", "yes",
-];
+/// Mark of an option that concerns a single run, so it is not a setting: `#[arg(add = SingleRun)]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SingleRun;
+
+impl ArgExt for SingleRun {}
 
 /// Returns whether an argument is a setting: an option, except those for a single run, such as `--help`.
 pub(crate) fn is_setting(arg: &Arg) -> bool {
@@ -16,8 +18,7 @@ pub(crate) fn is_setting(arg: &Arg) -> bool {
         arg.get_action(),
         ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
     );
-    let is_option = |long| !NOT_SETTINGS.contains(&long);
-    arg.get_long().is_some_and(is_option) && !is_info
+    arg.get_long().is_some() && !is_info && arg.get::<SingleRun>().is_none()
 }
 
 /// Returns the key of an option in the configuration file.

@@ -186,6 +186,18 @@ fn an_unknown_setting_is_reported_with_its_line_and_a_suggestion() {
 }
 
 #[test]
+fn options_of_a_single_run_are_not_settings() {
+    for key in [
+        "code", "continue", "new", "param", "session", "template", "yes",
+    ] {
+        let settings = Settings::new(&format!("[chat]\n{key} = true\n"));
+
+        ran(settings.apply(genai(&["chat", "Hello"])).output())
+            .assert_refused(2, &[&format!("[chat] has no key `{key}`")]);
+    }
+}
+
+#[test]
 fn an_invalid_setting_is_reported_with_its_line() {
     for (text, message) in [
         (

@@ -19,10 +19,12 @@ const HOPS: [Answer; 3] = [
     Answer::Hop("a ", "c"),
 ];
 
-/// Returns `genai chat` with a store in a folder.
+/// Returns `genai chat` with a store in a folder, which is also the current folder.
 fn chat(service: &Service, data: &tempfile::TempDir, words: &[&str]) -> Command {
     let words = [&["chat", "-m", "gemini-x"], words].concat();
-    saving(service.genai(&words), data.path())
+    let mut command = saving(service.genai(&words), data.path());
+    command.current_dir(data.path());
+    command
 }
 
 #[test]
@@ -82,9 +84,35 @@ fn continue_uses_the_token_of_a_stopped_reply() {
     terminal.wait_for("Once upon a");
     terminal.type_keys(CTRL_C);
     terminal.wait_for("(stopped; the part that arrived is kept");
-    for line in ["/continue now", "/history", "/tokens", "/sessions"] {
+    // Commands that show or write something, that fail, or that concern the next message or another session.
+    for line in [
+        "/continue now",
+        "/history",
+        "/tokens",
+        "/sessions",
+        "/session",
+        "/session nowhere",
+        "/model",
+        "/model nowhere.gguf",
+        "/system",
+        "/attach",
+        "/attach nowhere.txt",
+        "/compact off",
+        "/compact few",
+        "/save story.json",
+        "/export story.md",
+        "/copy code",
+        "/undo none",
+        "/redo",
+        "/load nowhere.json",
+        "/new",
+    ] {
         terminal.ask(line);
     }
+    assert_contains(
+        &terminal.ask("/session 1"),
+        "model: Once upon a (interrupted)",
+    );
     assert_eq!(terminal.ask("/continue"), "a time.");
     assert_eq!(
         terminal.ask("/history"),
@@ -92,10 +120,41 @@ fn continue_uses_the_token_of_a_stopped_reply() {
     );
     terminal.quit();
 
+    for file in ["story.json", "story.md"] {
+        let text = std::fs::read_to_string(data.path().join(file)).expect(file);
+        assert_contains(&text, "upon ");
+    }
     (0..3).for_each(|_| drop(service.request()));
     let last = service.request();
     assert_contains(&last, r#""continuationToken":"b""#);
     assert!(!last.contains("Once"), "{last}");
+}
+
+#[test]
+fn a_change_of_the_request_ends_the_reply_that_could_be_continued() {
+    for line in ["/system Be brief.", "/model gemini-y", "/compact 1000"] {
+        let answers = vec![
+            Answer::Hop("Once ", "a"),
+            Answer::Hangs("upon "),
+            Answer::Texts(vec!["a time."]),
+        ];
+        let service = Service::start(Answer::Each(answers));
+        let data = tempfile::tempdir().expect("a folder");
+        let mut terminal = Terminal::start(&chat(&service, &data, &[]));
+
+        terminal.enter("Tell me a story");
+        terminal.wait_for("Once upon");
+        terminal.type_keys(CTRL_C);
+        terminal.wait_for("(stopped; the part that arrived is kept");
+        terminal.ask(line);
+        assert_eq!(terminal.ask("/continue"), "a time.");
+        terminal.quit();
+
+        (0..2).for_each(|_| drop(service.request()));
+        let last = service.request();
+        assert_contains(&last, "Once upon ");
+        assert!(!last.contains("continuationToken"), "{line}: {last}");
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod repl;
 mod resumed;
 mod screens;
 mod serve;
+mod session_names;
 mod sessions;
 #[cfg(unix)]
 mod signals;

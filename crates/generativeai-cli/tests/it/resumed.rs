@@ -145,3 +145,52 @@ fn a_session_that_another_process_changed_keeps_its_budget() {
     terminal.wait_for("(/compact N sets another budget, /compact off removes it)");
     terminal.quit();
 }
+
+#[test]
+fn a_copy_or_session_whose_name_is_refused_is_not_started() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--continue"]));
+
+    for (line, problem) in [
+        ("/fork hills", "a session named `hills` already exists"),
+        ("/fork 7", "the name of the session is a number"),
+        ("/new hills", "session `hills` exists"),
+        ("/new 7", "the name of the session is a number"),
+    ] {
+        assert_contains(&terminal.ask(line), problem);
+        assert_eq!(terminal.ask("/session"), "session 1: hills");
+    }
+    terminal.quit();
+
+    assert_eq!(user.sessions(&["list"]).lines().count(), 1);
+}
+
+#[test]
+fn a_session_that_another_process_named_keeps_its_name() {
+    let user = User::new();
+
+    for (number, name) in [("2", "work"), ("3", "play")] {
+        let mut terminal = Terminal::start(&user.chat(&[]));
+        terminal.wait_for_prompt();
+        user.sessions(&["rename", number, name]);
+        // The other one stays empty.
+        if name == "work" {
+            terminal.ask("Hello");
+        }
+        terminal.quit();
+        assert_contains(&user.sessions(&["list"]), &format!("  {name}"));
+    }
+}
+
+#[test]
+fn an_empty_session_that_another_process_used_is_not_deleted() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&[]));
+    terminal.wait_for_prompt();
+
+    let mut other = user.chat(&["--session", "2", "And Snowdon?"]);
+    assert_eq!(ran(other.output()).code, Some(0));
+    terminal.quit();
+
+    assert_contains(&user.sessions(&["show", "2"]), "And Snowdon?");
+}

@@ -201,4 +201,11 @@ fn invalid_options_are_refused_before_a_model_is_loaded() {
     run(&["serve", "--port", &port]).assert_refused(1, &["cannot listen on 127.0.0.1", "--port 0"]);
     run(&["serve", "--port", "0", "--fault", "418"]).assert_refused(2, &["invalid fault `418`"]);
     run(&["serve", "--port", "0", "--host", "nowhere"]).assert_refused(2, &["--host"]);
+    for (option, range) in [
+        ("--max-output-tokens", "1.."),
+        ("--context", "256.."),
+        ("--threads", "1.."),
+    ] {
+        run(&["serve", "--port", "0", option, "-1"]).assert_refused(2, &[option, range]);
+    }
 }

@@ -10,36 +10,36 @@ use super::support::{Ran, assert_contains, genai, ran, saving};
 use super::terminal::Terminal;
 
 /// A user with a data folder, and a service.
-struct User {
-    data: tempfile::TempDir,
-    service: Service,
+pub(super) struct User {
+    pub(super) data: tempfile::TempDir,
+    pub(super) service: Service,
 }
 
 impl User {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             data: tempfile::tempdir().expect("a folder"),
             service: Service::start(Answer::Texts(vec!["It is ", "1,345 m tall."])),
         }
     }
 
-    fn run(&self, command: Command) -> Ran {
+    pub(super) fn run(&self, command: Command) -> Ran {
         ran(saving(command, self.data.path()).output())
     }
 
     /// Runs `genai chat`, which must succeed.
-    fn chat(&self, words: &[&str]) -> Ran {
+    pub(super) fn chat(&self, words: &[&str]) -> Ran {
         let output = self.run(self.service.genai(&[&["chat"], words].concat()));
         assert_eq!(output.code, Some(0), "{output:?}");
         output
     }
 
-    fn sessions(&self, words: &[&str]) -> Ran {
+    pub(super) fn sessions(&self, words: &[&str]) -> Ran {
         self.run(genai(&[&["sessions"], words].concat()))
     }
 
     /// Returns the output of `genai sessions`, which must succeed.
-    fn output(&self, words: &[&str]) -> String {
+    pub(super) fn output(&self, words: &[&str]) -> String {
         let output = self.sessions(words);
         assert_eq!(
             (output.code, output.stderr.as_str()),
@@ -71,26 +71,6 @@ fn the_last_session_is_continued() {
 }
 
 #[test]
-fn a_named_session_is_created_and_continued() {
-    let user = User::new();
-    user.chat(&["--new", "--session", "mountains", "How tall is Ben Nevis?"]);
-    user.chat(&["Something else"]);
-    user.chat(&["--session", "mountains", "And Snowdon?"]);
-
-    let shown = user.output(&["show", "mountains"]);
-    assert_contains(&shown, "you: How tall is Ben Nevis?");
-    assert_contains(&shown, "you: And Snowdon?");
-    let list = user.output(&["list"]);
-    assert!(
-        list.lines()
-            .next()
-            .is_some_and(|line| line.ends_with("  mountains")),
-        "{list}"
-    );
-    assert_contains(&list, "Something else");
-}
-
-#[test]
 fn a_data_folder_that_cannot_be_read_is_not_an_empty_one() {
     let folder = tempfile::tempdir().expect("a folder");
     // Root may read any folder, so this is a file.
@@ -104,19 +84,6 @@ fn a_data_folder_that_cannot_be_read_is_not_an_empty_one() {
         let path = path.to_str().expect("text");
         refused.assert_refused(1, &[path, "cannot be opened", "because: "]);
     }
-}
-
-#[test]
-fn a_session_with_an_invalid_name_is_not_reported_as_new() {
-    let user = User::new();
-
-    let chat = user
-        .service
-        .genai(&["chat", "--new", "--session", "a\nb", "Hello"]);
-    let refused = user.run(chat);
-
-    refused.assert_refused(2, &["control characters"]);
-    assert!(!refused.stderr.contains("new session"), "{refused:?}");
 }
 
 #[test]
@@ -278,47 +245,6 @@ fn no_save_leaves_a_continued_session_unchanged() {
     let copy = user.service.request();
     assert_contains(&copy, "How tall is Ben Nevis?");
     assert_eq!(user.output(&["show", "hills"]), before);
-    assert_eq!(user.output(&["list"]).lines().count(), 1);
-}
-
-/// Row 22 of tests/field.md.
-#[test]
-fn concurrent_runs_share_a_new_session() {
-    let user = User::new();
-    let numbers: Vec<_> = (0..8).map(|number| format!("Number {number}?")).collect();
-
-    let commands = numbers.iter().map(|number| {
-        let words = ["chat", "--new", "--session", "one", number];
-        let mut command = saving(user.service.genai(&words), user.data.path());
-        command
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped());
-        command.spawn().expect("the program starts")
-    });
-    for child in commands.collect::<Vec<_>>() {
-        let output = ran(child.wait_with_output());
-        assert_eq!(output.code, Some(0), "{output:?}");
-    }
-
-    let shown = user.output(&["show", "one"]);
-    for number in &numbers {
-        assert_contains(&shown, number);
-    }
-    assert_eq!(shown.matches("model: It is 1,345 m tall.").count(), 8);
-    assert_eq!(user.output(&["list"]).lines().count(), 1);
-}
-
-/// Finding 18 of tests/newcomer.md.
-#[test]
-fn resuming_an_unknown_session_is_refused_and_creates_none() {
-    let user = User::new();
-    user.chat(&["--new", "--session", "hills", "Hello"]);
-
-    for words in [&["resume", "hils"][..], &["show", "hils"]] {
-        let named = "unknown session `hils`: did you mean `hills`? `genai sessions list` lists all";
-        user.sessions(words).assert_refused(2, &[named]);
-    }
-
     assert_eq!(user.output(&["list"]).lines().count(), 1);
 }
 
@@ -489,22 +415,4 @@ fn a_file_that_is_not_a_session_is_refused() {
         refused.assert_reported("genai: ");
     }
     assert_eq!(user.sessions(&["list"]).stdout, "");
-}
-
-/// Finding 18 of tests/newcomer.md.
-#[test]
-fn a_misspelled_session_is_refused_unless_new_is_given() {
-    let user = User::new();
-    user.chat(&["--new", "--session", "hills", "Hello"]);
-
-    let misspelled = user.service.genai(&["chat", "--session", "hils", "Hello"]);
-    user.run(misspelled).assert_refused(
-        2,
-        &[
-            "unknown session `hils`: did you mean `hills`?",
-            "--new starts it",
-        ],
-    );
-
-    assert_eq!(user.output(&["list"]).lines().count(), 1);
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use generativeai_store::{Session, Store};
 
-use crate::exit::UsageError;
+use crate::exit::{UsageError, refused};
 use crate::render::Printer;
 use crate::{completions, import, storage};
 
@@ -75,8 +75,9 @@ impl Import {
     ) -> anyhow::Result<Session> {
         // An export of this program contains all events of a session, including undone turns. Other formats contain
         // only messages.
+        let name = self.name.trim();
         if import::is_event_log(bytes) {
-            return Ok(store.import_jsonl(&self.name, bytes).await?);
+            return store.import_jsonl(name, bytes).await.map_err(refused);
         }
         let imported = import::parse(bytes).map_err(|UsageError(error)| {
             UsageError(format!("cannot import {}: {error}", self.file.display()))
@@ -85,11 +86,10 @@ impl Import {
             printer.note("(the system instruction is not imported: set it with --system)");
         }
         let first = imported.contents.first().cloned();
-        let session = store.import_contents(&self.name, imported.contents).await?;
-        if self.name.is_empty()
-            && let Some(first) = first
-        {
-            storage::set_name(&session, &first).await;
+        let session = store.import_contents(name, imported.contents).await;
+        let session = session.map_err(refused)?;
+        if let Some(first) = first {
+            storage::name_after_message(&session, &first).await;
         }
         Ok(session)
     }

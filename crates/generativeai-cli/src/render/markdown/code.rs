@@ -14,7 +14,7 @@ use syntect::parsing::SyntaxSet;
 const MAX_LINE: usize = 1_000;
 
 /// Colors of the theme. They are ANSI colors, which terminals adapt to their background.
-const COLORS: [Color; 6] = [
+const COLORS: &[Color] = &[
     Color::Red,
     Color::Green,
     Color::Yellow,
@@ -163,7 +163,7 @@ fn theme() -> Theme {
 /// Encodes a color as one of the theme. syntect supports RGB only, so `r` is the index in [`COLORS`], and `a` is 0 for
 /// the default color.
 fn index(color: Option<Color>) -> highlighting::Color {
-    let at = (0..).zip(COLORS).find(|(_, known)| color == Some(*known));
+    let at = (0..).zip(COLORS).find(|(_, known)| color == Some(**known));
     highlighting::Color {
         r: at.map_or(0, |(at, _)| at),
         g: 0,

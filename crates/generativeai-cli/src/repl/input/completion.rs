@@ -10,7 +10,7 @@ use reedline::{Completer, CompletionResult, Highlighter, Span, StyledText, Sugge
 use crate::attachment::mention;
 use crate::completions::{model_names, session_names};
 use crate::render::sanitize;
-use crate::repl::command_line::{COMMANDS, Command, Line};
+use crate::repl::line::{COMMANDS, Command, Line};
 
 /// Maximum number of suggestions.
 const MAX_SUGGESTIONS: usize = 100;
@@ -129,7 +129,7 @@ fn files(typed: &str, at: usize, pos: usize, write: fn(&str) -> String) -> Vec<S
     names.into_iter().map(suggestion).collect()
 }
 
-/// Highlighter of existing commands. It also records whether any text is typed.
+/// Highlighter of commands. It also records whether any text is typed.
 pub(super) struct CommandHighlighter {
     pub(super) has_text: Arc<AtomicBool>,
 }
@@ -139,8 +139,11 @@ impl Highlighter for CommandHighlighter {
         self.has_text.store(!line.is_empty(), Relaxed);
         let mut styled = StyledText::new();
         let end = line.find(char::is_whitespace).unwrap_or(line.len());
-        let known = matches!(Line::parse(&line[..end]), Line::Command(..));
-        let (command, rest) = line.split_at(if known { end } else { 0 });
+        let is_command = matches!(
+            Line::parse(line),
+            Line::Command(..) | Line::UnexpectedArgument(_)
+        );
+        let (command, rest) = line.split_at(if is_command { end } else { 0 });
         styled.push((Style::new().fg(Color::Cyan), command.to_owned()));
         styled.push((Style::new(), rest.to_owned()));
         styled
@@ -165,6 +168,24 @@ mod tests {
         assert_eq!(values("/re"), ["/redo", "/regenerate"]);
         assert_eq!(values("/his"), ["/history"]);
         assert_eq!(values("no /his"), [""; 0]);
+    }
+
+    #[test]
+    fn commands_are_highlighted_and_messages_are_not() {
+        let highlighter = CommandHighlighter {
+            has_text: Arc::default(),
+        };
+        for (line, command) in [
+            ("/session hills", "/session"),
+            ("/redo it", "/redo"),
+            ("help", "help"),
+            ("help me", ""),
+            ("/nosuch", ""),
+            ("Hello", ""),
+        ] {
+            let styled = highlighter.highlight(line, 0);
+            assert_eq!(styled.buffer[0].1, command, "{line}");
+        }
     }
 
     #[test]

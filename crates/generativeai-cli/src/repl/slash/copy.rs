@@ -10,7 +10,7 @@ use crate::code_block;
 use crate::repl::state::Repl;
 
 /// Programs that copy their input to the clipboard, with their arguments.
-const PROGRAMS: [&[&str]; 4] = [
+const PROGRAMS: &[&[&str]] = &[
     &["wl-copy"],
     &["xclip", "-selection", "clipboard"],
     &["xsel", "--clipboard", "--input"],
@@ -27,8 +27,8 @@ impl Repl<'_> {
             self.printer.note(note);
             return Ok(());
         }
-        let history = self.conversation().chat.history();
-        let mut replies = history.iter().rev();
+        let conversation = self.conversation().settled();
+        let mut replies = conversation.chat.history().iter().rev();
         let reply = replies.find(|content| content.role == Some(Role::Model));
         let Some(reply) = reply.map(|content| content.text()) else {
             self.printer.note("no replies yet");

@@ -33,7 +33,7 @@ impl Repl<'_> {
 
     /// Writes the session as JSON.
     pub(super) fn save_file(&mut self, name: &str) -> anyhow::Result<()> {
-        let json = export::json(self.conversation())?;
+        let json = export::json(&self.conversation().settled())?;
         let own: Option<PathBuf> = self.conversation().file.clone();
         let path = export::write(name, "json", own.as_deref(), &json)?;
         self.printer
@@ -54,7 +54,7 @@ impl Repl<'_> {
         let bytes = bytes.and_then(import::read);
         let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
         let model = self.conversation().chat.model().clone();
-        let work = loaded(&bytes, model, self.settings.save);
+        let work = loaded(&bytes, model, self.options.save);
         let Some(loaded) = self.wait(work) else {
             return Ok(());
         };
@@ -66,7 +66,7 @@ impl Repl<'_> {
 
     /// Writes the session as Markdown.
     pub(super) fn export_file(&mut self, name: &str) -> anyhow::Result<()> {
-        let text = transcript::markdown(self.conversation());
+        let text = transcript::markdown(&self.conversation().settled());
         let path = export::write(name, "md", None, &text)?;
         self.printer
             .note(format_args!("written to {}", path.display()));

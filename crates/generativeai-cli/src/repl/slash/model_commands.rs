@@ -21,7 +21,7 @@ impl Repl<'_> {
         // Loading a model blocks this thread for seconds, or minutes with a download.
         let (model, uploaders) = self
             .signals
-            .exit_at_once_during(|| choice.open(&self.settings.engine, self.printer))?;
+            .exit_at_once_during(|| choice.open(&self.options.engine, self.printer))?;
         if is_of_service {
             self.refuse_unknown(name, &model)?;
         }
@@ -79,6 +79,7 @@ impl Repl<'_> {
     /// Continues the conversation with a model, if its settings are valid.
     fn set_model(&mut self, model: GenerativeModel) -> anyhow::Result<()> {
         model.check()?;
+        self.conversation().settle();
         self.conversation().chat.set_model(model);
         Ok(())
     }
@@ -105,12 +106,12 @@ impl Repl<'_> {
     pub(super) fn tokens(&mut self, when: &str) {
         match when {
             "on" => {
-                self.settings.stats = true;
+                self.options.stats = true;
                 self.printer
                     .note("token counts will be shown after each reply");
             }
             "off" => {
-                self.settings.stats = false;
+                self.options.stats = false;
                 self.printer
                     .note("token counts will be shown only by /tokens");
             }

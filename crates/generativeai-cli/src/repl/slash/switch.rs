@@ -1,25 +1,31 @@
 //! Commands that switch to another session: a new one, a copy, or a saved one.
 
+use generativeai::ErrorKind;
 use generativeai_store::{Session, Store};
 
 use crate::completions::session_names;
 use crate::conversation::Conversation;
+use crate::repl::conversations::key;
 use crate::repl::state::Repl;
 use crate::suggest::nearest;
 use crate::{session_list, storage};
 
 impl Repl<'_> {
     /// Continues in a copy of the session. If the copy cannot be saved, it exists in this run only.
-    pub(super) fn fork(&mut self, name: &str) {
-        let from = self.label(self.current);
+    ///
+    /// # Errors
+    /// The name is taken or invalid.
+    pub(super) fn fork(&mut self, name: &str) -> anyhow::Result<()> {
+        let from = self.conversations.label();
         let automatic = self.function_calling();
         let budget = self.conversation().budget();
         let unsaved = Conversation::new(self.conversation().chat.fork(), None);
-        let mut copy = if self.settings.save {
-            let fork = storage::fork(&mut self.conversations[self.current], name);
+        let mut copy = if self.options.save {
+            let fork = storage::fork(self.conversations.current_mut(), name);
             let fork = storage::wait(fork, self.printer);
             match self.runtime.block_on(self.signals.unless_stopped(fork)) {
                 Some(Ok(copy)) => copy,
+                Some(Err(error)) if error.kind() == ErrorKind::Request => return Err(error.into()),
                 Some(Err(error)) => {
                     self.printer
                         .note(format_args!("(the copy is not saved: {error})"));
@@ -35,17 +41,22 @@ impl Repl<'_> {
         };
         copy.chat.set_automatic_function_calling(automatic);
         copy.set_budget(budget);
-        let label = self.add(copy);
+        self.conversations.add(copy);
+        let label = self.conversations.label();
         self.printer.note(format_args!(
             "now in {label}, a copy of {from}; /session {} returns to it",
             key(&from)
         ));
+        Ok(())
     }
 
     /// Starts a new session with the model of the current one. If it cannot be saved, it exists in this run only.
+    ///
+    /// # Errors
+    /// The name is invalid.
     pub(super) fn new_session(&mut self, name: &str) -> anyhow::Result<()> {
         let model = self.conversation().chat.model().clone();
-        let conversation = if self.settings.save {
+        let conversation = if self.options.save {
             let work = async {
                 if !name.is_empty() && storage::find(name).await?.is_some() {
                     return Ok(None);
@@ -64,6 +75,7 @@ impl Repl<'_> {
                     return Ok(());
                 }
                 Some(Ok(Some(conversation))) => conversation,
+                Some(Err(error)) if error.kind() == ErrorKind::Request => return Err(error.into()),
                 Some(Err(error)) => {
                     self.printer
                         .note(format_args!("(the new session is not saved: {error})"));
@@ -82,12 +94,12 @@ impl Repl<'_> {
         if name.is_empty() {
             return self.show_session();
         }
-        let open = (0..self.conversations.len()).find(|&at| key(&self.label(at)) == name);
-        if let Some(at) = open {
-            return self.select(at);
+        let from = self.conversations.label();
+        if self.conversations.select(name) {
+            return self.announce_open(&from);
         }
         let model = self.conversation().chat.model().clone();
-        let save = self.settings.save;
+        let save = self.options.save;
         let work = async {
             match storage::find(name).await? {
                 Some(session) if save => storage::read(session, &model).await.map(Some),
@@ -104,22 +116,17 @@ impl Repl<'_> {
             return Ok(());
         };
         // The session may be open under its number. A second conversation with it would be a second writer.
-        let id = |of: &Conversation| of.session.as_ref().map(Session::id);
-        let found = id(&conversation);
-        let mut open = self.conversations.iter();
-        let known = open.position(|open| found.is_some() && id(open) == found);
-        match known {
-            Some(at) => self.select(at),
-            None => {
-                if !save {
-                    self.printer
-                        .note("(with --no-save this is a copy: new messages are not saved)");
-                }
-                storage::recover_or_continue(&mut conversation, self.printer);
-                self.switch_to(conversation);
-                Ok(())
-            }
+        let number = conversation.session.as_ref().map(Session::id);
+        if number.is_some_and(|number| self.conversations.select(&number.to_string())) {
+            return self.announce_open(&from);
         }
+        if !save {
+            self.printer
+                .note("(with --no-save this is a copy: new messages are not saved)");
+        }
+        storage::recover_or_continue(&mut conversation, self.printer);
+        self.switch_to(conversation);
+        Ok(())
     }
 
     /// Reports a session that does not exist, and suggests one with a similar name.
@@ -163,32 +170,23 @@ impl Repl<'_> {
     pub(super) fn switch_to(&mut self, mut conversation: Conversation) {
         let automatic = self.function_calling();
         conversation.chat.set_automatic_function_calling(automatic);
-        let from = self.label(self.current);
-        let label = self.add(conversation);
-        self.announce(&label, &from);
+        let from = self.conversations.label();
+        self.conversations.add(conversation);
+        self.announce(&from);
     }
 
-    /// Switches to an open conversation.
-    fn select(&mut self, at: usize) -> anyhow::Result<()> {
-        let from = self.label(self.current);
-        self.current = at;
-        let label = self.label(at);
-        if label == from {
+    /// Reports a switch to an open conversation, which may be the same one.
+    fn announce_open(&mut self, from: &str) -> anyhow::Result<()> {
+        if self.conversations.label() == from {
             return self.show_session();
         }
-        self.announce(&label, &from);
+        self.announce(from);
         Ok(())
     }
 
-    /// Adds a conversation, makes it the current one, and returns its label.
-    fn add(&mut self, conversation: Conversation) -> String {
-        self.current = self.conversations.len();
-        self.conversations.push(conversation);
-        self.label(self.current)
-    }
-
     /// Reports a switch, and shows the end of the conversation.
-    fn announce(&mut self, label: &str, from: &str) {
+    fn announce(&mut self, from: &str) {
+        let label = self.conversations.label();
         let is_new = self.conversation().chat.history().is_empty();
         let new = if is_new { ", a new session" } else { "" };
         self.printer.note(format_args!(
@@ -200,7 +198,7 @@ impl Repl<'_> {
 
     /// Shows the label of the session and its name, if it is saved.
     fn show_session(&mut self) -> anyhow::Result<()> {
-        let label = self.label(self.current);
+        let label = self.conversations.label();
         let Some(session) = self.conversation().session.clone() else {
             self.printer.note(format_args!("{label} (not saved)"));
             return Ok(());
@@ -210,17 +208,4 @@ impl Repl<'_> {
         }
         Ok(())
     }
-
-    /// Returns the label of a conversation: its number in the store, or its position in this run if it is not saved.
-    fn label(&self, at: usize) -> String {
-        match &self.conversations[at].session {
-            Some(session) => format!("session {}", session.id()),
-            None => format!("unsaved-{}", at + 1),
-        }
-    }
-}
-
-/// Returns the argument of `/session` for a label.
-fn key(label: &str) -> &str {
-    label.strip_prefix("session ").unwrap_or(label)
 }

@@ -3,7 +3,6 @@
 use generativeai::protocol::content::{Content, Part};
 
 use crate::attachment::Attachment;
-use crate::conversation::Conversation;
 use crate::repl::editor;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
@@ -74,7 +73,8 @@ impl Repl<'_> {
 
     /// Edits the last message, in the user's editor or at the prompt, and sends it instead.
     pub(super) fn edit_message(&mut self) -> anyhow::Result<()> {
-        let Some(message) = self.conversation().undo() else {
+        // Nothing is undone until the message was edited.
+        let Some(message) = self.conversation().settled().undo() else {
             self.no_messages();
             return Ok(());
         };
@@ -83,40 +83,30 @@ impl Repl<'_> {
         let edited = match editor::command() {
             Some(editor) => self
                 .signals
-                .ignore_interrupts_during(|| editor::edit(&editor, &text)),
+                .ignore_interrupts_during(|| editor::edit(&editor, &text))?,
             None if self.prompt.can_edit() => {
+                self.conversation().undo();
                 self.prompt.insert(&text);
                 self.printer
                     .note("(edit the message and press Enter; /redo restores the original)");
                 self.attachments.extend(Attachment::of_message(&message));
                 return Ok(());
             }
-            None => Err(anyhow::anyhow!(editor::NO_EDITOR)),
+            None => anyhow::bail!(editor::NO_EDITOR),
         };
-        let edited = edited.inspect_err(|_| {
-            self.conversations[self.current].redo();
-        })?;
         let edited = edited.trim();
         if edited.is_empty() || edited == text {
-            self.conversation().redo();
             self.printer.note("(unchanged)");
             return Ok(());
         }
+        self.conversation().undo();
         self.printer.note(format_args!("you: {edited}"));
         self.send_instead(with_text(message, edited))
     }
 
     /// Shows the messages of the conversation, or the last ones.
     pub(super) fn show_history(&mut self, count: &str) -> anyhow::Result<()> {
-        let paragraphs = match self.conversation().can_continue() {
-            // The interrupted reply is shown, but stays unfinished: otherwise it would lose its token.
-            true => {
-                let mut copy = Conversation::new(self.conversation().chat.fork(), None);
-                copy.chat.keep_partial();
-                transcript::paragraphs(&copy)
-            }
-            false => transcript::paragraphs(self.conversation()),
-        };
+        let paragraphs = transcript::paragraphs(&self.conversation().settled());
         if paragraphs.is_empty() {
             self.no_messages();
             return Ok(());
@@ -135,15 +125,16 @@ impl Repl<'_> {
             self.printer.note("older turns are no longer summarized");
             return;
         }
-        if argument.is_empty() && self.conversation().chat.history().is_empty() {
-            return self.no_messages();
-        }
-        let tokens = match argument {
-            "" => self.default_budget(),
-            _ => match self.count_of(argument, 0) {
-                Some(tokens) => u32::try_from(tokens).unwrap_or(u32::MAX),
-                None => return,
-            },
+        let Some(tokens) = self.count_of(argument, 0) else {
+            return;
+        };
+        // Requests within a budget may have a shorter history than the one that the token belongs to.
+        self.conversation().settle();
+        // 0 if there is no argument.
+        let tokens = match tokens {
+            0 if self.conversation().chat.history().is_empty() => return self.no_messages(),
+            0 => self.default_budget(),
+            _ => u32::try_from(tokens).unwrap_or(u32::MAX),
         };
         self.conversation().set_budget(Some(tokens));
         self.printer.note(format_args!(

@@ -46,7 +46,7 @@ pub(super) enum Command {
 
 /// Names and description of a command.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct CommandEntry {
     command: Command,
     /// Its names without the slash, at least one. The help shows the first.
     names: &'static [&'static str],
@@ -58,7 +58,7 @@ pub(super) struct Entry {
 
 /// All commands, in the order of the help.
 #[rustfmt::skip]
-pub(super) const COMMANDS: [Entry; 22] = [
+pub(super) const COMMANDS: &[CommandEntry] = &[
     entry(Command::Undo, &["undo", "rewind"], "[COUNT]", "undo the last message and its reply"),
     entry(Command::Redo, &["redo"], "", "restore the last undone turn"),
     entry(Command::Regenerate, &["regenerate", "retry"], "", "replace the last reply by a new one"),
@@ -88,8 +88,8 @@ const fn entry(
     names: &'static [&'static str],
     argument: &'static str,
     description: &'static str,
-) -> Entry {
-    Entry {
+) -> CommandEntry {
+    CommandEntry {
         command,
         names,
         argument,
@@ -104,7 +104,7 @@ Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
 Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
 Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program.";
 
-impl Entry {
+impl CommandEntry {
     /// Returns the name that the help shows.
     pub(super) fn name(&self) -> &'static str {
         self.names[0]
@@ -113,11 +113,11 @@ impl Entry {
 
 /// Returns the help: a row for each command, and notes about keys.
 pub(super) fn help() -> String {
-    let usage = |entry: &Entry| format!("/{} {}", entry.name(), entry.argument);
+    let usage = |entry: &CommandEntry| format!("/{} {}", entry.name(), entry.argument);
     let width = COMMANDS.iter().map(|entry| usage(entry).len()).max();
     let width = width.unwrap_or_default();
     let mut help = String::new();
-    for entry in &COMMANDS {
+    for entry in COMMANDS {
         help += &format!("{:width$}   {}\n", usage(entry), entry.description);
     }
     help + NOTES
@@ -159,7 +159,7 @@ impl<'a> Line<'a> {
 }
 
 /// Finds a command by one of its names.
-fn find(name: &str) -> Option<&'static Entry> {
+fn find(name: &str) -> Option<&'static CommandEntry> {
     COMMANDS.iter().find(|entry| entry.names.contains(&name))
 }
 
