@@ -357,7 +357,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let mistake = mistake.filter(|reason| is_mistaken_call(reason));
         // A rejected call does not end the turn. The model gets an error as the response to it, and can correct the
         // call.
-        reply.complete(self.mode == Mode::Stream, |reason| {
+        reply.check_complete(self.mode == Mode::Stream, |reason| {
             self.template.accepted.contains(reason) || mistake.is_some()
         })?;
         if let Some(round) = round
