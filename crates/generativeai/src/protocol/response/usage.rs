@@ -192,15 +192,7 @@ impl UsageMetadata {
     /// The counts of a chunk belong together: mixed with earlier ones they would not add up to the total. So if the
     /// chunk has any count, those that it lacks are removed.
     pub(crate) fn update(&mut self, later: &Self) {
-        let counts = [
-            later.prompt_token_count,
-            later.cached_content_token_count,
-            later.candidates_token_count,
-            later.tool_use_prompt_token_count,
-            later.thoughts_token_count,
-            later.total_token_count,
-        ];
-        if counts.iter().any(Option::is_some) {
+        if later.total().is_some() || later.cached_content_token_count.is_some() {
             self.clear_counts();
         }
         self.overwrite(later);
