@@ -17,13 +17,13 @@ const SMALL: usize = 100_000;
 
 /// Returns the last usage of a reply. Vertex AI sends `billablePromptUsage` in the first chunk only.
 fn usage(chunks: &[Value]) -> Option<Value> {
-    let usages = chunks.iter().filter_map(|chunk| chunk.get("usageMetadata"));
-    let billable = usages
-        .clone()
-        .filter_map(|usage| usage.get("billablePromptUsage"));
-    let mut usage = usages.last()?.clone();
-    if let Some(billable) = billable.last() {
-        usage["billablePromptUsage"] = billable.clone();
+    const BILLABLE: &str = "billablePromptUsage";
+    let usages = chunks.iter().rev();
+    let mut usages = usages.filter_map(|chunk| chunk.get("usageMetadata"));
+    let mut usage = usages.next()?.clone();
+    let earlier = usages.find_map(|usage| usage.get(BILLABLE));
+    if let (None, Some(billable)) = (usage.get(BILLABLE), earlier) {
+        usage[BILLABLE] = billable.clone();
     }
     Some(usage)
 }

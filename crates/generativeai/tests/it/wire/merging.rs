@@ -149,30 +149,24 @@ fn merged_candidate(candidates: &[Value]) -> Candidate {
 
 #[test]
 fn each_member_of_a_chunk_is_in_the_merged_reply() {
-    let chunks: [(&str, fn(Value) -> Value); 4] = [
-        ("GenerateContentResponse", |json| json),
-        ("Candidate", |json| json!({ "candidates": [json] })),
-        (
-            "GenerateContentResponse.PromptFeedback",
-            |json| json!({ "promptFeedback": json }),
-        ),
-        (
-            "GenerateContentResponse.UsageMetadata",
-            |json| json!({ "usageMetadata": json }),
-        ),
-    ];
-    for (message, chunk) in chunks {
+    for (message, path) in [
+        ("GenerateContentResponse", ""),
+        ("Candidate", "candidates"),
+        ("GenerateContentResponse.PromptFeedback", "promptFeedback"),
+        ("GenerateContentResponse.UsageMetadata", "usageMetadata"),
+    ] {
+        let chunk = |json: Value| match path {
+            "" => chunk_of(json),
+            path => chunk_of(json!({ path: json })),
+        };
         let empty = chunk(json!({}));
         for (name, field) in &inventory().messages[message] {
-            // The last values are not those which mean that a member is absent.
+            // The last value is not one of those that mean that a member is absent.
             let (value, _) = field.samples().pop().expect("a sample");
             let chunk = chunk(json!({ name: value }));
             for chunks in [[&chunk, &empty], [&empty, &chunk]] {
-                let whole = json!(merged(&chunks.map(|json| chunk_of(json.clone()))));
-                assert!(
-                    whole.to_string().contains(name),
-                    "{message}.{name}: {whole}"
-                );
+                let whole = json!(merged(chunks)).to_string();
+                assert!(whole.contains(name), "{message}.{name}: {whole}");
             }
         }
     }
@@ -257,7 +251,7 @@ fn a_reason_and_its_message_may_come_in_two_chunks() {
 }
 
 #[test]
-fn what_is_no_token_count_is_kept_until_it_is_replaced() {
+fn usage_members_other_than_counts_stay_until_they_are_replaced() {
     let kept = json!({
         "trafficType": "ON_DEMAND",
         "serviceTier": "flex",
