@@ -1,4 +1,5 @@
-//! Support for code that `#[function]` generates. Not a public interface: it changes without notice.
+//! Support for code that `#[function]` generates, and for tests of the backends of this repository. Not a public
+//! interface: it changes without notice.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +9,15 @@ pub use serde;
 
 use crate::error::BoxError;
 use crate::protocol::content::FunctionResponse;
+use crate::protocol::{GenerateContentRequest, GenerationConfig, Message as _};
 use crate::tools::response;
+
+/// Names of the members of a request that have a field. A backend lists those that it handles, and its tests compare
+/// the lists: a backend that does not know a new field would drop it without a sign.
+pub const REQUEST_MEMBERS: &[&str] = GenerateContentRequest::NAMES;
+
+/// Names of the members of a generation config that have a field.
+pub const CONFIG_MEMBERS: &[&str] = GenerationConfig::NAMES;
 
 /// Type of an argument that the model provides.
 ///

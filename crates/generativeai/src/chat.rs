@@ -8,7 +8,7 @@
 //! | `send`, `reply`, `structured` | a message and its reply, as text or as a Rust type |
 //! | `opening` | the turn that a message opens |
 //! | `turn` | the loop of requests, replies and function calls |
-//! | `functions`, `round` | the functions of a reply, and the pair of contents that they become |
+//! | `running`, `round` | the functions of a reply that run, and the pair of contents that they become |
 //! | `approval`, `deciding` | calls that wait for a decision |
 //! | `budget`, `tokens` | the contents that leave a history that is too long |
 //! | `event`, `state` | the changes of a conversation, and the only code that applies them |
@@ -22,13 +22,13 @@ mod budget;
 mod check;
 mod deciding;
 mod event;
-mod functions;
 mod history;
 mod journal;
 mod opening;
 mod reason;
 mod reply;
 mod round;
+mod running;
 mod saved;
 mod send;
 mod session;

@@ -13,7 +13,7 @@ use crate::protocol::status::Status;
 mod kind;
 
 pub use kind::ErrorKind;
-pub(crate) use kind::is_transient;
+use kind::is_transient_code;
 
 /// Result of the fallible functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -252,7 +252,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         // A kind has several codes, and some of them are permanent: 505 is `Unavailable`, as 503 is.
         let code = self.http_code().or_else(|| self.status()?.http_code());
-        self.kind().is_transient() && code.is_none_or(is_transient)
+        self.kind().is_transient() && code.is_none_or(is_transient_code)
     }
 
     /// Returns whether a time limit was reached: of the request, of the service, or of a connection attempt.

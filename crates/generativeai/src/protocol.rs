@@ -81,6 +81,4 @@ pub use json::{ReadJson, read_json, read_request};
 pub(crate) use json::{elements, read_into};
 pub use unknown::Unknown;
 pub(crate) use whole_number::{make_whole, whole_number};
-#[cfg(feature = "remote")]
-pub(crate) use wire::Message;
-pub(crate) use wire::Overwrite;
+pub(crate) use wire::{Message, Overwrite};

@@ -121,3 +121,57 @@ fn declarations(request: &GenerateContentRequest) -> impl Iterator<Item = &Funct
     let tools = request.tools.iter();
     tools.flat_map(|tool| &tool.function_declarations)
 }
+
+#[cfg(test)]
+mod tests {
+    use generativeai::__private::{CONFIG_MEMBERS, REQUEST_MEMBERS};
+
+    /// A member that is neither followed nor rejected would be dropped without a sign: the caller set it, and nothing
+    /// reports it. If this fails, handle the new member, then add it to the list.
+    #[test]
+    fn each_member_of_a_request_is_followed_rejected_or_ignored() {
+        let request = [
+            "model",
+            "systemInstruction",
+            "contents",
+            "tools",
+            "toolConfig",
+            "safetySettings",
+            "generationConfig",
+            "cachedContent",
+            "labels",
+            "continuationToken",
+            "serviceTier",
+            "store",
+            "modelArmorConfig",
+        ];
+        let config = [
+            "candidateCount",
+            "stopSequences",
+            "maxOutputTokens",
+            "temperature",
+            "topP",
+            "topK",
+            "seed",
+            "responseMimeType",
+            "responseSchema",
+            "responseJsonSchema",
+            "responseJsonSchemaOrdered",
+            "presencePenalty",
+            "frequencyPenalty",
+            "responseLogprobs",
+            "logprobs",
+            "enableEnhancedCivicAnswers",
+            "responseModalities",
+            "speechConfig",
+            "thinkingConfig",
+            "imageConfig",
+            "mediaResolution",
+            "audioTranscriptionConfig",
+            "responseFormat",
+            "translationConfig",
+        ];
+        assert_eq!(REQUEST_MEMBERS, request);
+        assert_eq!(CONFIG_MEMBERS, config);
+    }
+}

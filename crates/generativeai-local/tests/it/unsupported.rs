@@ -180,6 +180,7 @@ async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
         json!({ "safetySettings": [
             { "category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_MEDIUM_AND_ABOVE" },
         ] }),
+        json!({ "modelArmorConfig": { "promptTemplateName": "p" } }),
         config(json!({ "thinkingConfig": { "thinkingBudget": 9 } })),
         config(json!({ "thinkingConfig": { "thinkingLevel": "low" } })),
         tool(json!({

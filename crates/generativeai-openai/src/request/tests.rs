@@ -1,5 +1,6 @@
 //! Tests that convert requests, and compare the bodies and errors with those in `tests/fixtures`.
 
+use generativeai::__private::{CONFIG_MEMBERS, REQUEST_MEMBERS};
 use generativeai::ErrorKind;
 use serde_json::Value;
 
@@ -40,4 +41,53 @@ fn a_request_that_the_server_cannot_express_is_refused_with_the_name_of_the_memb
             assert!(!error.to_string().contains(rust), "{error}");
         }
     }
+}
+
+/// A member that is neither written nor refused would be dropped without a sign: the caller set it, and nothing reports it. If
+/// this fails, handle the new member, then add it to the list.
+#[test]
+fn each_member_of_a_request_is_written_or_refused() {
+    let request = [
+        "model",
+        "systemInstruction",
+        "contents",
+        "tools",
+        "toolConfig",
+        "safetySettings",
+        "generationConfig",
+        "cachedContent",
+        "labels",
+        "continuationToken",
+        "serviceTier",
+        "store",
+        "modelArmorConfig",
+    ];
+    let config = [
+        "candidateCount",
+        "stopSequences",
+        "maxOutputTokens",
+        "temperature",
+        "topP",
+        "topK",
+        "seed",
+        "responseMimeType",
+        "responseSchema",
+        "responseJsonSchema",
+        "responseJsonSchemaOrdered",
+        "presencePenalty",
+        "frequencyPenalty",
+        "responseLogprobs",
+        "logprobs",
+        "enableEnhancedCivicAnswers",
+        "responseModalities",
+        "speechConfig",
+        "thinkingConfig",
+        "imageConfig",
+        "mediaResolution",
+        "audioTranscriptionConfig",
+        "responseFormat",
+        "translationConfig",
+    ];
+    assert_eq!(REQUEST_MEMBERS, request);
+    assert_eq!(CONFIG_MEMBERS, config);
 }

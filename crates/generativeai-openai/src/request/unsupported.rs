@@ -19,6 +19,7 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
         ("cachedContent", request.cached_content.is_some()),
         ("labels", request.labels.is_some()),
         ("continuationToken", request.continuation_token.is_some()),
+        ("modelArmorConfig", request.model_armor_config.is_some()),
         ("store", is_plain && request.store == Some(true)),
         ("serviceTier", tier(request)?.is_some() && is_plain),
     ];

@@ -59,6 +59,7 @@ impl GenerativeModel {
             backend(backend: impl Backend + 'static);
             system_instruction(instruction: impl Into<Content>);
             without_system_instruction();
+            with_settings_from(other: &crate::GenerativeModel);
             cached_content(name: impl Into<String>);
             generation_config(config: GenerationConfig);
             safety_settings(settings: impl IntoIterator<Item = impl Into<SafetySetting>>);

@@ -178,12 +178,12 @@ async fn summarize(contents: &[Content], template: &RequestTemplate) -> Result<[
     let options = template.options.clone();
     let reply = async {
         let reply = trace::generate(&*template.backend, request, options).await?;
-        reply.complete(false, |_| false)?;
+        reply.check_complete(false, |_| false)?;
         if reply.finish_reason() == Some(&FinishReason::MaxTokens) {
             let message = "the summary exceeds the output limit of the model";
             return Err(Error::new(ErrorKind::Truncated, message));
         }
-        model_content(&reply).ok_or_else(|| reply.empty())
+        model_content(&reply).ok_or_else(|| reply.empty_error())
     };
     let in_context = |error: Error| error.with_context("the conversation could not be summarized");
     Ok([prompt, reply.await.map_err(in_context)?])

@@ -28,11 +28,11 @@ use std::task::{Context, Poll, ready};
 use super::check;
 use super::deciding::Deciding;
 use super::event::Event;
-use super::functions::{Running, check_runtime};
 use super::journal::Write;
 use super::opening::{Beginning, Opening, Start};
 use super::reason::Reason;
 use super::round::{allow_text, forbid_calls, unanswered_in};
+use super::running::{Running, check_runtime};
 use super::session::ChatSession;
 use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,7 +45,7 @@ use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
 
 mod approval;
 mod evaluate;
-mod running;
+mod run;
 
 /// Turn that is running. `C` is a reference to the conversation, or something that owns it.
 pub(super) struct Turn<C> {

@@ -103,16 +103,7 @@ impl ErrorKind {
     /// assert_eq!(ErrorKind::RateLimited.http_code(), 429);
     /// ```
     pub fn from_http_code(code: u16) -> Self {
-        match code {
-            401 | 403 => Self::Authentication,
-            404 => Self::NotFound,
-            408 | 504 => Self::Timeout,
-            429 => Self::RateLimited,
-            501 => Self::Unsupported,
-            400..=499 => Self::Request,
-            500..=599 => Self::Unavailable,
-            _ => Self::Decode,
-        }
+        classify(code).0
     }
 
     /// Returns the HTTP code that a server of the Gemini API sends for an error of this kind; 500 for
@@ -143,11 +134,27 @@ impl ErrorKind {
     }
 }
 
-/// Returns whether a request answered with this HTTP code may succeed when repeated.
+/// Returns the kind of an HTTP error code, and whether a request that was answered with it may succeed when repeated.
 ///
-/// Other 5xx codes (505, 511 and so on) report a condition that lasts.
-pub(crate) fn is_transient(code: u16) -> bool {
-    matches!(code, 408 | 429 | 500 | 502 | 503 | 504)
+/// An error is retryable if both its kind and its code are transient. [`Retry`](crate::Retry) lists the codes for users.
+const fn classify(code: u16) -> (ErrorKind, bool) {
+    match code {
+        401 | 403 => (ErrorKind::Authentication, false),
+        404 => (ErrorKind::NotFound, false),
+        408 | 504 => (ErrorKind::Timeout, true),
+        429 => (ErrorKind::RateLimited, true),
+        501 => (ErrorKind::Unsupported, false),
+        400..=499 => (ErrorKind::Request, false),
+        500 | 502 | 503 => (ErrorKind::Unavailable, true),
+        // 505, 511 and so on report a condition that lasts.
+        500..=599 => (ErrorKind::Unavailable, false),
+        _ => (ErrorKind::Decode, false),
+    }
+}
+
+/// Returns whether a request that was answered with this HTTP code may succeed when repeated.
+pub(crate) fn is_transient_code(code: u16) -> bool {
+    classify(code).1
 }
 
 impl fmt::Display for ErrorKind {
@@ -176,5 +183,18 @@ impl fmt::Display for ErrorKind {
             Self::Corrupt => "corrupt",
             Self::TooNew => "too_new",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transient_code_has_a_transient_kind() {
+        for code in 0..1_000 {
+            let (kind, is_transient) = classify(code);
+            assert!(kind.is_transient() || !is_transient, "{code}: {kind}");
+        }
     }
 }

@@ -227,7 +227,7 @@ impl Hops {
         // chunk may have no counts. So the caller gets the sum of the finished hops and the last counts of this one.
         if let Some(usage) = &mut chunk.usage_metadata {
             let so_far = hop.usage.get_or_insert_default();
-            so_far.merge_chunk(usage);
+            so_far.update(usage);
             if let Some(before) = &self.usage {
                 usage.clone_from(before);
                 usage.add(so_far);

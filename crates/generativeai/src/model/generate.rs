@@ -214,11 +214,11 @@ impl GenerateStream {
                     if !self.response.is_blocked() {
                         return item;
                     }
-                    Err(self.response.blocked())
+                    Err(self.response.blocked_error())
                 }
                 Poll::Ready(Some(Err(error))) => Err(error),
                 Poll::Ready(None) if !reply.is_over() => continue,
-                Poll::Ready(None) => self.response.whole_stream(),
+                Poll::Ready(None) => self.response.check_whole_stream(),
             };
         };
         // Also drops the request. A further call returns `None`.

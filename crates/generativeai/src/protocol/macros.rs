@@ -30,7 +30,8 @@
 ///
 /// # Example
 ///
-/// A new member of the API is one line. Its name in JSON follows from its name here:
+/// A new member is one line here, from which its name in JSON follows. Requests, replies and parts need more:
+/// CONTRIBUTING.md lists the places.
 ///
 /// ```ignore
 /// message! {

@@ -1,4 +1,7 @@
-//! Decisions whether and when a request is retried, as pure functions of the failure.
+//! Decision when a request is retried, as pure functions of the failure. [`Error::is_retryable`] decides whether a
+//! failure is retried at all.
+//!
+//! [`Error::is_retryable`]: crate::Error::is_retryable
 
 use std::time::{Duration, SystemTime};
 

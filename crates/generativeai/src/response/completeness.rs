@@ -1,6 +1,7 @@
 //! Check that a reply is complete, and the error for a reply that is not.
 //!
-//! The service reports a failed reply with HTTP status 200, so a reply has to be checked before it enters a history.
+//! The service reports a failed reply with HTTP status 200, so a reply has to be checked before it enters a history, as
+//! does the summary that replaces the beginning of one (`chat/budget.rs`).
 //! The first row that applies decides:
 //!
 //! | The reply | Error |
@@ -29,16 +30,16 @@ impl GenerateContentResponse {
     ///
     /// # Errors
     /// See the table of this module.
-    pub(crate) fn complete(
+    pub(crate) fn check_complete(
         &self,
         streamed: bool,
         is_accepted: impl Fn(&FinishReason) -> bool,
     ) -> Result<()> {
         if self.is_blocked() {
-            return Err(self.blocked());
+            return Err(self.blocked_error());
         }
         if self.candidates.is_empty() {
-            return Err(self.empty());
+            return Err(self.empty_error());
         }
         let reason = self
             .finish_reason()
@@ -46,14 +47,14 @@ impl GenerateContentResponse {
         match reason {
             // Before the content is checked: a stopped reply often has none, and the reason explains why.
             Some(reason) if reason.is_stop() && !is_accepted(reason) => {
-                return Err(self.stopped(reason));
+                return Err(self.stopped_error(reason));
             }
-            None if streamed => return self.whole_stream(),
+            None if streamed => return self.check_whole_stream(),
             _ => {}
         }
         let parts = self.first_parts();
         if !parts.iter().any(Part::has_content) {
-            return Err(self.empty());
+            return Err(self.empty_error());
         }
         let mut calls = parts.iter().filter_map(Part::as_function_call);
         match calls.find(|call| !call.is_complete()) {
@@ -70,10 +71,10 @@ impl GenerateContentResponse {
 
     /// Checks that a stream that is over ended with a finish reason. A connection that is closed early looks like the
     /// end of the stream, and the finish reason shows the difference.
-    pub(crate) fn whole_stream(&self) -> Result<()> {
+    pub(crate) fn check_whole_stream(&self) -> Result<()> {
         let finished = |reason: &FinishReason| !reason.is_unspecified();
         if self.candidates.is_empty() {
-            Err(self.empty())
+            Err(self.empty_error())
         } else if self.finish_reason().is_some_and(finished) {
             Ok(())
         } else {
@@ -83,7 +84,7 @@ impl GenerateContentResponse {
     }
 
     /// Returns the error for a blocked prompt.
-    pub(crate) fn blocked(&self) -> Error {
+    pub(crate) fn blocked_error(&self) -> Error {
         let feedback = self.prompt_feedback.as_deref();
         let reason = feedback.and_then(PromptFeedback::known_reason);
         let message = feedback.and_then(PromptFeedback::message);
@@ -97,7 +98,7 @@ impl GenerateContentResponse {
     }
 
     /// Returns the error for a stopped reply. It contains the explanation of the service, otherwise a general one.
-    pub(crate) fn stopped(&self, reason: &FinishReason) -> Error {
+    pub(crate) fn stopped_error(&self, reason: &FinishReason) -> Error {
         let explanation = self
             .candidates
             .first()
@@ -112,7 +113,7 @@ impl GenerateContentResponse {
 
     /// Returns the error for a response without content. It names what the response does contain, such as token counts
     /// or the members of another API.
-    pub(crate) fn empty(&self) -> Error {
+    pub(crate) fn empty_error(&self) -> Error {
         let message = match (self.candidates.first(), self.finish_reason()) {
             (None, _) if self.usage_metadata.is_some() => {
                 "the response has usage but no candidate".into()

@@ -44,7 +44,7 @@ impl fmt::Display for GenerateContentResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.candidates.first() {
             Some(candidate) => f.write_str(&readable(candidate.parts())),
-            None if self.is_blocked() => write!(f, "[{}]", self.blocked()),
+            None if self.is_blocked() => write!(f, "[{}]", self.blocked_error()),
             None => Ok(()),
         }
     }

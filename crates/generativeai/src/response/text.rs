@@ -81,8 +81,8 @@ impl GenerateContentResponse {
             .peekable();
         if parts.peek().is_none() {
             let error = match &candidate.finish_reason {
-                Some(reason) if reason.is_stop() => self.stopped(reason),
-                _ => self.empty(),
+                Some(reason) if reason.is_stop() => self.stopped_error(reason),
+                _ => self.empty_error(),
             };
             return Err(error.with_response(self.clone()));
         }
@@ -124,8 +124,8 @@ impl GenerateContentResponse {
     fn only_candidate(&self) -> Result<&Candidate> {
         match self.candidates.as_slice() {
             [only] => Ok(only),
-            [] if self.is_blocked() => Err(self.blocked().with_response(self.clone())),
-            [] => Err(self.empty().with_response(self.clone())),
+            [] if self.is_blocked() => Err(self.blocked_error().with_response(self.clone())),
+            [] => Err(self.empty_error().with_response(self.clone())),
             several => Err(Error::new(
                 ErrorKind::Request,
                 format!(

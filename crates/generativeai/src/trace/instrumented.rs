@@ -76,28 +76,18 @@ fn merge(reply: &mut GenerateContentResponse, chunk: &GenerateContentResponse, w
         reply.merge_chunk(chunk);
         return;
     }
-    if chunk.response_id.is_some() {
-        reply.response_id.clone_from(&chunk.response_id);
-    }
-    if chunk.model_version.is_some() {
-        reply.model_version.clone_from(&chunk.model_version);
-    }
-    if chunk.usage_metadata.is_some() {
-        reply.usage_metadata.clone_from(&chunk.usage_metadata);
-    }
-    for candidate in &chunk.candidates {
-        if candidate.finish_reason.is_none() {
-            continue;
-        }
-        reply
-            .candidates
-            .retain(|known| known.index != candidate.index);
-        reply.candidates.push(Candidate {
-            index: candidate.index,
-            finish_reason: candidate.finish_reason.clone(),
-            ..Candidate::default()
-        });
-    }
+    let candidates = chunk.candidates.iter().map(|candidate| Candidate {
+        index: candidate.index,
+        finish_reason: candidate.finish_reason.clone(),
+        ..Candidate::default()
+    });
+    reply.merge_chunk(&GenerateContentResponse {
+        candidates: candidates.collect(),
+        usage_metadata: chunk.usage_metadata.clone(),
+        model_version: chunk.model_version.clone(),
+        response_id: chunk.response_id.clone(),
+        ..GenerateContentResponse::default()
+    });
 }
 
 // Polled by hand: `Instrument` enters a span for futures, not for streams.

@@ -33,7 +33,12 @@ fn assert_is_valid(body: &Value, validator: &Validator) {
     let errors: Vec<_> = errors
         .map(|e| format!("{}: {e}", e.instance_path()))
         .collect();
-    assert!(errors.is_empty(), "{}\nin {body:#}", errors.join("\n"));
+    assert!(
+        errors.is_empty(),
+        "{}\nin {body:#}\nA member that is newer than the schema belongs in `FIELDS`, a value in `VALUES`: {}",
+        errors.join("\n"),
+        file!()
+    );
 }
 
 fn validator(message: &str) -> Validator {

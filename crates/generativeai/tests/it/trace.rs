@@ -224,6 +224,20 @@ async fn a_dropped_stream_records_what_arrived() {
 }
 
 #[tokio::test]
+async fn a_chunk_without_counts_does_not_hide_those_of_an_earlier_one() {
+    let (notebook, _guard) = subscribe();
+    let mut last = GenerateContentResponse::default();
+    last.usage_metadata = Some(Box::default());
+    let mut chat = chat(Scripted::default().then_stream([reply(), last]));
+
+    let stream = chat.send_message(PROMPT).stream();
+    stream.finish().await.expect("a reply");
+
+    let expected = [("gen_ai.usage.input_tokens", "7")];
+    assert_fields(&notebook.spans("generate_content")[0].fields, &expected);
+}
+
+#[tokio::test]
 async fn no_event_is_above_debug_and_none_contains_the_conversation() {
     let (notebook, _guard) = subscribe();
     let script = Scripted::default()

@@ -9,7 +9,7 @@ use std::ops::DerefMut;
 
 use super::super::deciding::Deciding;
 use super::super::event::Event;
-use super::super::functions::{Running, check_runtime};
+use super::super::running::{Running, check_runtime};
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
 use super::{Step, Then, Turn};

@@ -3,10 +3,10 @@
 use std::ops::DerefMut;
 
 use super::super::event::Event;
-use super::super::functions::Running;
 use super::super::history::model_content;
 use super::super::reason::Reason;
 use super::super::round::{Round, is_mistaken_call};
+use super::super::running::Running;
 use super::super::session::ChatSession;
 use super::{Step, Then, Turn};
 use crate::error::{Error, ErrorKind, Result};
@@ -34,7 +34,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         // A rejected call does not end the turn. The model gets an error as the response to it, and can correct the
         // call.
         let is_answered = mistake.is_some() && round.is_some();
-        reply.complete(self.mode == Mode::Stream, |reason| {
+        reply.check_complete(self.mode == Mode::Stream, |reason| {
             is_answered || self.template.accepted.contains(reason)
         })?;
         if let Some(round) = round

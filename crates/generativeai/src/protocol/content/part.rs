@@ -14,7 +14,7 @@ pub use metadata::{
 use serde_json::Value;
 
 use crate::protocol::Unknown;
-use crate::protocol::content::{Blob, FunctionCall, FunctionResponse};
+use crate::protocol::content::{Blob, FileData, FunctionCall, FunctionResponse};
 
 /// Part of a message: its [data](Data), and metadata about it.
 ///
@@ -126,6 +126,27 @@ impl Part {
         self.thought == Some(true)
     }
 
+    /// Returns the kind of data by its name in the API, such as `text` or `functionCall`.
+    ///
+    /// For a kind without a variant in this version, this is the name of the first unknown member. `None` for an empty
+    /// part.
+    pub fn kind(&self) -> Option<&str> {
+        match &self.data {
+            Some(data) => Some(data.kind()),
+            None => self.unknown.iter().next().map(|(name, _)| name.as_str()),
+        }
+    }
+}
+
+// Predicates for parts that are empty, or partly so:
+//
+// | Predicate | Decides |
+// | --- | --- |
+// | `has_data` | whether a history and a request may contain the part: the service refuses others |
+// | `has_content` | whether a reply is empty, and which parts of a reply enter a history |
+// | `is_plain` | whether adjacent parts are merged, and written as text alone |
+// | `Data::is_empty`, `has_metadata` | the two above, for the data and for all else |
+impl Part {
     /// Returns whether the part has data, metadata or unknown members. The service refuses a request with a part that
     /// has none of these.
     pub(crate) fn has_data(&self) -> bool {
@@ -146,6 +167,11 @@ impl Part {
         has_content || self.has_metadata()
     }
 
+    /// Returns whether the part has no metadata, except that it may be a thought.
+    pub(in crate::protocol) fn is_plain(&self) -> bool {
+        self.thought_signature.is_none() && self.unknown.is_empty() && !self.has_typed_metadata()
+    }
+
     /// Returns whether the part has anything except its data. The mark of a thought, an empty signature, and unknown
     /// members that are `null` are ignored.
     fn has_metadata(&self) -> bool {
@@ -154,17 +180,54 @@ impl Part {
             .as_ref()
             .is_some_and(|it| !it.is_empty());
         let has_unknown = self.unknown.iter().any(|(_, value)| !value.is_null());
-        is_signed || has_unknown || self.has_settings()
+        is_signed || has_unknown || self.has_typed_metadata()
     }
 
-    /// Returns the kind of data by its name in the API, such as `text` or `functionCall`.
-    ///
-    /// For a kind without a variant in this version, this is the name of the first unknown member. `None` for an empty
-    /// part.
-    pub fn kind(&self) -> Option<&str> {
-        match &self.data {
-            Some(data) => Some(data.kind()),
-            None => self.unknown.iter().next().map(|(name, _)| name.as_str()),
+    /// Returns whether the part has metadata with a field in this version, other than `thought` and
+    /// `thought_signature`.
+    fn has_typed_metadata(&self) -> bool {
+        // All fields are named, so that a new one cannot be forgotten.
+        let Part {
+            data: _,
+            thought: _,
+            thought_signature: _,
+            part_metadata,
+            video_metadata,
+            media_resolution,
+            media_processing,
+            audio_transcription,
+            speech_metadata,
+            document_metadata,
+            spreadsheet_metadata,
+            audio_metadata,
+            unknown: _,
+        } = self;
+        part_metadata.is_some()
+            || video_metadata.is_some()
+            || media_resolution.is_some()
+            || media_processing.is_some()
+            || audio_transcription.is_some()
+            || speech_metadata.is_some()
+            || document_metadata.is_some()
+            || spreadsheet_metadata.is_some()
+            || audio_metadata.is_some()
+    }
+}
+
+impl Data {
+    /// Returns whether everything that the service requires is missing. An empty text is valid.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(_)
+            | Self::ExecutableCode(_)
+            | Self::CodeExecutionResult(_)
+            | Self::ToolCall(_)
+            | Self::ToolResponse(_) => false,
+            Self::InlineData(blob) => *blob == Blob::default(),
+            Self::FileData(file) => *file == FileData::default(),
+            // An incomplete call is not empty: its pieces show that the reply was cut off.
+            Self::FunctionCall(call) => call.name().is_empty() && call.is_complete(),
+            Self::FunctionResponse(response) => *response == FunctionResponse::default(),
         }
     }
 }

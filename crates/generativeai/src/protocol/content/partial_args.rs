@@ -26,16 +26,25 @@ impl FunctionCall {
 
     /// Merges the next piece of this call. A piece without `will_continue` is the last one.
     pub(in crate::protocol) fn merge_piece(&mut self, next: &Self) {
-        if let Some(args) = &next.args {
+        // A piece of this call has its id and its name, or none.
+        let Self {
+            id: _,
+            name: _,
+            args,
+            partial_args,
+            will_continue,
+            unknown,
+        } = next;
+        if let Some(args) = args {
             let known = self.args.get_or_insert_default();
             known.extend(args.clone());
             self.merge_waiting();
         }
-        for arg in &next.partial_args {
+        for arg in partial_args {
             self.merge_arg(arg.clone());
         }
-        self.will_continue = next.will_continue.filter(|&more| more);
-        self.unknown.extend(&next.unknown);
+        self.will_continue = will_continue.filter(|&more| more);
+        self.unknown.extend(unknown);
     }
 
     /// Moves the pieces in `partial_args` into `args`.

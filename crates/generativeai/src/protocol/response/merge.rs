@@ -2,11 +2,14 @@
 //!
 //! Merging is associative: chunks may be merged in groups, and the groups merged afterwards. So no rule depends on how
 //! a reply was divided into chunks.
+//!
+//! Each chunk is destructured without `..`, so that the compiler reports a member that is not merged.
+
+mod parts;
 
 use serde_json::Value;
 
 use crate::protocol::Unknown;
-use crate::protocol::content::{Content, Data, Language, Outcome, Part};
 use crate::protocol::grounding::{GroundingMetadata, UrlContextMetadata};
 use crate::protocol::response::{
     Candidate, CitationMetadata, FinishReason, GenerateContentResponse, LogprobsResult,
@@ -25,7 +28,8 @@ impl GenerateContentResponse {
     ///   Code and its output are merged in the same way. The pieces of a streamed function call become one call. All
     ///   other parts stay separate.
     /// - Log probabilities, citations and retrieved web pages accumulate. Other values are replaced by later ones: the
-    ///   token counts, the model version, the sources of grounding and so on.
+    ///   model version, the sources of grounding and so on. The token counts of a chunk replace all earlier ones, since
+    ///   they belong together.
     /// - A continuation token is removed when further content follows.
     /// - A block reason and its message are never replaced. A finish reason other than `STOP` and `MAX_TOKENS` is
     ///   replaced only by another such reason.
@@ -45,18 +49,29 @@ impl GenerateContentResponse {
     /// # Ok::<_, generativeai::Error>(())
     /// ```
     pub fn merge_chunk(&mut self, chunk: &GenerateContentResponse) {
-        for (at, candidate) in chunk.candidates.iter().enumerate() {
-            let index = index_in(&chunk.candidates[..at], candidate);
+        let GenerateContentResponse {
+            candidates,
+            prompt_feedback,
+            usage_metadata,
+            model_version,
+            response_id,
+            create_time,
+            turn_token,
+            model_status,
+            unknown,
+        } = chunk;
+        for (at, candidate) in candidates.iter().enumerate() {
+            let index = index_in(&candidates[..at], candidate);
             self.candidate_mut(index).merge_chunk(candidate);
         }
-        merge_boxed(&mut self.prompt_feedback, &chunk.prompt_feedback);
-        merge_boxed(&mut self.usage_metadata, &chunk.usage_metadata);
-        set(&mut self.model_version, &chunk.model_version);
-        set(&mut self.response_id, &chunk.response_id);
-        set(&mut self.create_time, &chunk.create_time);
-        set(&mut self.turn_token, &chunk.turn_token);
-        set(&mut self.model_status, &chunk.model_status);
-        self.unknown.extend(&chunk.unknown);
+        merge_boxed(&mut self.prompt_feedback, prompt_feedback);
+        merge_boxed(&mut self.usage_metadata, usage_metadata);
+        set(&mut self.model_version, model_version);
+        set(&mut self.response_id, response_id);
+        set(&mut self.create_time, create_time);
+        set(&mut self.turn_token, turn_token);
+        set(&mut self.model_status, model_status);
+        self.unknown.extend(unknown);
     }
 
     /// Orders the candidates by their index, as merging does. The candidates of a reply that was not streamed may be in
@@ -100,35 +115,47 @@ fn index_in(before: &[Candidate], candidate: &Candidate) -> i32 {
 impl Candidate {
     /// Merges a chunk of this candidate, by the rules of [`GenerateContentResponse::merge_chunk`].
     fn merge_chunk(&mut self, chunk: &Candidate) {
-        if let Some(content) = &chunk.content {
+        let Candidate {
+            content,
+            finish_reason,
+            finish_message,
+            index,
+            safety_ratings,
+            citation_metadata,
+            token_count,
+            grounding_attributions,
+            grounding_metadata,
+            avg_logprobs,
+            score,
+            logprobs_result,
+            url_context_metadata,
+            continuation_token,
+            unknown,
+        } = chunk;
+        if let Some(content) = content {
             self.content.get_or_insert_default().merge_chunk(content);
         }
-        set(&mut self.index, &chunk.index);
-        if let Some(reason) = &chunk.finish_reason {
+        if let Some(reason) = finish_reason {
             self.merge_finish_reason(reason);
         }
-        merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        merge_boxed(&mut self.citation_metadata, &chunk.citation_metadata);
-        merge_boxed(&mut self.logprobs_result, &chunk.logprobs_result);
-        merge_boxed(&mut self.url_context_metadata, &chunk.url_context_metadata);
-        add_new(
-            &mut self.grounding_attributions,
-            &chunk.grounding_attributions,
-        );
-        set(&mut self.finish_message, &chunk.finish_message);
-        set(&mut self.token_count, &chunk.token_count);
-        set(&mut self.avg_logprobs, &chunk.avg_logprobs);
-        set(&mut self.score, &chunk.score);
-        merge_boxed(&mut self.grounding_metadata, &chunk.grounding_metadata);
+        set(&mut self.finish_message, finish_message);
+        set(&mut self.index, index);
+        merge_ratings(&mut self.safety_ratings, safety_ratings);
+        merge_boxed(&mut self.citation_metadata, citation_metadata);
+        set(&mut self.token_count, token_count);
+        add_new(&mut self.grounding_attributions, grounding_attributions);
+        merge_boxed(&mut self.grounding_metadata, grounding_metadata);
+        set(&mut self.avg_logprobs, avg_logprobs);
+        set(&mut self.score, score);
+        merge_boxed(&mut self.logprobs_result, logprobs_result);
+        merge_boxed(&mut self.url_context_metadata, url_context_metadata);
         // The token continues the reply after the content that precedes it. Further parts, or an end of the reply, make
         // it invalid.
-        let reason = chunk.finish_reason.as_ref();
-        let is_stale = !chunk.parts().is_empty() || reason.is_some_and(FinishReason::ends_reply);
-        if is_stale || chunk.continuation_token.is_some() {
-            self.continuation_token
-                .clone_from(&chunk.continuation_token);
+        let ends_reply = finish_reason.as_ref().is_some_and(FinishReason::ends_reply);
+        if continuation_token.is_some() || ends_reply || !chunk.parts().is_empty() {
+            self.continuation_token.clone_from(continuation_token);
         }
-        self.unknown.extend(&chunk.unknown);
+        self.unknown.extend(unknown);
     }
 
     /// Sets the finish reason. A regular end does not replace an earlier reason for which the reply was stopped.
@@ -141,169 +168,58 @@ impl Candidate {
     }
 }
 
-impl Content {
-    /// Appends the parts of a chunk. Pieces of parts are merged into the last part, or into an incomplete call.
-    fn merge_chunk(&mut self, chunk: &Content) {
-        if !self.has_role() {
-            self.role.clone_from(&chunk.role);
-        }
-        for part in &chunk.parts {
-            let is_merged = match self.parts.last_mut() {
-                Some(last) => last.merge_next(part) || self.merge_piece(part),
-                None => false,
-            };
-            if !is_merged {
-                let mut part = part.clone();
-                if let Some(Data::FunctionCall(call)) = &mut part.data {
-                    call.merge_partial_args();
-                }
-                self.parts.push(part);
-            }
-        }
-        self.unknown.extend(&chunk.unknown);
-    }
-
-    /// Merges a piece of a streamed call that is not the last part, and returns whether the part was merged.
-    ///
-    /// A service may stream several calls at the same time. Then a piece has the id or the name of its call. An empty
-    /// text between the pieces of a call is dropped, since it would separate them.
-    fn merge_piece(&mut self, part: &Part) -> bool {
-        if let Some(Data::Text(text)) = &part.data {
-            let last = self.parts.last().and_then(Part::as_function_call);
-            return text.is_empty()
-                && part.is_plain()
-                && last.is_some_and(|call| call.will_continue == Some(true));
-        }
-        let Some(Data::FunctionCall(piece)) = &part.data else {
-            return false;
-        };
-        let is_continued = |known: &Part| {
-            let call = known.as_function_call();
-            let names_a_call = piece.id.is_some() || !piece.name().is_empty();
-            names_a_call && call.is_some_and(|call| call.is_continued_by(piece))
-        };
-        let mut open = self.parts.iter_mut().rev();
-        open.find(|known| is_continued(known))
-            .is_some_and(|known| known.merge_next(part))
-    }
-}
-
-impl Part {
-    /// Merges the next part if both are pieces of the same part. Returns whether they are.
-    fn merge_next(&mut self, next: &Part) -> bool {
-        if let (Some(Data::FunctionCall(call)), Some(Data::FunctionCall(more))) =
-            (&mut self.data, &next.data)
-        {
-            return call.is_continued_by(more) && {
-                call.merge_piece(more);
-                if self.thought_signature.is_none() {
-                    self.thought_signature.clone_from(&next.thought_signature);
-                }
-                self.unknown.extend(&next.unknown);
-                true
-            };
-        }
-        // A thought signature must be sent back in the part that it came with, so such a part stays separate.
-        if !(self.is_plain() && next.is_plain() && self.is_thought() == next.is_thought()) {
-            return false;
-        }
-        match (&mut self.data, &next.data) {
-            (Some(Data::Text(text)), Some(Data::Text(more))) => text.push_str(more),
-            (Some(Data::ExecutableCode(code)), Some(Data::ExecutableCode(more)))
-                if code.id == more.id =>
-            {
-                append(&mut code.code, &more.code);
-                // Later pieces may have the zero value, which must not replace a known language or outcome.
-                if matches!(code.language, None | Some(Language::Unspecified)) {
-                    set(&mut code.language, &more.language);
-                }
-                code.unknown.extend(&more.unknown);
-            }
-            (Some(Data::CodeExecutionResult(result)), Some(Data::CodeExecutionResult(more)))
-                if result.id == more.id =>
-            {
-                append(&mut result.output, &more.output);
-                if more.outcome != Some(Outcome::Unspecified) {
-                    set(&mut result.outcome, &more.outcome);
-                }
-                result.unknown.extend(&more.unknown);
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// Returns whether the part has no metadata, except that it may be a thought.
-    pub(in crate::protocol) fn is_plain(&self) -> bool {
-        self.thought_signature.is_none() && self.unknown.is_empty() && !self.has_settings()
-    }
-
-    /// Returns whether the part has metadata with a field in this version, other than `thought` and
-    /// `thought_signature`.
-    pub(in crate::protocol) fn has_settings(&self) -> bool {
-        // All fields are named, so that a new one cannot be forgotten.
-        let Part {
-            data: _,
-            thought: _,
-            thought_signature: _,
-            part_metadata,
-            video_metadata,
-            media_resolution,
-            media_processing,
-            audio_transcription,
-            speech_metadata,
-            document_metadata,
-            spreadsheet_metadata,
-            audio_metadata,
-            unknown: _,
-        } = self;
-        part_metadata.is_some()
-            || video_metadata.is_some()
-            || media_resolution.is_some()
-            || media_processing.is_some()
-            || audio_transcription.is_some()
-            || speech_metadata.is_some()
-            || document_metadata.is_some()
-            || spreadsheet_metadata.is_some()
-            || audio_metadata.is_some()
-    }
-}
-
 /// Member of a response or of a candidate that chunks contain as a whole or in pieces.
 trait MergeChunk {
+    /// Merges the value of the next chunk.
     fn merge_chunk(&mut self, chunk: &Self);
 }
 
 impl MergeChunk for PromptFeedback {
     fn merge_chunk(&mut self, chunk: &Self) {
+        let Self {
+            block_reason,
+            block_reason_message,
+            safety_ratings,
+            unknown,
+        } = chunk;
         if self.known_reason().is_none() {
-            set(&mut self.block_reason, &chunk.block_reason);
+            set(&mut self.block_reason, block_reason);
         }
         if self.message().is_none() {
-            set(&mut self.block_reason_message, &chunk.block_reason_message);
+            set(&mut self.block_reason_message, block_reason_message);
         }
-        merge_ratings(&mut self.safety_ratings, &chunk.safety_ratings);
-        self.unknown.extend(&chunk.unknown);
+        merge_ratings(&mut self.safety_ratings, safety_ratings);
+        self.unknown.extend(unknown);
     }
 }
 
 impl MergeChunk for CitationMetadata {
     fn merge_chunk(&mut self, chunk: &Self) {
-        add_new(&mut self.citation_sources, &chunk.citation_sources);
-        add_new(&mut self.citations, &chunk.citations);
-        merge_unknown_lists(&mut self.unknown, &chunk.unknown);
+        let Self {
+            citation_sources,
+            citations,
+            unknown,
+        } = chunk;
+        add_new(&mut self.citation_sources, citation_sources);
+        add_new(&mut self.citations, citations);
+        merge_unknown_lists(&mut self.unknown, unknown);
     }
 }
 
 impl MergeChunk for LogprobsResult {
     fn merge_chunk(&mut self, chunk: &Self) {
-        self.chosen_candidates
-            .extend_from_slice(&chunk.chosen_candidates);
-        self.top_candidates.extend_from_slice(&chunk.top_candidates);
-        if let Some(sum) = chunk.log_probability_sum {
+        let Self {
+            top_candidates,
+            chosen_candidates,
+            log_probability_sum,
+            unknown,
+        } = chunk;
+        self.top_candidates.extend_from_slice(top_candidates);
+        self.chosen_candidates.extend_from_slice(chosen_candidates);
+        if let Some(sum) = log_probability_sum {
             *self.log_probability_sum.get_or_insert(0.0) += sum;
         }
-        self.unknown.extend(&chunk.unknown);
+        self.unknown.extend(unknown);
     }
 }
 
@@ -322,36 +238,18 @@ impl MergeChunk for GroundingMetadata {
 
 impl MergeChunk for UsageMetadata {
     fn merge_chunk(&mut self, chunk: &Self) {
-        self.merge_chunk(chunk);
-    }
-}
-
-impl UsageMetadata {
-    /// Replaces all values if the chunk has any count, otherwise only the values that it has.
-    ///
-    /// The counts of a chunk belong together: mixed with those of another one they would not add up to the total.
-    pub(crate) fn merge_chunk(&mut self, chunk: &Self) {
-        let counts = [
-            chunk.prompt_token_count,
-            chunk.cached_content_token_count,
-            chunk.candidates_token_count,
-            chunk.tool_use_prompt_token_count,
-            chunk.thoughts_token_count,
-            chunk.total_token_count,
-        ];
-        if counts.iter().any(Option::is_some) {
-            // `clone_from` reuses allocations. This happens for each chunk of most streams.
-            self.clone_from(chunk);
-        } else {
-            self.overwrite(chunk);
-        }
+        self.update(chunk);
     }
 }
 
 impl MergeChunk for UrlContextMetadata {
     fn merge_chunk(&mut self, chunk: &Self) {
-        add_new(&mut self.url_metadata, &chunk.url_metadata);
-        merge_unknown_lists(&mut self.unknown, &chunk.unknown);
+        let Self {
+            url_metadata,
+            unknown,
+        } = chunk;
+        add_new(&mut self.url_metadata, url_metadata);
+        merge_unknown_lists(&mut self.unknown, unknown);
     }
 }
 
@@ -378,12 +276,6 @@ fn add_new<T: Clone + PartialEq>(known: &mut Vec<T>, chunk: &[T]) {
         if !known.contains(new) {
             known.push(new.clone());
         }
-    }
-}
-
-fn append(text: &mut Option<String>, more: &Option<String>) {
-    if let Some(more) = more {
-        text.get_or_insert_default().push_str(more);
     }
 }
 

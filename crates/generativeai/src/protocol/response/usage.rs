@@ -2,6 +2,7 @@
 
 use crate::protocol::request::ServiceTier;
 use crate::protocol::tokens::ModalityTokenCount;
+use crate::protocol::wire::Overwrite as _;
 
 message! {
     /// Token counts of a request and its reply.
@@ -131,45 +132,91 @@ impl UsageMetadata {
     pub fn add(&mut self, more: &UsageMetadata) {
         // First: the calls change the counts that an absent total is computed from.
         let total = sum(self.total(), more.total());
+        // All fields are named, so that a new one cannot be forgotten.
+        let Self {
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count: _,
+            prompt_tokens_details,
+            cache_tokens_details,
+            candidates_tokens_details,
+            tool_use_prompt_tokens_details,
+            billable_prompt_usage,
+            traffic_type,
+            service_tier,
+            unknown,
+        } = more;
         add_count(
             (
                 &mut self.prompt_token_count,
                 &mut self.prompt_tokens_details,
             ),
-            (more.prompt_token_count, &more.prompt_tokens_details),
+            (*prompt_token_count, prompt_tokens_details),
         );
         add_count(
             (
                 &mut self.cached_content_token_count,
                 &mut self.cache_tokens_details,
             ),
-            (more.cached_content_token_count, &more.cache_tokens_details),
+            (*cached_content_token_count, cache_tokens_details),
         );
         add_count(
             (
                 &mut self.candidates_token_count,
                 &mut self.candidates_tokens_details,
             ),
-            (more.candidates_token_count, &more.candidates_tokens_details),
+            (*candidates_token_count, candidates_tokens_details),
         );
         add_count(
             (
                 &mut self.tool_use_prompt_token_count,
                 &mut self.tool_use_prompt_tokens_details,
             ),
-            (
-                more.tool_use_prompt_token_count,
-                &more.tool_use_prompt_tokens_details,
-            ),
+            (*tool_use_prompt_token_count, tool_use_prompt_tokens_details),
         );
-        self.thoughts_token_count = sum(self.thoughts_token_count, more.thoughts_token_count);
+        self.thoughts_token_count = sum(self.thoughts_token_count, *thoughts_token_count);
         self.total_token_count = total;
-        if let Some(more) = &more.billable_prompt_usage {
+        if let Some(more) = billable_prompt_usage {
             self.billable_prompt_usage.get_or_insert_default().add(more);
         }
-        self.traffic_type = more.traffic_type.clone().or(self.traffic_type.take());
-        self.service_tier = more.service_tier.clone().or(self.service_tier.take());
-        self.unknown.extend(&more.unknown);
+        self.traffic_type = traffic_type.clone().or(self.traffic_type.take());
+        self.service_tier = service_tier.clone().or(self.service_tier.take());
+        self.unknown.extend(unknown);
+    }
+
+    /// Replaces each value by the one of a later chunk, if that has one.
+    ///
+    /// The counts of a chunk belong together: mixed with earlier ones they would not add up to the total. So if the
+    /// chunk has any count, those that it lacks are removed.
+    pub(crate) fn update(&mut self, later: &Self) {
+        if later.total().is_some() || later.cached_content_token_count.is_some() {
+            self.clear_counts();
+        }
+        self.overwrite(later);
+    }
+
+    fn clear_counts(&mut self) {
+        for count in [
+            &mut self.prompt_token_count,
+            &mut self.cached_content_token_count,
+            &mut self.candidates_token_count,
+            &mut self.tool_use_prompt_token_count,
+            &mut self.thoughts_token_count,
+            &mut self.total_token_count,
+        ] {
+            *count = None;
+        }
+        for details in [
+            &mut self.prompt_tokens_details,
+            &mut self.cache_tokens_details,
+            &mut self.candidates_tokens_details,
+            &mut self.tool_use_prompt_tokens_details,
+        ] {
+            details.clear();
+        }
     }
 
     /// Returns the total, or the sum of the counts that are present.
@@ -187,10 +234,18 @@ impl UsageMetadata {
 
 impl BillablePromptUsage {
     fn add(&mut self, more: &Self) {
-        self.text_count = sum(self.text_count, more.text_count);
-        self.image_count = sum(self.image_count, more.image_count);
-        self.video_duration_seconds = sum(self.video_duration_seconds, more.video_duration_seconds);
-        self.audio_duration_seconds = sum(self.audio_duration_seconds, more.audio_duration_seconds);
+        let Self {
+            text_count,
+            image_count,
+            video_duration_seconds,
+            audio_duration_seconds,
+            unknown,
+        } = more;
+        self.text_count = sum(self.text_count, *text_count);
+        self.image_count = sum(self.image_count, *image_count);
+        self.video_duration_seconds = sum(self.video_duration_seconds, *video_duration_seconds);
+        self.audio_duration_seconds = sum(self.audio_duration_seconds, *audio_duration_seconds);
+        self.unknown.extend(unknown);
     }
 }
 

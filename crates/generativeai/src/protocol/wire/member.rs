@@ -10,6 +10,10 @@ use super::error::quote;
 use super::reader::{Kind, Reader, Result};
 
 /// Value of a member, or item of a list.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a member",
+    note = "numbers are `i32`, `i64` or `f64`; other values are strings, `Value`, messages and open enums"
+)]
 pub(crate) trait Wire: fmt::Debug + Serialize + Sized {
     /// Reads the value.
     fn read(reader: &mut Reader<'_>) -> Result<Self>;

@@ -15,6 +15,19 @@ use crate::support::mode::Mode;
 /// Bodies up to this length are also sent in small pieces and cut.
 const SMALL: usize = 100_000;
 
+/// Returns the last usage of a reply. Vertex AI sends `billablePromptUsage` in the first chunk only.
+fn usage(chunks: &[Value]) -> Option<Value> {
+    const BILLABLE: &str = "billablePromptUsage";
+    let usages = chunks.iter().rev();
+    let mut usages = usages.filter_map(|chunk| chunk.get("usageMetadata"));
+    let mut usage = usages.next()?.clone();
+    let earlier = usages.find_map(|usage| usage.get(BILLABLE));
+    if let (None, Some(billable)) = (usage.get(BILLABLE), earlier) {
+        usage[BILLABLE] = billable.clone();
+    }
+    Some(usage)
+}
+
 /// Content of a recorded reply, taken from its JSON.
 struct Expected {
     status: u16,
@@ -49,7 +62,7 @@ impl Expected {
             text: texts(&parts, false),
             signatures: each(&parts, "thoughtSignature"),
             calls: whole_calls(&parts),
-            usage: last("usageMetadata", chunks),
+            usage: usage(chunks),
             finish_reason: last("finishReason", &candidates),
             data: data(&parts),
             has_content: !parts.iter().all(is_empty),

@@ -56,7 +56,7 @@ impl Dice {
         body.into()
     }
 
-    fn field(&mut self, field: &Field, depth: u32) -> Value {
+    pub(super) fn field(&mut self, field: &Field, depth: u32) -> Value {
         if !field.repeated {
             return self.value(&field.kind, depth);
         }

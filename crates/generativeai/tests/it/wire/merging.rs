@@ -5,6 +5,7 @@ use generativeai::protocol::response::{Candidate, GenerateContentResponse};
 use generativeai::testing::Scripted;
 use serde_json::{Value, json};
 
+use super::inventory::inventory;
 use super::lossless::Dice;
 
 /// Number of random replies.
@@ -36,7 +37,24 @@ fn chunk(dice: &mut Dice) -> GenerateContentResponse {
             chunk[name] = value;
         }
     }
+    add_members("GenerateContentResponse", &mut chunk, dice);
     serde_json::from_value(chunk).expect("a chunk")
+}
+
+/// Adds random values of members that later values replace. The others are merged by rules that need fitting values.
+fn add_members(message: &str, json: &mut Value, dice: &mut Dice) {
+    const MERGED: [&str; 5] = [
+        "citationMetadata",
+        "content",
+        "logprobsResult",
+        "promptFeedback",
+        "urlContextMetadata",
+    ];
+    for (name, field) in &inventory().messages[message] {
+        if json.get(name).is_none() && !MERGED.contains(&name.as_str()) && dice.roll(8) == 0 {
+            json[name] = dice.field(field, 2);
+        }
+    }
 }
 
 fn feedback(dice: &mut Dice) -> Value {
@@ -91,6 +109,7 @@ fn candidate(dice: &mut Dice) -> Value {
             candidate[name] = value;
         }
     }
+    add_members("Candidate", &mut candidate, dice);
     candidate
 }
 
@@ -126,6 +145,31 @@ fn merged_candidate(candidates: &[Value]) -> Candidate {
         .map(|candidate| json!({ "candidates": [candidate] }));
     let chunks: Vec<_> = chunks.map(chunk_of).collect();
     merged(&chunks).candidates.remove(0)
+}
+
+#[test]
+fn each_member_of_a_chunk_is_in_the_merged_reply() {
+    for (message, path) in [
+        ("GenerateContentResponse", ""),
+        ("Candidate", "candidates"),
+        ("GenerateContentResponse.PromptFeedback", "promptFeedback"),
+        ("GenerateContentResponse.UsageMetadata", "usageMetadata"),
+    ] {
+        let chunk = |json: Value| match path {
+            "" => chunk_of(json),
+            path => chunk_of(json!({ path: json })),
+        };
+        let empty = chunk(json!({}));
+        for (name, field) in &inventory().messages[message] {
+            // The last value is not one of those that mean that a member is absent.
+            let (value, _) = field.samples().pop().expect("a sample");
+            let chunk = chunk(json!({ name: value }));
+            for chunks in [[&chunk, &empty], [&empty, &chunk]] {
+                let whole = json!(merged(chunks)).to_string();
+                assert!(whole.contains(name), "{message}.{name}: {whole}");
+            }
+        }
+    }
 }
 
 /// Row 3 of tests/field.md.
@@ -204,6 +248,25 @@ fn a_reason_and_its_message_may_come_in_two_chunks() {
         );
         assert!(whole.is_blocked() && whole.block_reason().is_some());
     }
+}
+
+#[test]
+fn usage_members_other_than_counts_stay_until_they_are_replaced() {
+    let kept = json!({
+        "trafficType": "ON_DEMAND",
+        "serviceTier": "flex",
+        "billablePromptUsage": {"textCount": 5},
+        "newMember": 1,
+    });
+    let counts = |prompt: i32| json!({"promptTokenCount": prompt});
+    let chunks = [kept.clone(), counts(4), json!({"newMember": 2}), counts(5)];
+
+    let whole = merged(&chunks.map(|usage| chunk_of(json!({"usageMetadata": usage}))));
+
+    let mut usage = kept;
+    usage["newMember"] = 2.into();
+    usage["promptTokenCount"] = 5.into();
+    assert_eq!(json!(whole.usage_metadata), usage);
 }
 
 #[test]

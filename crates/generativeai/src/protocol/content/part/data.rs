@@ -48,24 +48,6 @@ pub enum Data {
     ToolResponse(ToolResponse),
 }
 
-impl Data {
-    /// Returns whether everything that the service requires is missing. An empty text is valid.
-    pub(super) fn is_empty(&self) -> bool {
-        match self {
-            Self::Text(_)
-            | Self::ExecutableCode(_)
-            | Self::CodeExecutionResult(_)
-            | Self::ToolCall(_)
-            | Self::ToolResponse(_) => false,
-            Self::InlineData(blob) => *blob == Blob::default(),
-            Self::FileData(file) => *file == FileData::default(),
-            // An incomplete call is not empty: its pieces show that the reply was cut off.
-            Self::FunctionCall(call) => call.name().is_empty() && call.is_complete(),
-            Self::FunctionResponse(response) => *response == FunctionResponse::default(),
-        }
-    }
-}
-
 impl From<&str> for Data {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

@@ -6,8 +6,8 @@ use std::pin::pin;
 use futures_util::future::{Either, select};
 
 use super::super::event::Event;
-use super::super::functions::Running;
 use super::super::journal::{Write, Writer};
+use super::super::running::Running;
 use super::super::session::ChatSession;
 use super::{Step, Then, Turn};
 use crate::error::Result;
