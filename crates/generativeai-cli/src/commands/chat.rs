@@ -91,7 +91,7 @@ pub(crate) struct Chat {
     seed: Option<i32>,
 
     /// Continue the most recently used session
-    #[arg(short = 'c', long = "continue", conflicts_with = "session")]
+    #[arg(short = 'c', long = "continue", conflicts_with_all = ["session", "new"])]
     continue_last: bool,
 
     /// Continue the session with this name or number
@@ -186,6 +186,7 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
+        let model_name = checked.choice.to_string();
         let (model, uploaders) =
             signals.exit_at_once_during(|| checked.choice.open(&self.engine, printer))?;
         let mut model = model.generation_config(checked.config);
@@ -231,6 +232,7 @@ impl Chat {
                 engine: self.engine,
                 approvals,
                 uploaders,
+                model_name,
             };
             repl::run(&runtime, conversation, settings, signals, printer)
         };

@@ -1,8 +1,9 @@
 //! A warning when the conversation nearly fills the context of the model, and the default budget of `/compact`.
 
+use std::fmt;
 use std::time::Duration;
 
-use generativeai::{GenerativeModel, Toolbox};
+use generativeai::{Compaction, GenerativeModel, Toolbox};
 use tokio::time::timeout;
 
 use super::state::Repl;
@@ -24,36 +25,69 @@ const SUMMARY: i64 = 1_024;
 /// Timeout of a request about the context. The user waits for the prompt meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Number of tokens of a history, and the number that the context of the model holds. Its `Display` is a note.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    tokens: i32,
+    limit: i32,
+}
+
+impl Level {
+    /// Returns whether there is no room left.
+    pub(super) fn is_full(self) -> bool {
+        self.tokens >= self.limit
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = self.limit;
+        // The count includes the template around a next message, which needs no room yet.
+        let tokens = self.tokens.min(limit);
+        let percent = i64::from(tokens) * 100 / i64::from(limit);
+        let undo = match self.is_full() {
+            true => "/undo removes the last turn, ",
+            false => "",
+        };
+        let verb = match can_summarize(tokens, limit) {
+            true => "summarizes",
+            false => "drops",
+        };
+        write!(
+            f,
+            "(the context is {percent} % full, {tokens} of {limit} tokens: {undo}/compact {verb} older turns, \
+             /new starts a session)"
+        )
+    }
+}
+
 impl Repl<'_> {
-    /// Shows how full the context of the model is, if it is more than three quarters full and there is a terminal.
+    /// Returns how full the context of the model is, if it is more than three quarters full and there is a terminal.
     ///
     /// The usage of a reply is the sum over all requests of its turn: with function calls or hops, the history is in it
     /// several times. So it is an upper bound, and the history is counted only if this bound is large.
-    pub(super) fn show_full_context(&mut self, usage: &ReplyUsage) {
+    pub(super) fn full_context(&mut self, usage: &ReplyUsage) -> Option<Level> {
         let most = usage.all_tokens();
         if most < FEW || !self.prompt.can_edit() {
-            return;
+            return None;
         }
         let model = self.conversation().chat.model().clone();
-        let Some(limit) = self.token_limit(&model) else {
-            return;
-        };
-        let is_full = |tokens: i32| i64::from(tokens) * 4 > i64::from(limit) * 3;
-        if !is_full(most) {
-            return;
+        let limit = self.token_limit(&model)?;
+        let is_nearly_full = |tokens: i32| i64::from(tokens) * 4 > i64::from(limit) * 3;
+        if !is_nearly_full(most) {
+            return None;
         }
-        let Some(tokens) = self.history_tokens(&model) else {
-            return;
-        };
-        if is_full(tokens) {
-            let percent = i64::from(tokens) * 100 / i64::from(limit);
-            let compact = match can_summarize(tokens, limit) {
-                true => "/compact summarizes older turns, ",
-                false => "",
-            };
-            self.printer.note(format_args!(
-                "(the context is {percent} % full, {tokens} of {limit} tokens: {compact}/new starts a session)"
-            ));
+        let tokens = self.history_tokens(&model)?;
+        is_nearly_full(tokens).then_some(Level { tokens, limit })
+    }
+
+    /// Returns how a budget shortens the history: by a summary, unless the history leaves no room for the request that
+    /// the model would have to answer with it.
+    pub(super) fn compaction(&mut self) -> Compaction {
+        let model = self.conversation().chat.model().clone();
+        match (self.history_tokens(&model), self.token_limit(&model)) {
+            (Some(tokens), Some(limit)) if !can_summarize(tokens, limit) => Compaction::Drop,
+            _ => Compaction::Summarize,
         }
     }
 
