@@ -5,6 +5,7 @@ mod command_line;
 mod context;
 mod editor;
 mod input;
+mod level;
 mod next;
 mod persist;
 mod slash;

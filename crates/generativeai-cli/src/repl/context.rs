@@ -1,11 +1,11 @@
 //! A warning when the conversation nearly fills the context of the model, and the default budget of `/compact`.
 
-use std::fmt;
 use std::time::Duration;
 
 use generativeai::{Compaction, GenerativeModel, Toolbox};
 use tokio::time::timeout;
 
+use super::level::Level;
 use super::state::Repl;
 use crate::usage::ReplyUsage;
 
@@ -16,50 +16,8 @@ const FEW: i32 = 192;
 /// Number of tokens that a budget leaves to the history, unless the context of the model is small.
 const MIN_HISTORY: i32 = 512;
 
-/// Approximate number of tokens of the prompt for a summary.
-const SUMMARY_PROMPT: i64 = 64;
-
-/// Number of tokens that a summary needs, unless the context of the model is small.
-const SUMMARY: i64 = 1_024;
-
 /// Timeout of a request about the context. The user waits for the prompt meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Number of tokens of a history, and the number that the context of the model holds. Its `Display` is a note.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Level {
-    tokens: i32,
-    limit: i32,
-}
-
-impl Level {
-    /// Returns whether there is no room left.
-    pub(super) fn is_full(self) -> bool {
-        self.tokens >= self.limit
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limit = self.limit;
-        // The count includes the template around a next message, which needs no room yet.
-        let tokens = self.tokens.min(limit);
-        let percent = i64::from(tokens) * 100 / i64::from(limit);
-        let undo = match self.is_full() {
-            true => "/undo removes the last turn, ",
-            false => "",
-        };
-        let verb = match can_summarize(tokens, limit) {
-            true => "summarizes",
-            false => "drops",
-        };
-        write!(
-            f,
-            "(the context is {percent} % full, {tokens} of {limit} tokens: {undo}/compact {verb} older turns, \
-             /new starts a session)"
-        )
-    }
-}
 
 impl Repl<'_> {
     /// Returns how full the context of the model is, if it is more than three quarters full and there is a terminal.
@@ -86,7 +44,9 @@ impl Repl<'_> {
     pub(super) fn compaction(&mut self) -> Compaction {
         let model = self.conversation().chat.model().clone();
         match (self.history_tokens(&model), self.token_limit(&model)) {
-            (Some(tokens), Some(limit)) if !can_summarize(tokens, limit) => Compaction::Drop,
+            (Some(tokens), Some(limit)) if !Level { tokens, limit }.can_be_summarized() => {
+                Compaction::Drop
+            }
             _ => Compaction::Summarize,
         }
     }
@@ -155,13 +115,6 @@ fn budget(history: i32, fixed: i32, limit: Option<i32>) -> i32 {
     fixed.max(0).saturating_add(least.max(history / 2))
 }
 
-/// Returns whether the model could summarize a history: the request for it has a prompt in addition to the history, and
-/// the reply is the summary.
-fn can_summarize(history: i32, limit: i32) -> bool {
-    let summary = SUMMARY.min(i64::from(limit) / 8);
-    i64::from(history) + SUMMARY_PROMPT + summary <= i64::from(limit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,13 +126,5 @@ mod tests {
         assert_eq!(budget(30, 6, None), 518);
         // The smallest context of the embedded model.
         assert_eq!(budget(200, 30, Some(256)), 143);
-    }
-
-    #[test]
-    fn a_history_that_fills_the_context_cannot_be_summarized() {
-        assert!(can_summarize(800_000, 1_000_000));
-        assert!(can_summarize(3_100, 4_096));
-        assert!(!can_summarize(4_000, 4_096));
-        assert!(!can_summarize(261, 256));
     }
 }

@@ -9,8 +9,8 @@ use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox};
 use tokio::runtime::Runtime;
 
-use super::context::Level;
 use super::input::Prompt;
+use super::level::Level;
 use super::next::{Decisions, Next};
 use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;

@@ -334,8 +334,8 @@ fn a_fork_is_independent() {
 fn the_system_instruction_is_set_and_removed() {
     let mut session = Session::start(&["Yes."], &[]);
 
-    let set = session.ask("/system Read @state.");
-    assert!(!set.contains("attached"), "a folder: {set}");
+    let set = session.ask("/system Read @nosuch.md.");
+    assert_contains(&set, "(no file `nosuch.md`: sent as text");
     fs::write(session.folder.path().join("rules.md"), "Be kind.").expect("a file");
     let set = session.ask("/system Read @rules.md.");
     assert_contains(

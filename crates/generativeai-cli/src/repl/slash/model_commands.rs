@@ -88,11 +88,12 @@ impl Repl<'_> {
             text => {
                 self.set_model(model.system_instruction(text))?;
                 for mention in mention::find(text) {
-                    if let Mention::File(path) = mention {
-                        let path = path.display();
-                        self.printer.note(format_args!(
-                            "(`{path}` is not attached: a system instruction is text)"
-                        ));
+                    match mention {
+                        Mention::File(path) => self.printer.note(format_args!(
+                            "(`{}` is not attached: a system instruction is text)",
+                            path.display()
+                        )),
+                        Mention::Missing(missing) => self.printer.note(missing),
                     }
                 }
                 self.printer.note("system instruction set");
