@@ -151,7 +151,7 @@ fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
     };
     let kind = blob.mime_type.unwrap_or_default();
     if kind.starts_with("text/") {
-        bail!("{name} is not a text file: it contains bytes that are not UTF-8");
+        bail!("{name} is not UTF-8 text: convert it to UTF-8");
     }
     Ok((Part::from(Blob::new(kind.clone(), bytes)), kind))
 }
@@ -242,7 +242,9 @@ mod tests {
     fn a_file_that_cannot_be_sent_is_named_with_the_reason() {
         let refused = |name, bytes| format!("{:#}", read(name, bytes).expect_err("refused"));
 
-        assert!(refused("a.txt", b"caf\xe9").contains("not UTF-8"));
+        assert!(
+            refused("a.txt", b"caf\xe9").ends_with("a.txt is not UTF-8 text: convert it to UTF-8")
+        );
         assert!(refused("a.xyz", b"\0\0").ends_with("a.xyz is neither text nor of a known type"));
         assert!(refused("a.txt", b"").contains("is empty"));
         let large = vec![0; 14_700_000];

@@ -1,5 +1,6 @@
 //! Choice of the model: one of the Gemini API or of an OpenAI-compatible server, or one that runs on this machine.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,8 +48,17 @@ impl ModelChoice {
         if let Some(name) = name {
             return Ok(Self::named(name)?);
         }
-        let selects = |name: &&str| !is_offline() && environment::is_set(name);
-        Ok(match VARIABLES.iter().copied().find(selects) {
+        let set = VARIABLES
+            .iter()
+            .copied()
+            .find(|name| environment::is_set(name));
+        Ok(match set {
+            Some(variable) if is_offline() => {
+                printer.hint(format_args!(
+                    "Using an embedded model, although {variable} is set, since GENAI_OFFLINE is set"
+                ));
+                Self::Embedded
+            }
             Some(variable) => {
                 printer.hint(format_args!(
                     "Using {GEMINI}, since {variable} is set. To work offline: --model {LOCAL}"
@@ -186,6 +196,23 @@ impl ModelChoice {
     }
 }
 
+/// The name with which the user selects the model.
+impl fmt::Display for ModelChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gemini(name) => f.write_str(name),
+            Self::OpenAi(served) => served.fmt(f),
+            Self::Embedded => f.write_str(LOCAL),
+            Self::Catalog(entry) => f.write_str(entry.name),
+            Self::File(path) => path.display().fmt(f),
+            Self::Several(choices) => {
+                let names: Vec<_> = choices.iter().map(Self::to_string).collect();
+                f.write_str(&names.join(","))
+            }
+        }
+    }
+}
+
 /// Creates a client of the Gemini API for a model.
 pub(crate) fn gemini(name: &str) -> anyhow::Result<Remote> {
     let question = did_you_mean(&similar(name)).map(|question| format!("; {question}"));
@@ -262,6 +289,22 @@ mod tests {
             named("/models/big"),
             ModelChoice::File("/models/big".into())
         );
+    }
+
+    #[test]
+    fn a_choice_is_shown_with_the_name_that_selects_it() {
+        for name in [
+            "local",
+            "smollm2",
+            "gemini-2.5-pro",
+            "openai:x",
+            "ollama:qwen3:4b",
+            "./big.gguf",
+            "gemini-x,openai:y",
+        ] {
+            let choice = ModelChoice::named(name).expect("a choice");
+            assert_eq!(choice.to_string(), name);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 
 use anyhow::Context;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::chat::Chat;
@@ -21,7 +22,7 @@ use crate::exit::{EXIT_CODES, Exit};
 use crate::message;
 use crate::render::{Color, Printer};
 use crate::settings::{self, SETTINGS};
-use crate::suggest::is_misspelling;
+use crate::suggest::{is_misspelling, nearest};
 
 /// Heading of the options that every command has. Without it, the help lists them among the options of the command.
 const GLOBAL: &str = "Global options";
@@ -102,6 +103,11 @@ impl Cli {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         printer.set_color(self.color);
         printer.set_quiet(self.quiet);
+        if let Commands::Chat(_) | Commands::Serve(_) = self.command {
+            for warning in settings::unknown_variables(&program()) {
+                printer.note(warning);
+            }
+        }
         match self.command {
             Commands::Chat(chat) => chat.run(printer),
             Commands::Sessions(sessions) => sessions.run(printer),
@@ -119,10 +125,24 @@ impl Cli {
 
     fn matched(mut program: Command, words: &[OsString]) -> Result<Self, clap::Error> {
         let matches = program.try_get_matches_from_mut(words);
-        let mut matches =
-            matches.map_err(|error| settings::with_variable(error, &program, words))?;
+        let mut matches = matches.map_err(|error| {
+            let error = settings::with_variable(error, &program, words);
+            with_suggestion(error, &program)
+        })?;
         Self::from_arg_matches_mut(&mut matches)
     }
+}
+
+/// Adds the most similar command to the error of `genai help` about an unknown one, for which clap suggests none.
+fn with_suggestion(mut error: clap::Error, program: &Command) -> clap::Error {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && error.get(ContextKind::SuggestedSubcommand).is_none()
+        && let Some(similar) = nearest(word, program.get_subcommands().map(Command::get_name))
+    {
+        let similar = ContextValue::Strings(vec![similar.to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, similar);
+    }
+    error
 }
 
 /// Prints help, the version, or an error about the command line. clap returns all three as errors.

@@ -23,8 +23,8 @@ pub(crate) struct Conversation {
     pub(crate) file: Option<PathBuf>,
     /// Usage of the replies of this run.
     pub(crate) usage: SessionUsage,
-    /// Maximum number of tokens of a request, above which older turns are summarized. It is not stored.
-    budget: Option<u32>,
+    /// Maximum number of tokens of a request, and what shortens a longer one. It is not stored.
+    budget: Option<(u32, Compaction)>,
 }
 
 impl Conversation {
@@ -49,15 +49,15 @@ impl Conversation {
         self.named = true;
     }
 
-    pub(crate) fn budget(&self) -> Option<u32> {
+    pub(crate) fn budget(&self) -> Option<(u32, Compaction)> {
         self.budget
     }
 
     /// Sets the maximum number of tokens of a request, or removes it.
-    pub(crate) fn set_budget(&mut self, budget: Option<u32>) {
+    pub(crate) fn set_budget(&mut self, budget: Option<(u32, Compaction)>) {
         self.budget = budget;
         match budget {
-            Some(tokens) => self.chat.set_context_budget(tokens, Compaction::Summarize),
+            Some((tokens, compaction)) => self.chat.set_context_budget(tokens, compaction),
             None => self.chat.remove_context_budget(),
         }
     }
@@ -109,6 +109,11 @@ impl Conversation {
             self.chat.rewind();
         }
         restored
+    }
+
+    /// Returns whether the conversation has no messages, answered or not.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chat.history().is_empty() && self.unanswered().is_none()
     }
 
     /// Returns the message of the unfinished turn, if there is one.

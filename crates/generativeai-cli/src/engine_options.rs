@@ -15,6 +15,7 @@ pub(crate) struct EngineOptions {
     /// Size of the context in tokens: prompt and reply together
     ///
     /// By default the size that the model was trained with, at most 32,768 and what a quarter of the free memory holds.
+    /// It is rounded up to a multiple of 256.
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(256..))]
     context: Option<u32>,
 

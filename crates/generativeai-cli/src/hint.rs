@@ -7,8 +7,20 @@ use generativeai::protocol::response::FinishReason;
 
 use crate::exit::ToolServerError;
 
+/// Part of the address of Ollama on this machine.
+const OLLAMA: &str = ":11434`";
+
+/// Place where the user reads a hint: what can be done there differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    #[default]
+    CommandLine,
+    /// A session at the terminal, which has commands instead of options.
+    Session,
+}
+
 /// Returns the hint for an error, if any.
-pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
+pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
     if error.is::<ToolServerError>() {
         return Some(
             "check that this is an MCP server and that it starts outside of genai".to_owned(),
@@ -17,31 +29,72 @@ pub(crate) fn for_error(error: &anyhow::Error) -> Option<String> {
     let error = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<generativeai::Error>())?;
-    let hint = match error.kind() {
-        ErrorKind::Authentication => {
-            "check the key in GEMINI_API_KEY (for openai:NAME, OPENAI_API_KEY), or use the embedded model: --model local"
+    let remedy = match error.kind() {
+        ErrorKind::Authentication => format!("check the key in {}", key_of(error)),
+        ErrorKind::Unreachable if error.to_string().contains(OLLAMA) => {
+            "start Ollama with `ollama serve`".to_owned()
         }
-        ErrorKind::Unreachable => {
-            "check the network and the address, or use the embedded model: --model local"
-        }
-        ErrorKind::Timeout | ErrorKind::Unavailable => {
-            "try again, or use the embedded model: --model local"
-        }
-        ErrorKind::Quota => "raise the quota, or use the embedded model: --model local",
-        ErrorKind::RateLimited => {
+        ErrorKind::Unreachable => "check the network and the address".to_owned(),
+        ErrorKind::Timeout | ErrorKind::Unavailable => "try again".to_owned(),
+        ErrorKind::Quota => "raise the quota".to_owned(),
+        _ => return other(error, place),
+    };
+    let option = match place {
+        Place::CommandLine => "--model local",
+        Place::Session => "/model local",
+    };
+    Some(format!("{remedy}, or use the embedded model: {option}"))
+}
+
+/// Returns the hint for an error that another model may have as well.
+fn other(error: &generativeai::Error, place: Place) -> Option<String> {
+    let hint = match (error.kind(), place) {
+        (ErrorKind::RateLimited, _) => {
             return Some(match error.retry_after().and_then(readable) {
                 Some(wait) => format!("try again in {wait}"),
                 None => "try again later".to_owned(),
             });
         }
-        ErrorKind::Empty | ErrorKind::Shape if has_reached_limit(error) => {
-            "raise the limit with --max-output-tokens"
-        }
-        ErrorKind::Truncated | ErrorKind::Empty => "try again",
-        ErrorKind::Blocked | ErrorKind::Stopped => "rephrase the message",
+        (ErrorKind::Empty | ErrorKind::Shape, place) if has_reached_limit(error) => match place {
+            Place::CommandLine => "raise the limit with --max-output-tokens",
+            Place::Session => "quit, and raise the limit with genai chat --max-output-tokens",
+        },
+        (ErrorKind::Truncated | ErrorKind::Empty, _) => "try again",
+        (ErrorKind::Blocked | ErrorKind::Stopped, _) => "rephrase the message",
+        (ErrorKind::Request, place) => return of_embedded(&error.to_string(), place),
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// Returns the hint for a request that the embedded model refused. Such errors differ only in their message.
+fn of_embedded(message: &str, place: Place) -> Option<String> {
+    let is_full = message.contains("must also hold the reply");
+    let is_media = message.contains("the embedded model reads text");
+    let hint = match place {
+        Place::CommandLine if is_full => "--context sets a larger context",
+        Place::Session if is_full => {
+            "/undo removes the last turn, /compact shortens the session, /new starts another; \
+             genai chat --context has a larger context"
+        }
+        Place::CommandLine if is_media => "--model names a model that reads such files",
+        Place::Session if is_media => "/model names a model that reads such files",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// Returns the variable with the key that a service has refused.
+fn key_of(error: &generativeai::Error) -> &'static str {
+    let details = error.status().map_or(&[][..], |status| &status.details);
+    let is_from = |domain| details.iter().any(|detail| detail["domain"] == domain);
+    if is_from("openai") {
+        "OPENAI_API_KEY"
+    } else if is_from("googleapis.com") {
+        "GEMINI_API_KEY"
+    } else {
+        "GEMINI_API_KEY (for openai:NAME, OPENAI_API_KEY)"
+    }
 }
 
 /// Returns whether the reply of an error ended at the token limit.
@@ -71,8 +124,13 @@ fn readable(wait: Duration) -> Option<String> {
 mod tests {
     use anyhow::Context;
     use generativeai::Error;
+    use serde_json::json;
 
-    use super::{Duration, ErrorKind, for_error, readable};
+    use super::{Duration, ErrorKind, Place, readable};
+
+    fn for_error(error: &anyhow::Error) -> Option<String> {
+        super::for_error(error, Place::CommandLine)
+    }
 
     #[test]
     fn a_hint_is_found_below_the_context_of_an_error() {
@@ -110,6 +168,44 @@ mod tests {
             assert_eq!(readable(seconds).as_deref(), Some(text));
         }
         assert_eq!(readable(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_hint_names_what_the_place_has() {
+        let ollama = Error::new(ErrorKind::Unreachable, "no connection to `127.0.0.1:11434`");
+        let full = "the prompt has 9 tokens, but the context of 8 tokens must also hold the reply";
+        let full = Error::new(ErrorKind::Request, full);
+        for (error, place, hint) in [
+            (
+                &ollama,
+                Place::CommandLine,
+                "`ollama serve`, or use the embedded model: --model local",
+            ),
+            (&ollama, Place::Session, "/model local"),
+            (&full, Place::CommandLine, "--context"),
+            (
+                &full,
+                Place::Session,
+                "/undo removes the last turn, /compact",
+            ),
+        ] {
+            let shown = super::for_error(&error.clone().into(), place).expect("a hint");
+            assert!(shown.contains(hint), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_the_service_is_named() {
+        let refused = |domain: &str| {
+            let status = json!({ "code": 401, "details": [{ "domain": domain }] });
+            let status = serde_json::from_value(status).expect("a status");
+            let error = Error::new(ErrorKind::Authentication, "no").with_status(status);
+            for_error(&error.into()).expect("a hint")
+        };
+
+        assert!(refused("openai").starts_with("check the key in OPENAI_API_KEY, or"));
+        assert!(refused("googleapis.com").starts_with("check the key in GEMINI_API_KEY, or"));
+        assert!(refused("example.com").contains("for openai:NAME, OPENAI_API_KEY"));
     }
 
     #[test]

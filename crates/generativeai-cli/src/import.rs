@@ -67,10 +67,20 @@ pub(crate) fn read(file: impl Read) -> anyhow::Result<Vec<u8>> {
 
 /// Returns whether a file is an event log of `genai sessions export`.
 pub(crate) fn is_event_log(bytes: &[u8]) -> bool {
+    header(bytes).is_some()
+}
+
+/// Returns the name of the session in an event log.
+pub(crate) fn name_in_log(bytes: &[u8]) -> Option<String> {
+    Some(header(bytes)?.get("name")?.as_str()?.to_owned())
+}
+
+/// Returns the first line of an event log, or `None` if the file is not one.
+fn header(bytes: &[u8]) -> Option<Value> {
     let mut lines = bytes.split(|&byte| byte == b'\n');
-    let line = lines.next().filter(|line| line.len() <= MAX_HEADER);
-    let first: Option<Value> = line.and_then(|line| serde_json::from_slice(line).ok());
-    first.is_some_and(|first| first.get("generativeaiSession").is_some())
+    let line = lines.next().filter(|line| line.len() <= MAX_HEADER)?;
+    let first: Value = serde_json::from_slice(line).ok()?;
+    first.get("generativeaiSession").is_some().then_some(first)
 }
 
 /// Reads a conversation.

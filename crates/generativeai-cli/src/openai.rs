@@ -1,5 +1,6 @@
 //! OpenAI-compatible servers: `openai:NAME`, `ollama:NAME`, and the upstream server of `genai serve`.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -61,6 +62,13 @@ impl Provider {
         let client = client.context(UsageError(message.to_owned()))?;
         report_plain_http(&client, printer);
         Ok(client)
+    }
+}
+
+/// The name with which the user selects the model.
+impl fmt::Display for ServedModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.provider.prefix(), self.name)
     }
 }
 

@@ -5,6 +5,7 @@ mod context;
 mod conversations;
 mod editor;
 mod input;
+mod level;
 mod line;
 mod next;
 mod persist;
@@ -17,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::conversation::Conversation;
 use crate::exit::{Exit, ReaderGone};
+use crate::hint::Place;
 use crate::render::Printer;
 use crate::signals::Signals;
 use crate::terminal;
@@ -34,6 +36,7 @@ pub(crate) fn run(
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     terminal::restore_on_panic();
+    printer.set_place(Place::Session);
     let prompt = Prompt::new(&signals, printer)?;
     printer.note("/help lists the commands; Ctrl-D quits.");
     let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, options);
@@ -50,7 +53,9 @@ pub(crate) fn run(
 fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     let mut warned = false;
     loop {
-        match next_input(repl)? {
+        let input = next_input(repl)?;
+        repl.cancel_edit(&input);
+        match input {
             Input::Line(line) => {
                 if !execute(repl, &line)? {
                     return Ok(Exit::Success);
@@ -70,10 +75,12 @@ fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     }
 }
 
-/// Returns the next line that was typed during a reply. Without one, reads a line at the prompt.
+/// Returns the next line that was typed before the prompt. Without one, reads a line at the prompt.
 fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
+    repl.read_entered();
     for line in repl.type_ahead.take_cleared() {
         repl.printer.note(format_args!("(not sent: {line})"));
+        repl.prompt.remember(&line);
     }
     // After a signal that ends the program, the queued lines are not sent.
     if repl.signals.exit().is_none()

@@ -8,4 +8,4 @@ mod text;
 pub(crate) use code::CodeSink;
 pub(crate) use json::{Answer, JsonLinesSink, JsonSink};
 pub(crate) use receive::{End, Outcome, Received, Sink, receive};
-pub(crate) use text::TextSink;
+pub(crate) use text::{TextSink, is_cut};

@@ -34,7 +34,7 @@ pub(crate) async fn read(store: &Store) -> Result<Vec<Listed>> {
 }
 
 /// Returns a line for each session: number, last use, number of messages, name, model, and the calls that wait for
-/// approval.
+/// approval or the state of the last reply.
 pub(crate) fn lines(sessions: &[Listed]) -> String {
     sessions.iter().map(line).collect()
 }
@@ -50,14 +50,25 @@ fn line((info, details): &Listed) -> String {
     };
     let model = details.as_ref().and_then(|details| details.model.as_ref());
     let model = model.map(|model| format!("  ({model})"));
-    let waiting = details.as_ref().map(|details| details.waiting.join(", "));
-    let waiting = waiting.filter(|waiting| !waiting.is_empty());
-    let waiting = waiting.map(|waiting| format!("  [waits for approval: {waiting}]"));
+    let state = details.as_ref().map(state).unwrap_or_default();
     format!(
-        "{id:>4}  {used:>10}  {size:>12}  {name}{}{}\n",
+        "{id:>4}  {used:>10}  {size:>12}  {name}{}{state}\n",
         model.unwrap_or_default(),
-        waiting.unwrap_or_default()
     )
+}
+
+/// Returns what is left to do in a session, if anything.
+fn state(details: &SessionDetails) -> String {
+    let waiting = details.waiting.join(", ");
+    if !waiting.is_empty() {
+        format!("  [waits for approval: {waiting}]")
+    } else if details.unanswered {
+        "  [not answered]".to_owned()
+    } else if details.interrupted {
+        "  [interrupted]".to_owned()
+    } else {
+        String::new()
+    }
 }
 
 /// Returns the sessions as JSON, with times in RFC 3339.
@@ -70,6 +81,8 @@ pub(crate) fn json(sessions: &[Listed]) -> Value {
             "messages": details.as_ref().map(|details| details.messages),
             "model": details.as_ref().map(|details| &details.model),
             "waiting": details.as_ref().map(|details| &details.waiting),
+            "unanswered": details.as_ref().map(|details| details.unanswered),
+            "interrupted": details.as_ref().map(|details| details.interrupted),
             "parent": info.parent,
             "created": rfc3339(info.created),
             "changed": rfc3339(info.changed),

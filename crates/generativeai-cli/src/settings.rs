@@ -6,7 +6,7 @@ mod allow;
 mod file;
 mod options;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -15,6 +15,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::environment;
 use crate::exit::UsageError;
+use crate::suggest::nearest;
 pub(crate) use file::{ConfigFile, Named, Setting};
 pub(crate) use options::{COMMANDS_WITH_SETTINGS, SingleRun, is_setting, key};
 
@@ -68,6 +69,39 @@ fn switch(arg: Arg) -> Arg {
         .default_missing_value("true")
         .hide_default_value(true)
         .hide_possible_values(true)
+}
+
+/// Returns a warning about each environment variable that looks like a setting of a command and is not one.
+pub(crate) fn unknown_variables(program: &Command) -> Vec<String> {
+    let arguments = program.get_subcommands().flat_map(Command::get_arguments);
+    let known = arguments.filter_map(Arg::get_env).filter_map(OsStr::to_str);
+    let known: Vec<_> = known.collect();
+    let is_prefixed = |variable: &String| {
+        let rest = variable.strip_prefix("GENAI_");
+        rest.is_some_and(|rest| {
+            COMMANDS_WITH_SETTINGS
+                .iter()
+                .any(|name| rest.starts_with(&prefix(name)))
+        })
+    };
+    let set = std::env::vars_os().filter_map(|(variable, _)| variable.into_string().ok());
+    let unknown = set
+        .filter(is_prefixed)
+        .filter(|set| !known.contains(&set.as_str()));
+    let warning = |variable: String| {
+        let similar = nearest(&variable, known.iter().copied());
+        let remedy = match similar {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => "`genai config show` lists all settings".to_owned(),
+        };
+        format!("(the environment variable `{variable}` is not a setting: {remedy})")
+    };
+    unknown.map(warning).collect()
+}
+
+/// Returns the beginning of the environment variables of a command, after `GENAI_`.
+fn prefix(command: &str) -> String {
+    format!("{}_", command.to_uppercase())
 }
 
 /// Adds the name of the environment variable to the error about its invalid value. clap names only the option, which is

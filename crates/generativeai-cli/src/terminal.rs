@@ -45,6 +45,11 @@ impl KeyMode {
         Self::apply().then_some(Self)
     }
 
+    /// Sets the mode if the terminal has input that can be read now. In line mode, this is an entered line.
+    pub(crate) fn if_input() -> Option<Self> {
+        modes::has_input().then(Self::new).flatten()
+    }
+
     /// Reads pressed keys. Returns `None` if there are none, and if the program runs in the background.
     ///
     /// Sets the mode again if it has changed: the shell sets its own modes while the program is stopped.
@@ -143,14 +148,18 @@ mod modes {
         tcgetpgrp(io::stdin()).map_or(true, |group| group == getpgrp())
     }
 
-    /// Reads input of the terminal without waiting. Returns `None` if there is none.
-    pub(super) fn read(input: &mut [u8]) -> Option<usize> {
+    /// Returns whether the terminal has input that can be read without waiting.
+    pub(super) fn has_input() -> bool {
         let stdin = io::stdin();
         let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        // The read alone would wait for Enter if the shell has set line mode since.
-        let count = poll(&mut ready, Some(&Timespec::default())).ok()?;
         // An error means that the terminal is gone, which a signal reports as well.
-        let length = (count > 0).then(|| rustix::io::read(&stdin, input).ok())??;
+        poll(&mut ready, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    }
+
+    /// Reads input of the terminal without waiting. Returns `None` if there is none.
+    pub(super) fn read(input: &mut [u8]) -> Option<usize> {
+        // The read alone would wait for Enter if the shell has set line mode since.
+        let length = has_input().then(|| rustix::io::read(io::stdin(), input).ok())??;
         (length > 0).then_some(length)
     }
 

@@ -34,14 +34,19 @@ pub struct SessionInfo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionDetails {
-    /// The number of contents in the history: messages, replies, and the calls and results of functions.
-    /// Undone turns are not counted.
+    /// The number of contents in the history and in an unfinished turn: messages, replies, and the calls and results
+    /// of functions. Undone turns are not counted.
     pub messages: usize,
     /// The model version of the latest reply that names one, such as `gemini-2.5-flash`.
     pub model: Option<String>,
     /// The names of the functions whose calls wait for [approval](generativeai::Reason::AwaitingApproval), in the
     /// order of the calls. Empty if the conversation does not wait.
     pub waiting: Vec<String>,
+    /// Whether the last message has no reply, not even a part of one: the program ended before it arrived, or the reply
+    /// failed.
+    pub unanswered: bool,
+    /// Whether only a part of the last reply arrived. It is `true` for calls that wait as well.
+    pub interrupted: bool,
 }
 
 /// Selects the columns of a [`SessionInfo`].

@@ -68,7 +68,8 @@ impl Session {
         self.read(|tx, id| Box::pin(info::find(tx, *id))).await
     }
 
-    /// Reads the number of messages, the model of the latest reply, and the calls that wait for approval.
+    /// Reads the number of messages, the model of the latest reply, the calls that wait for approval, and whether the
+    /// last message was answered.
     ///
     /// This reads the events of the session, but not its media: about 5 µs for each event.
     ///
@@ -95,17 +96,24 @@ impl Session {
             Event::Completed { response } => response.model_version.clone(),
             _ => None,
         });
-        let chat = replay(events.into_iter().map(|stored| stored.event))?;
+        let mut chat = replay(events.into_iter().map(|stored| stored.event))?;
         let reason = chat.unfinished().map(|turn| &turn.reason);
         let waiting = match reason {
             Some(Reason::AwaitingApproval(calls)) => calls.as_slice(),
             _ => &[],
         };
         let name = |waiting: &WaitingCall| waiting.call.name().to_owned();
+        let waiting = waiting.iter().map(name).collect();
+        // The chat is a copy, so the session does not change.
+        chat.keep_partial();
+        let unanswered = chat.unfinished().is_some();
+        let messages = chat.history().len();
         Ok(SessionDetails {
-            messages: chat.history().len(),
+            messages: messages + usize::from(unanswered),
             model,
-            waiting: waiting.iter().map(name).collect(),
+            waiting,
+            unanswered,
+            interrupted: !unanswered && messages > 0 && chat.is_interrupted(messages - 1),
         })
     }
 

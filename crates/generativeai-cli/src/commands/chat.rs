@@ -94,7 +94,7 @@ pub(crate) struct Chat {
     seed: Option<i32>,
 
     /// Continue the most recently used session
-    #[arg(short = 'c', long = "continue", conflicts_with = "session", add = SingleRun)]
+    #[arg(short = 'c', long = "continue", conflicts_with_all = ["session", "new"], add = SingleRun)]
     continue_last: bool,
 
     /// Continue the session with this name or number
@@ -195,6 +195,7 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
+        let model_name = checked.model.choice.to_string();
         let opened =
             signals.exit_at_once_during(|| self.open_model(checked.model, &tools, printer));
         let (model, uploaders) = opened?;
@@ -233,6 +234,7 @@ impl Chat {
                 engine: self.engine,
                 approvals,
                 uploaders,
+                model_name,
             };
             repl::run(&runtime, conversation, options, signals, printer)
         };

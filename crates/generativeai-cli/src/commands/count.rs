@@ -18,7 +18,8 @@ use crate::render::Printer;
 
 /// Count the tokens of files, or of piped text.
 ///
-/// With several files, prints a line for each, and the total.
+/// The count is that of a request with this text alone. The embedded model adds the chat template of its file, and some
+/// templates a system instruction. With several files, prints a line for each, and the total.
 #[derive(Debug, Args)]
 pub(crate) struct Count {
     /// Texts, images or PDFs. Without one, the text on stdin is counted

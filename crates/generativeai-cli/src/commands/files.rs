@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueHint};
-use generativeai::Remote;
 use generativeai::protocol::files::File;
+use generativeai::{Error, Remote};
 
 use crate::backend;
 use crate::exit::Exit;
@@ -107,8 +107,16 @@ async fn upload(
         upload = upload.mime_type(mime_type);
     }
     let progress = printer.progress("uploading").of_upload();
-    let file = upload.on_progress(progress).await?;
+    let file = upload.on_progress(progress).await.map_err(with_option)?;
     Ok(remote.wait_until_active(file, PROCESSING).await?)
+}
+
+/// Adds the option that sets the media type to an error about it.
+fn with_option(error: Error) -> Error {
+    match format!("{error:#}").contains("media type") {
+        true => error.with_hint("--mime-type sets it"),
+        false => error,
+    }
 }
 
 /// Returns text of the service without control characters. Tabs are replaced too, since they separate the columns.

@@ -165,11 +165,23 @@ async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Resul
     let no_model = GenerativeModel::new("none");
     let mut conversation = storage::read(session, &no_model).await?;
     conversation.chat.keep_partial();
-    let paragraphs = transcript::paragraphs(&conversation);
-    let mut paragraphs: Vec<_> = paragraphs.iter().map(|text| format!("{text}\n")).collect();
+    let mut between = "";
+    for paragraph in transcript::paragraphs(&conversation) {
+        printer.answer(std::mem::replace(&mut between, "\n"))?;
+        match paragraph.reply().filter(|_| printer.renders_replies()) {
+            Some(reply) => {
+                printer.reply(&reply)?;
+                printer.end_answer()?;
+            }
+            None => printer.answer(&format!("{paragraph}\n"))?,
+        }
+    }
     if let Some(message) = conversation.unanswered() {
         let text = transcript::text_of(message);
-        paragraphs.push(format!("you: {} (not answered)\n", text.trim_end()));
+        printer.answer(&format!(
+            "{between}you: {} (not answered)\n",
+            text.trim_end()
+        ))?;
     }
-    printer.answer(&paragraphs.join("\n"))
+    Ok(())
 }

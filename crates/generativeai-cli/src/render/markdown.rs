@@ -175,9 +175,11 @@ fn is_text(block: &str) -> bool {
     !["```", "~~~", "|"].into_iter().any(begins_with) && !block.starts_with("    ")
 }
 
-/// Wraps a line of plain text.
+/// Wraps a line of plain text. Continuation lines have its indentation, unless that is half of the width.
 pub(super) fn wrapped(line: &str, width: usize) -> String {
-    wrapped_after(0, line, width)
+    let blanks = line.len() - line.trim_start_matches(' ').len();
+    let margin = if blanks * 2 <= width { blanks } else { 0 };
+    wrapped_after(margin, line, width)
 }
 
 /// Wraps a line of columns that are separated by two or more blanks. Continuation lines are indented to the last column

@@ -12,14 +12,18 @@ use tokio::time::timeout;
 use super::markdown::{Layout, Markdown, wrapped, wrapped_row};
 use super::progress::Progress;
 use super::sanitizer::{Sanitizer, sanitize};
+use crate::environment;
 use crate::exit::ReaderGone;
-use crate::{environment, hint};
+use crate::hint::{self, Place};
 
 /// Text that is shown while the program waits for a reply.
 const WAITING: &str = "…";
 
 /// Width without a terminal, in columns.
 const DEFAULT_WIDTH: usize = 80;
+
+/// Causes of a connection error that name only a layer of the network stack. The cause after them is the problem.
+const LAYERS: [&str; 2] = ["client error (Connect)", "tcp connect error"];
 
 /// The only writer to stdout and stderr.
 ///
@@ -33,6 +37,8 @@ pub(crate) struct Printer {
     waiting: bool,
     /// Whether to omit hints.
     quiet: bool,
+    /// Place where hints are read.
+    place: Place,
 }
 
 /// State of the output to stdout.
@@ -70,6 +76,7 @@ impl Printer {
             colored: false,
             waiting: false,
             quiet: false,
+            place: Place::default(),
         };
         printer.set_color(Color::Auto);
         printer
@@ -100,15 +107,25 @@ impl Printer {
         self.quiet = quiet;
     }
 
+    /// Sets the place where hints are read.
+    pub(crate) fn set_place(&mut self, place: Place) {
+        self.place = place;
+    }
+
     /// Stops rendering replies, because they are data and not Markdown.
     pub(crate) fn disable_markdown(&mut self) {
         self.answers.markdown = None;
     }
 
+    /// Returns whether replies are rendered.
+    pub(crate) fn renders_replies(&self) -> bool {
+        self.answers.markdown.is_some()
+    }
+
     /// Returns whether replies are rendered at a terminal that shows stderr as well.
     pub(crate) fn renders(&self) -> bool {
         let both = io::stdout().is_terminal() && io::stderr().is_terminal();
-        both && self.answers.markdown.is_some()
+        both && self.renders_replies()
     }
 
     /// Writes the next piece of an answer.
@@ -233,9 +250,12 @@ impl Printer {
     pub(crate) fn error(&mut self, error: &anyhow::Error) {
         self.note(format_args!("genai: {error}"));
         for cause in error.chain().skip(1) {
-            self.note(format_args!("  because: {cause}"));
+            let is_layer = LAYERS.contains(&cause.to_string().as_str());
+            if !is_layer || cause.source().is_none() {
+                self.note(format_args!("  because: {cause}"));
+            }
         }
-        if let Some(hint) = hint::for_error(error) {
+        if let Some(hint) = hint::for_error(error, self.place) {
             self.note(format_args!("  hint: {hint}"));
         }
     }

@@ -26,7 +26,7 @@ impl Repl<'_> {
             Next::Retry => chat.retry(),
             Next::Decide(decisions) => chat.decide(decisions),
         };
-        let mut sink = TextSink::at_prompt();
+        let mut sink = TextSink::in_session();
         let reply = reply::receive(message, &mut sink, self.signals.stop(), self.printer);
         if self.prompt.can_edit() {
             self.runtime.block_on(self.type_ahead.during(reply))
@@ -95,6 +95,8 @@ impl Repl<'_> {
         let Some(approvals) = self.options.approvals.clone() else {
             return Decisions::Stop;
         };
+        // A line that was entered before the question is not an answer to it.
+        self.read_entered();
         let tools = self.conversation().chat.model().toolbox().cloned();
         let (prompt, signals) = (&mut self.prompt, &self.signals);
         let mut read = |printer: &mut Printer| match prompt.next(signals, printer) {

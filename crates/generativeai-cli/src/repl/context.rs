@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use generativeai::{GenerativeModel, Toolbox};
+use generativeai::{Compaction, GenerativeModel, Toolbox};
 use tokio::time::timeout;
 
+use super::level::Level;
 use super::state::Repl;
 use crate::usage::ReplyUsage;
 
@@ -15,45 +16,38 @@ const FEW: i32 = 192;
 /// Number of tokens that a budget leaves to the history, unless the context of the model is small.
 const MIN_HISTORY: i32 = 512;
 
-/// Approximate number of tokens of the prompt for a summary.
-const SUMMARY_PROMPT: i64 = 64;
-
-/// Number of tokens that a summary needs, unless the context of the model is small.
-const SUMMARY: i64 = 1_024;
-
 /// Timeout of a request about the context. The user waits for the prompt meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Repl<'_> {
-    /// Shows how full the context of the model is, if it is more than three quarters full and there is a terminal.
+    /// Returns how full the context of the model is, if it is more than three quarters full and there is a terminal.
     ///
     /// The usage of a reply is the sum over all requests of its turn: with function calls or hops, the history is in it
     /// several times. So it is an upper bound, and the history is counted only if this bound is large.
-    pub(super) fn show_full_context(&mut self, usage: &ReplyUsage) {
+    pub(super) fn full_context(&mut self, usage: &ReplyUsage) -> Option<Level> {
         let most = usage.all_tokens();
         if most < FEW || !self.prompt.can_edit() {
-            return;
+            return None;
         }
         let model = self.conversation().chat.model().clone();
-        let Some(limit) = self.token_limit(&model) else {
-            return;
-        };
-        let is_full = |tokens: i32| i64::from(tokens) * 4 > i64::from(limit) * 3;
-        if !is_full(most) {
-            return;
+        let limit = self.token_limit(&model)?;
+        let is_nearly_full = |tokens: i32| i64::from(tokens) * 4 > i64::from(limit) * 3;
+        if !is_nearly_full(most) {
+            return None;
         }
-        let Some(tokens) = self.history_tokens(&model) else {
-            return;
-        };
-        if is_full(tokens) {
-            let percent = i64::from(tokens) * 100 / i64::from(limit);
-            let compact = match can_summarize(tokens, limit) {
-                true => "/compact summarizes older turns, ",
-                false => "",
-            };
-            self.printer.note(format_args!(
-                "(the context is {percent} % full, {tokens} of {limit} tokens: {compact}/new starts a session)"
-            ));
+        let tokens = self.history_tokens(&model)?;
+        is_nearly_full(tokens).then_some(Level { tokens, limit })
+    }
+
+    /// Returns how a budget shortens the history: by a summary, unless the history leaves no room for the request that
+    /// the model would have to answer with it.
+    pub(super) fn compaction(&mut self) -> Compaction {
+        let model = self.conversation().chat.model().clone();
+        match (self.history_tokens(&model), self.token_limit(&model)) {
+            (Some(tokens), Some(limit)) if !Level { tokens, limit }.can_be_summarized() => {
+                Compaction::Drop
+            }
+            _ => Compaction::Summarize,
         }
     }
 
@@ -121,13 +115,6 @@ fn budget(history: i32, fixed: i32, limit: Option<i32>) -> i32 {
     fixed.max(0).saturating_add(least.max(history / 2))
 }
 
-/// Returns whether the model could summarize a history: the request for it has a prompt in addition to the history, and
-/// the reply is the summary.
-fn can_summarize(history: i32, limit: i32) -> bool {
-    let summary = SUMMARY.min(i64::from(limit) / 8);
-    i64::from(history) + SUMMARY_PROMPT + summary <= i64::from(limit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,13 +126,5 @@ mod tests {
         assert_eq!(budget(30, 6, None), 518);
         // The smallest context of the embedded model.
         assert_eq!(budget(200, 30, Some(256)), 143);
-    }
-
-    #[test]
-    fn a_history_that_fills_the_context_cannot_be_summarized() {
-        assert!(can_summarize(800_000, 1_000_000));
-        assert!(can_summarize(3_100, 4_096));
-        assert!(!can_summarize(4_000, 4_096));
-        assert!(!can_summarize(261, 256));
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct CommandEntry {
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[CommandEntry] = &[
     entry(Command::Undo, &["undo", "rewind"], "[COUNT]", "undo the last message and its reply"),
-    entry(Command::Redo, &["redo"], "", "restore the last undone turn"),
+    entry(Command::Redo, &["redo"], "[COUNT]", "restore the last undone turn"),
     entry(Command::Regenerate, &["regenerate", "retry"], "", "replace the last reply by a new one"),
     entry(Command::Continue, &["continue"], "", "continue a reply that was stopped or cut off"),
     entry(Command::Edit, &["edit"], "", "edit the last message and send it again"),
@@ -194,7 +194,7 @@ mod tests {
     fn an_unknown_command_is_not_sent_and_gets_a_suggestion() {
         assert_eq!(Line::parse("/unod it"), Line::Unknown("unod", Some("undo")));
         assert_eq!(Line::parse("/xyz"), Line::Unknown("xyz", None));
-        assert_eq!(Line::parse("/redo it"), Line::UnexpectedArgument("redo"));
+        assert_eq!(Line::parse("/edit it"), Line::UnexpectedArgument("edit"));
         assert_eq!(Line::parse("/"), Line::Unknown("", None));
     }
 

@@ -13,7 +13,7 @@ use super::state::Repl;
 pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyhow::Result<()> {
     match command {
         Command::Undo => repl.undo_turns(argument),
-        Command::Redo => repl.redo_turn(),
+        Command::Redo => repl.redo_turns(argument),
         Command::Regenerate => return repl.regenerate(),
         Command::Continue => return repl.continue_reply(),
         Command::Edit => return repl.edit_message(),

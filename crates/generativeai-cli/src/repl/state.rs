@@ -1,5 +1,6 @@
 //! State of a session at the terminal, and sending messages.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::conversations::Conversations;
 use super::input::Prompt;
+use super::level::Level;
 use super::next::{Decisions, Next};
 use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
@@ -21,7 +23,7 @@ use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
-use crate::reply::{Outcome, Received};
+use crate::reply::{self, Outcome, Received};
 use crate::signals::Signals;
 use crate::storage::{self, SessionLock};
 use crate::transcript::{self, Paragraph};
@@ -29,6 +31,10 @@ use crate::usage::ReplyUsage;
 
 /// Maximum number of lines of the last exchange that are shown when a session is resumed.
 const MAX_RESUMED_LINES: usize = 24;
+
+/// Note about a reply that ended at the token limit.
+const CUT: &str = "(reply cut off: token limit reached; /continue continues it, \
+                   genai chat --max-output-tokens sets the limit)";
 
 /// Options of a session at the terminal.
 #[derive(Clone, Debug)]
@@ -43,6 +49,8 @@ pub(crate) struct ReplOptions {
     pub(crate) approvals: Option<Approvals>,
     /// Client that uploads files for the first model, if it is a Gemini model.
     pub(crate) uploaders: Uploaders,
+    /// Name of the first model, as the user can enter it.
+    pub(crate) model_name: String,
 }
 
 /// Outcome of a message or a retry.
@@ -77,10 +85,14 @@ pub(super) struct Repl<'a> {
     pub(super) uploaders: Uploaders,
     /// Lock of the session, from sending a message until it is saved.
     pub(super) lock: Option<SessionLock>,
-    /// Lines typed during the last reply.
+    /// Lines typed before the prompt, for example during the last reply.
     pub(super) type_ahead: TypeAhead,
     /// Token limits of the models of this run, as far as they are known.
     pub(super) token_limits: TokenLimits,
+    /// Names of the models of this run as the user can enter them, by the names that the SDK uses.
+    pub(super) model_names: HashMap<String, String>,
+    /// Number of attachments before `/edit` added those of the message that is edited at the prompt.
+    pub(super) editing: Option<usize>,
     /// Whether it was reported that messages are not saved.
     pub(super) reported_unsaved: bool,
 }
@@ -94,12 +106,15 @@ impl<'a> Repl<'a> {
         conversation: Conversation,
         options: ReplOptions,
     ) -> Self {
+        let model = conversation.chat.model().name().to_owned();
         Self {
             runtime,
             signals,
             prompt,
             printer,
             uploaders: options.uploaders.clone(),
+            model_names: HashMap::from([(model, options.model_name.clone())]),
+            editing: None,
             options,
             conversations: Conversations::new(conversation),
             attachments: Vec::new(),
@@ -119,6 +134,13 @@ impl<'a> Repl<'a> {
     pub(super) fn wait<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let work = storage::wait(work, self.printer);
         self.runtime.block_on(self.signals.unless_stopped(work))
+    }
+
+    /// Queues the lines entered since the last prompt, so that the next prompt does not read them.
+    pub(super) fn read_entered(&mut self) {
+        if self.prompt.can_edit() {
+            self.type_ahead.read_entered();
+        }
     }
 
     /// Shows the last exchange, if the session has one.
@@ -394,10 +416,20 @@ impl<'a> Repl<'a> {
         let last = self.conversations.current().chat.last();
         let tokens = last.and_then(|last| last.usage_metadata.as_deref());
         let usage = ReplyUsage::new(tokens, took).hops(hops);
+        let is_cut = last.is_some_and(reply::is_cut);
+        let level = self.full_context(&usage);
+        if is_cut {
+            self.printer.note(match level.is_some_and(Level::is_full) {
+                true => "(reply cut off: the context is full)",
+                false => CUT,
+            });
+        }
         if self.options.stats {
             self.printer.note(&usage);
         }
-        self.show_full_context(&usage);
+        if let Some(level) = level {
+            self.printer.note(level);
+        }
         self.conversation().usage.add(usage);
     }
 }

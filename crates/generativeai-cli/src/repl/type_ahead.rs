@@ -1,4 +1,4 @@
-//! Lines typed while a reply arrives. They are queued, and sent one by one after the reply.
+//! Lines typed while the program is busy, for example while a reply arrives. They are queued, and sent one by one.
 
 use std::collections::VecDeque;
 #[cfg(unix)]
@@ -42,16 +42,13 @@ impl TypeAhead {
             return reply.await;
         };
         let mut reply = pin!(reply);
-        let mut keys = [0; 1_024];
         loop {
             tokio::select! {
                 biased;
                 outcome = &mut reply => return outcome,
                 () = sleep(READ_EVERY) => {}
             }
-            while let Some(length) = mode.read(&mut keys) {
-                self.push(&keys[..length]);
-            }
+            self.read(&mode);
             if std::mem::take(&mut self.is_suspended) {
                 terminal::suspend();
             }
@@ -62,6 +59,28 @@ impl TypeAhead {
     #[cfg(not(unix))]
     pub(super) async fn during<T>(&mut self, reply: impl Future<Output = T>) -> T {
         reply.await
+    }
+
+    /// Queues the lines entered before a prompt, for example while a model was loaded. The terminal was in line mode
+    /// then, in which Enter is a line feed. The prompt would insert it into the text.
+    #[cfg(unix)]
+    pub(super) fn read_entered(&mut self) {
+        if let Some(mode) = KeyMode::if_input() {
+            self.read(&mode);
+        }
+    }
+
+    /// Lines stay in the input queue of the terminal, where the prompt reads them.
+    #[cfg(not(unix))]
+    pub(super) fn read_entered(&mut self) {}
+
+    /// Processes the keys pressed so far.
+    #[cfg(unix)]
+    fn read(&mut self, mode: &KeyMode) {
+        let mut keys = [0; 1_024];
+        while let Some(length) = mode.read(&mut keys) {
+            self.push(&keys[..length]);
+        }
     }
 
     /// Removes and returns the first queued line.

@@ -43,7 +43,7 @@ impl Sink for CodeSink {
             }
         }
         printer.end_answer()?;
-        report_cut(response, "", printer);
+        report_cut(response, printer);
         Ok(())
     }
 }

@@ -15,15 +15,15 @@ const MAX_ARGUMENTS: usize = 200;
 pub(crate) struct TextSink {
     /// Whether any text arrived.
     has_text: bool,
-    /// Command that continues a truncated reply, for a note. Empty without a prompt.
-    remedy: &'static str,
+    /// Whether the caller reports a truncated reply.
+    is_in_session: bool,
 }
 
 impl TextSink {
-    /// Creates the sink of a reply in a session at the terminal.
-    pub(crate) fn at_prompt() -> Self {
+    /// Creates the sink of a reply in a session at the terminal, which reports a truncated reply itself.
+    pub(crate) fn in_session() -> Self {
         Self {
-            remedy: "/continue continues it, ",
+            is_in_session: true,
             ..Self::default()
         }
     }
@@ -55,18 +55,26 @@ impl Sink for TextSink {
                 let kinds = kinds(response);
                 printer.note(format_args!("(no text in the reply: {kinds})"));
             }
-            report_cut(response, self.remedy, printer);
+            if !self.is_in_session {
+                report_cut(response, printer);
+            }
         }
         Ok(())
     }
 }
 
-/// Reports that a reply ended at the token limit.
-pub(super) fn report_cut(response: &GenerateContentResponse, remedy: &str, printer: &mut Printer) {
-    if response.finish_reason() == Some(&FinishReason::MaxTokens) {
-        printer.note(format_args!(
-            "(reply cut off: token limit reached; {remedy}--max-output-tokens sets the limit)"
-        ));
+/// Returns whether a reply ended at the token limit.
+pub(crate) fn is_cut(response: &GenerateContentResponse) -> bool {
+    response.finish_reason() == Some(&FinishReason::MaxTokens)
+}
+
+/// Reports that the reply to a single message ended at the token limit.
+pub(super) fn report_cut(response: &GenerateContentResponse, printer: &mut Printer) {
+    if is_cut(response) {
+        printer.note(
+            "(reply cut off: token limit reached; --max-output-tokens sets the limit, and \
+             --context that of an embedded model)",
+        );
     }
 }
 

@@ -231,6 +231,8 @@ fn a_signal_during_a_single_message_sets_the_exit_code_and_keeps_the_part() {
         assert_eq!(status.code(), Some(code), "{signal}");
         let shown = "you: Tell me a story\n\nmodel: Once upon a time (interrupted)\n";
         assert_eq!(user.shown(), shown, "{signal}");
+        let list = user.sessions(&["list"]).stdout;
+        assert_contains(&list, "2 messages  Tell me a story  [interrupted]");
     }
 }
 
@@ -371,6 +373,11 @@ fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
     );
     drop(lock);
     assert!(user.shown().starts_with("you: Two and two? (not answered)"));
+    let list = user.sessions(&["list"]).stdout;
+    assert!(
+        list.contains("1 message ") && list.contains("[not answered]"),
+        "{list}"
+    );
 }
 
 /// The program ended 2 s after the signal, whatever it was doing.

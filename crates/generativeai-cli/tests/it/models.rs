@@ -335,6 +335,7 @@ fn offline_a_key_does_not_select_the_gemini_api() {
     let mut command = genai(&["chat", "--max-output-tokens", "3", "Hello"]);
 
     let answered = ran(command.env("GEMINI_API_KEY", "key").output());
+    answered.assert_reported("although GEMINI_API_KEY is set, since GENAI_OFFLINE is set");
 
     assert_eq!(answered.code, Some(0), "{answered:?}");
 }

@@ -32,9 +32,9 @@ fn a_reply_cut_off_at_the_token_limit_is_reported_on_stderr() {
 
     assert_eq!(short.code, Some(0), "{short:?}");
     assert!(
-        short
-            .stderr
-            .contains("(reply cut off: token limit reached; --max-output-tokens sets the limit)"),
+        short.stderr.contains(
+            "(reply cut off: token limit reached; --max-output-tokens sets the limit, and"
+        ),
         "{short:?}"
     );
     assert!(

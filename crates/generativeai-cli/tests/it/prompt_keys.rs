@@ -200,7 +200,7 @@ fn compact_limits_the_requests_of_the_session() {
     terminal.ask("/compact 20");
     assert_eq!(
         terminal.ask("/compact off"),
-        "older turns are no longer summarized"
+        "requests are no longer shortened"
     );
     let reply = terminal.ask("Three, which is longer than twenty bytes");
     assert_contains(&reply, "A reply.");

@@ -17,6 +17,8 @@ fn an_empty_message_is_refused() {
 #[test]
 fn an_unknown_command_or_option_is_refused_with_the_usage() {
     run(&["chta"]).assert_refused(2, &["chta", "chat"]);
+    run(&["help", "chatt"]).assert_refused(2, &["chatt", "'chat'"]);
+    run(&["chat", "--continue", "--new", "Hello"]).assert_refused(2, &["--continue", "--new"]);
     run(&["chat", "--modle", "x", "Hello"]).assert_refused(2, &["--modle", "--model"]);
     run(&["chat", "--temperature", "warm", "Hello"]).assert_refused(2, &["warm", "--temperature"]);
     run(&[]).assert_refused(2, &["Usage"]);
@@ -166,7 +168,7 @@ fn errors_name_options_of_the_program() {
     let mut plain = service.genai(&["chat", "Hello"]);
     plain.env("GOOGLE_GEMINI_BASE_URL", "http://example.com");
     for (mut command, code, remedy) in [
-        (service.genai(&upload), 1, "such as .pdf"),
+        (service.genai(&upload), 1, "--mime-type sets it"),
         (
             genai(&["chat", "-m", "openai:m", "Hello"]),
             2,
@@ -189,6 +191,23 @@ fn errors_name_options_of_the_program() {
             assert!(!refused.stderr.contains(word), "{word} in {refused:?}");
         }
     }
+}
+
+#[test]
+fn a_file_that_the_embedded_model_cannot_read_is_refused_with_a_remedy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("x.png"), b"\x89PNG\0").expect("a file");
+    let mut command = genai(&["chat", "-m", "smollm2", "What is @x.png?"]);
+
+    let refused = ran(command.current_dir(folder.path()).output());
+
+    refused.assert_refused(
+        1,
+        &[
+            "image/png",
+            "hint: --model names a model that reads such files",
+        ],
+    );
 }
 
 #[test]
@@ -259,8 +278,13 @@ fn an_unreachable_address_is_reported_with_a_remedy() {
 
     let refused = ran(command.output());
 
-    refused.assert_refused(1, &["genai: ", "because: ", "--model local"]);
-    assert!(!refused.stderr.contains("canary-key"), "{refused:?}");
+    refused.assert_refused(
+        1,
+        &["genai: ", "because: Connection refused", "--model local"],
+    );
+    for unwanted in ["canary-key", "(Connect)", "tcp connect error"] {
+        assert!(!refused.stderr.contains(unwanted), "{refused:?}");
+    }
 }
 
 #[test]

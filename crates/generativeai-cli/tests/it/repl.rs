@@ -112,6 +112,18 @@ fn lines_typed_during_a_reply_are_sent_one_by_one_and_commands_stay_commands() {
     terminal.quit();
 }
 
+#[test]
+fn lines_entered_before_the_prompt_are_sent_one_by_one_and_commands_stay_commands() {
+    let service = Service::start(Answer::Texts(vec!["One."]));
+    let mut terminal = Terminal::start(&service.genai(&["chat", "-m", "gemini-x"]));
+
+    terminal.type_keys("First?\r/history\r");
+
+    terminal.wait_for("you: First?\nmodel: One.");
+    assert!(!service.request().contains("/history"));
+    terminal.quit();
+}
+
 /// Finding 20 of tests/newcomer.md.
 #[test]
 fn esc_clears_the_lines_typed_during_a_reply() {
@@ -125,6 +137,12 @@ fn esc_clears_the_lines_typed_during_a_reply() {
     service.open_gate();
 
     terminal.wait_for("(not sent: Second?)");
+    terminal.wait_for_prompt();
+    terminal.type_keys("\x1b[A");
+    terminal.wait_until("the line that was not sent", |screen| {
+        screen.contents().trim_end().ends_with("> Second?")
+    });
+    terminal.type_keys("\x15");
     assert_eq!(terminal.ask("/history"), "you: First?\nmodel: One.");
     terminal.quit();
 }

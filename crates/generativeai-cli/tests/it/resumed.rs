@@ -55,6 +55,17 @@ fn a_continued_session_begins_with_its_last_exchange() {
     }
 }
 
+#[test]
+fn a_terminal_shows_a_session_as_rendered_markdown() {
+    let user = User::new();
+    let show = user.saving(genai(&["sessions", "show", "hills"]));
+
+    let left = Terminal::start(&show).end();
+
+    let shown = "you: How tall is Ben Nevis?\n\nmodel: It is 1,345 m tall.";
+    assert_eq!(left.screen, shown);
+}
+
 /// Finding 18 of tests/newcomer.md.
 #[test]
 fn an_unknown_session_is_started_only_if_the_user_agrees() {

@@ -221,7 +221,7 @@ fn the_help_lists_all_commands() {
     assert_eq!(
         help,
         "/undo [COUNT]          undo the last message and its reply
-/redo                  restore the last undone turn
+/redo [COUNT]          restore the last undone turn
 /regenerate            replace the last reply by a new one
 /continue              continue a reply that was stopped or cut off
 /edit                  edit the last message and send it again

@@ -212,6 +212,12 @@ fn an_exported_session_can_be_imported() {
             user.output(&["show", "mountains"])
         );
     }
+    // Without a name, it is that of the export, unless it is taken.
+    let path = other.data.path().join("lines");
+    let path = path.to_str().expect("text");
+    for name in ["mountains", "How tall is Ben Nevis?"] {
+        assert_eq!(other.output(&["import", path]), format!("{name}\n"));
+    }
 }
 
 #[test]

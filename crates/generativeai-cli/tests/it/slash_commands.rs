@@ -186,6 +186,8 @@ fn a_misspelled_session_or_command_creates_nothing_and_gets_a_suggestion() {
 fn a_saved_file_can_be_loaded() {
     let mut session = Session::start(&["1,345 m."], &[]);
 
+    assert_eq!(session.ask("/save nevis.json"), "no messages yet");
+    assert_contains(&session.ask("/load /dev/zero"), "/dev/zero is not a file");
     session.ask("/system Be brief.");
     session.ask("How tall is Ben Nevis?");
     session.ask("/save nevis.json");
@@ -242,7 +244,11 @@ fn several_turns_are_undone_and_quit_needs_no_slash() {
     assert_eq!(session.ask("/history 1"), "model: Two.");
     assert_eq!(
         session.ask("/undo 2"),
-        "undone: Second?\nundone: First?\n(/redo restores it)"
+        "undone: Second?\nundone: First?\n(/redo 2 restores them)"
+    );
+    assert_eq!(
+        session.ask("/redo 2"),
+        "restored: First?\nrestored: Second?"
     );
     assert!(session.ask("help").contains("/undo"));
     session.terminal.enter("quit");
@@ -278,13 +284,17 @@ fn without_an_editor_the_last_message_is_edited_at_the_prompt() {
     let mut session = Session::start(&["One.", "Two."], &[]);
 
     session.ask("How many?");
-    session.terminal.enter("/edit");
-    session.terminal.wait_for("> How many?\n");
-    session
-        .terminal
-        .wait_until("the message at the prompt", |screen| {
+    let edit = |terminal: &mut Terminal| {
+        terminal.enter("/edit");
+        terminal.wait_until("the message at the prompt", |screen| {
             screen.contents().trim_end().ends_with("> How many?")
         });
+    };
+    edit(&mut session.terminal);
+    session.terminal.type_keys("\x03");
+    session.terminal.wait_for("(unchanged)");
+    assert_eq!(session.ask("/history"), "you: How many?\nmodel: One.");
+    edit(&mut session.terminal);
     session.terminal.type_keys(" Now?\r");
     session.terminal.wait_for("Two.");
 
@@ -324,6 +334,14 @@ fn a_fork_is_independent() {
 fn the_system_instruction_is_set_and_removed() {
     let mut session = Session::start(&["Yes."], &[]);
 
+    let set = session.ask("/system Read @nosuch.md.");
+    assert_contains(&set, "(no file `nosuch.md`: sent as text");
+    fs::write(session.folder.path().join("rules.md"), "Be kind.").expect("a file");
+    let set = session.ask("/system Read @rules.md.");
+    assert_contains(
+        &set,
+        "(`rules.md` is not attached: a system instruction is text)",
+    );
     session.ask("/system Be brief.");
     assert_eq!(session.ask("/system"), "Be brief.");
     session.ask("Hello");
@@ -342,15 +360,12 @@ fn the_model_can_be_changed_in_a_session() {
 
     session.ask("/system Be brief.");
     session.ask("Hello");
-    assert_eq!(session.ask("/model"), "models/gemini-x");
-    assert!(
-        session
-            .ask("/model gemini-y")
-            .contains("now using models/gemini-y")
-    );
+    assert_eq!(session.ask("/model"), "gemini-x");
+    let changed = session.ask("/model gemini-y");
+    assert_contains(&changed, "now using gemini-y");
     session.ask("And you?");
     assert!(session.ask("/model nowhere.gguf").contains("nowhere.gguf"));
-    assert_eq!(session.ask("/model"), "models/gemini-y");
+    assert_eq!(session.ask("/model"), "gemini-y");
 
     session.service.request();
     let second = session.service.request();
@@ -429,7 +444,7 @@ fn an_unknown_model_is_refused_with_a_suggestion() {
 
     assert_contains(&refused, "unknown model `nosuch`: available: gemini-y");
     assert_contains(&misspelled, "did you mean `gemini-y`?");
-    assert_eq!(session.ask("/model"), "models/gemini-x");
+    assert_eq!(session.ask("/model"), "gemini-x");
     session.quit();
 }
 

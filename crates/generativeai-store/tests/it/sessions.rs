@@ -239,13 +239,16 @@ async fn details_count_the_messages_and_name_the_model() {
         let session = database.open().await.new_session("one").await.unwrap();
         let empty = session.details().await.unwrap();
         assert_eq!((empty.messages, empty.model), (0, None));
+        assert!(!empty.unanswered && !empty.interrupted);
 
         let mut reply = GenerateContentResponse::from(Content::model("A red square."));
         reply.model_version = Some("m-2".to_owned());
         let script = Scripted::default()
             .then_stream([reply])
             .then_text("Four.")
-            .then_text("Undone.");
+            .then_text("Undone.")
+            .then_error(&[], Error::new(ErrorKind::RateLimited, "later"))
+            .then_error(&["A part"], Error::new(ErrorKind::Truncated, "cut"));
         let mut chat = session.chat(&model(script)).await.unwrap();
         chat.send_message(Blob::new("image/png", vec![7; 5_000]))
             .await
@@ -257,6 +260,16 @@ async fn details_count_the_messages_and_name_the_model() {
         let details = session.details().await.unwrap();
         assert_eq!(details.messages, 4);
         assert_eq!(details.model.as_deref(), Some("m-2"));
+        for (messages, unanswered) in [(5, true), (6, false)] {
+            let mut reply = chat.send_message("More?").stream();
+            while let Some(Ok(_)) = reply.next().await {}
+            drop(reply);
+            chat.save().await.unwrap();
+            let details = session.details().await.unwrap();
+            assert_eq!(details.messages, messages);
+            assert_eq!(details.unanswered, unanswered);
+            assert_eq!(details.interrupted, !unanswered);
+        }
 
         session.delete().await.unwrap();
         assert_kind(session.details().await, ErrorKind::NotFound);

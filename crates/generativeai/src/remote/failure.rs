@@ -200,9 +200,15 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_READ)]);
     match html_title(&text) {
         None => one_line(&text),
-        Some("") => "an HTML page".to_owned(),
+        Some("") => format!("an HTML page: {}", one_line(&without_tags(&text))),
         Some(title) => format!("an HTML page, \"{}\"", one_line(title)),
     }
+}
+
+/// Returns the text of an HTML page.
+fn without_tags(html: &str) -> String {
+    let after_tags = html.split('<').filter_map(|piece| piece.split_once('>'));
+    after_tags.map(|(_, text)| text).collect()
 }
 
 /// Returns the text on one line, cut at [`MAX_EXCERPT`].

@@ -46,7 +46,7 @@ pub(super) struct Import {
     /// Gemini API, or a conversation exported by another program
     file: PathBuf,
 
-    /// Name of the session; by default the first words of its first message
+    /// Name of the session; by default the one in the export, or the first words of its first message
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
 }
@@ -77,7 +77,11 @@ impl Import {
         // only messages.
         let name = self.name.trim();
         if import::is_event_log(bytes) {
-            return store.import_jsonl(name, bytes).await.map_err(refused);
+            let session = store.import_jsonl(name, bytes).await.map_err(refused)?;
+            if name.is_empty() {
+                rename(&session, import::name_in_log(bytes)).await?;
+            }
+            return Ok(session);
         }
         let imported = import::parse(bytes).map_err(|UsageError(error)| {
             UsageError(format!("cannot import {}: {error}", self.file.display()))
@@ -93,4 +97,17 @@ impl Import {
         }
         Ok(session)
     }
+}
+
+/// Renames an imported session as it was called where it was exported. If that name is taken, or is only a number, the
+/// session is named after its first message.
+async fn rename(session: &Session, name: Option<String>) -> anyhow::Result<()> {
+    let is_renamed = match name {
+        Some(name) => session.rename(&name).await.is_ok(),
+        None => false,
+    };
+    if !is_renamed && let Some(first) = session.contents().await?.first() {
+        storage::name_after_message(session, first).await;
+    }
+    Ok(())
 }

@@ -324,3 +324,12 @@ fn a_long_row_continues_below_its_last_column() {
     );
     assert_eq!(wrapped_row("    a b", 4), "a b");
 }
+
+#[test]
+fn wrapped_lines_keep_their_indentation() {
+    assert_eq!(
+        wrapped("  hint: check the network", 16),
+        "  hint: check\n  the network"
+    );
+    assert_eq!(wrapped("      deep text", 10), "deep text");
+}

@@ -1,9 +1,9 @@
 //! Commands about files: attachments, and the files that a session is written to or read from.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use generativeai::GenerativeModel;
 
 use crate::attachment::mention::path_of_argument;
@@ -33,6 +33,10 @@ impl Repl<'_> {
 
     /// Writes the session as JSON.
     pub(super) fn save_file(&mut self, name: &str) -> anyhow::Result<()> {
+        if self.conversation().is_empty() {
+            self.no_messages();
+            return Ok(());
+        }
         let json = export::json(&self.conversation().settled())?;
         let own: Option<PathBuf> = self.conversation().file.clone();
         let path = export::write(name, "json", own.as_deref(), &json)?;
@@ -50,6 +54,10 @@ impl Repl<'_> {
         }
         let path = path_of_argument(argument);
         let name = path.display();
+        // Reading a pipe or a device may never end.
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            bail!("{name} is not a file");
+        }
         let bytes = File::open(&path).map_err(anyhow::Error::from);
         let bytes = bytes.and_then(import::read);
         let bytes = bytes.with_context(|| format!("cannot read {name}"))?;

@@ -2,7 +2,9 @@
 
 use generativeai::{Backend, GenerativeModel, RequestOptions, Toolbox};
 
+use crate::attachment::mention::{self, Mention};
 use crate::backend::{ModelChoice, gemini};
+use crate::catalog::LOCAL;
 use crate::exit::UsageError;
 use crate::repl::state::Repl;
 use crate::suggest::suggest;
@@ -12,11 +14,12 @@ impl Repl<'_> {
     /// Shows the model, or continues the conversation with another one. The settings of the chat stay.
     pub(super) fn change_model(&mut self, name: &str) -> anyhow::Result<()> {
         if name.is_empty() {
-            let name = self.conversation().chat.model().name().to_owned();
+            let name = self.model_name();
             self.printer.note(name);
             return Ok(());
         }
         let choice = ModelChoice::named(name)?;
+        let chosen = choice.to_string();
         let is_of_service = matches!(choice, ModelChoice::Gemini(_));
         // Loading a model blocks this thread for seconds, or minutes with a download.
         let (model, uploaders) = self
@@ -28,9 +31,23 @@ impl Repl<'_> {
         self.uploaders.extend(uploaders);
         let model = model.with_settings_from(self.conversation().chat.model());
         self.set_model(model)?;
-        let name = self.conversation().chat.model().name().to_owned();
+        let model = self.conversation().chat.model().name().to_owned();
+        self.model_names.insert(model, chosen);
+        let name = self.model_name();
         self.printer.note(format_args!("now using {name}"));
         Ok(())
+    }
+
+    /// Returns the name of the model as the user can enter it. `local` is followed by the model that it stands for.
+    fn model_name(&mut self) -> String {
+        let model = self.conversation().chat.model().name().to_owned();
+        match self.model_names.get(&model) {
+            Some(chosen) if chosen == LOCAL => {
+                format!("{LOCAL} ({})", model.trim_start_matches("models/"))
+            }
+            Some(chosen) => chosen.clone(),
+            None => model,
+        }
     }
 
     /// Refuses a model that the Gemini API does not have, and suggests another. If the API cannot be reached, the model
@@ -70,6 +87,15 @@ impl Repl<'_> {
             }
             text => {
                 self.set_model(model.system_instruction(text))?;
+                for mention in mention::find(text) {
+                    match mention {
+                        Mention::File(path) => self.printer.note(format_args!(
+                            "(`{}` is not attached: a system instruction is text)",
+                            path.display()
+                        )),
+                        Mention::Missing(missing) => self.printer.note(missing),
+                    }
+                }
                 self.printer.note("system instruction set");
             }
         }

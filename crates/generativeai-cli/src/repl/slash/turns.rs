@@ -1,9 +1,11 @@
 //! Commands that change or show the turns of the conversation.
 
+use generativeai::Compaction;
 use generativeai::protocol::content::{Content, Part};
 
 use crate::attachment::Attachment;
 use crate::repl::editor;
+use crate::repl::input::Input;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
 
@@ -16,27 +18,37 @@ impl Repl<'_> {
         let Some(count) = self.count_of(count, 1) else {
             return;
         };
-        for done in 0..count {
-            match self.conversation().undo() {
-                Some(message) => {
-                    let text = excerpt(&message);
-                    self.printer.note(format_args!("undone: {text}"));
-                }
-                None if done == 0 => return self.no_messages(),
-                None => break,
-            }
+        let mut done = 0;
+        while done < count
+            && let Some(message) = self.conversation().undo()
+        {
+            let text = excerpt(&message);
+            self.printer.note(format_args!("undone: {text}"));
+            done += 1;
         }
-        self.printer.note("(/redo restores it)");
+        match done {
+            0 => self.no_messages(),
+            1 => self.printer.note("(/redo restores it)"),
+            _ => self
+                .printer
+                .note(format_args!("(/redo {done} restores them)")),
+        }
     }
 
-    /// Restores the last undone turn.
-    pub(super) fn redo_turn(&mut self) {
-        match self.conversation().redo() {
-            Some(message) => {
-                let text = excerpt(&message);
-                self.printer.note(format_args!("restored: {text}"));
+    /// Restores undone turns, by default the last one.
+    pub(super) fn redo_turns(&mut self, count: &str) {
+        let Some(count) = self.count_of(count, 1) else {
+            return;
+        };
+        for done in 0..count {
+            match self.conversation().redo() {
+                Some(message) => {
+                    let text = excerpt(&message);
+                    self.printer.note(format_args!("restored: {text}"));
+                }
+                None if done == 0 => return self.printer.note("nothing to redo"),
+                None => break,
             }
-            None => self.printer.note("nothing to redo"),
         }
     }
 
@@ -88,7 +100,8 @@ impl Repl<'_> {
                 self.conversation().undo();
                 self.prompt.insert(&text);
                 self.printer
-                    .note("(edit the message and press Enter; /redo restores the original)");
+                    .note("(edit the message and press Enter; Ctrl-C restores the original)");
+                self.editing = Some(self.attachments.len());
                 self.attachments.extend(Attachment::of_message(&message));
                 return Ok(());
             }
@@ -102,6 +115,18 @@ impl Repl<'_> {
         self.conversation().undo();
         self.printer.note(format_args!("you: {edited}"));
         self.send_instead(with_text(message, edited))
+    }
+
+    /// Restores the message that `/edit` has inserted into the prompt, if the user has discarded it.
+    pub(in crate::repl) fn cancel_edit(&mut self, input: &Input) {
+        let is_entered = matches!(input, Input::Line(line) if !line.trim().is_empty());
+        if let Some(attached) = self.editing.take()
+            && !is_entered
+        {
+            self.attachments.truncate(attached);
+            self.conversation().redo();
+            self.printer.note("(unchanged)");
+        }
     }
 
     /// Shows the messages of the conversation, or the last ones.
@@ -118,11 +143,11 @@ impl Repl<'_> {
     }
 
     /// Sets the maximum number of tokens of a request. From then on, older turns are summarized when a request exceeds
-    /// it. `off` removes the maximum.
+    /// it, or dropped if they fill the context. `off` removes the maximum.
     pub(super) fn compact(&mut self, argument: &str) {
         if let "off" | "0" = argument {
             self.conversation().set_budget(None);
-            self.printer.note("older turns are no longer summarized");
+            self.printer.note("requests are no longer shortened");
             return;
         }
         let Some(tokens) = self.count_of(argument, 0) else {
@@ -136,13 +161,18 @@ impl Repl<'_> {
             0 => self.default_budget(),
             _ => u32::try_from(tokens).unwrap_or(u32::MAX),
         };
-        self.conversation().set_budget(Some(tokens));
+        let compaction = self.compaction();
+        self.conversation().set_budget(Some((tokens, compaction)));
+        let verb = match compaction {
+            Compaction::Drop => "dropped, since the context has no room for a summary,",
+            _ => "summarized",
+        };
         self.printer.note(format_args!(
-            "older turns will be summarized when a request exceeds {tokens} tokens (/compact off ends this)"
+            "older turns will be {verb} when a request exceeds {tokens} tokens (/compact off ends this)"
         ));
     }
 
-    fn no_messages(&mut self) {
+    pub(super) fn no_messages(&mut self) {
         self.printer.note("no messages yet");
     }
 

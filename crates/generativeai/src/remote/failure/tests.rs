@@ -274,7 +274,7 @@ fn a_body_that_is_not_an_error_becomes_an_excerpt() {
             "\n<HTML><head><Title>502 Bad\r\nGateway</title></head><body>nginx</body>",
             "502: an HTML page, \"502 Bad Gateway\"",
         ),
-        ("<!DOCTYPE html><p>Sorry</p>", "502: an HTML page"),
+        ("<!DOCTYPE html><p>Sorry</p>", "502: an HTML page: Sorry"),
         ("", "502: empty response"),
         (" \n", "502: empty response"),
         (r#"{"message":"no"}"#, r#"502: {"message":"no"}"#),

@@ -250,7 +250,7 @@ async fn anything_else_before_the_finish_reason_is_an_error_that_quotes_it() {
         "42",
         "{\"candidates\":7}",
         "\"text\"",
-        "<html>",
+        "<ping/>",
     ] {
         let body = format!("{}data: {other}\n\n", event("so far", None));
         let mut chat = chat(&client(&stream_of(&body)).0);
