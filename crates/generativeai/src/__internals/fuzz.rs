@@ -119,13 +119,13 @@ pub fn error_body(data: &[u8]) {
         [] => (500, data),
     };
     let failure = Failure::refused(code, body, None, &errors);
-    let printed = format!("{} {:?}", failure.error, failure.error);
+    let printed = format!("{} {:#?}", failure.error, failure.error);
     assert!(!printed.contains(KEY), "{printed}");
     assert_eq!(failure.error.http_code(), Some(code));
     assert!(failure.error.to_string().chars().count() < 1_200);
     assert!(failure::excerpt(body).chars().count() <= 201);
     if let Some(failure) = Failure::in_success(body, &errors) {
-        assert!(!format!("{:?}", failure.error).contains(KEY));
+        assert!(!format!("{:#?}", failure.error).contains(KEY));
     }
 }
 

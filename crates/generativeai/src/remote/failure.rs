@@ -198,11 +198,12 @@ pub(super) fn redacted_excerpt(body: &[u8], errors: &ErrorReader) -> String {
 pub(crate) fn excerpt(body: &[u8]) -> String {
     // The cut keeps a body of many MiB from being converted.
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_READ)]);
-    match html_title(&text) {
+    let line = match html_title(&text) {
         None => one_line(&text),
         Some("") => format!("an HTML page: {}", one_line(&without_tags(&text))),
         Some(title) => format!("an HTML page, \"{}\"", one_line(title)),
-    }
+    };
+    truncated(&line, MAX_EXCERPT).into_owned()
 }
 
 /// Returns the text of an HTML page.
@@ -211,13 +212,12 @@ fn without_tags(html: &str) -> String {
     after_tags.map(|(_, text)| text).collect()
 }
 
-/// Returns the text on one line, cut at [`MAX_EXCERPT`].
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|char: char| char.is_whitespace() || char.is_control())
         .filter(|word| !word.is_empty())
         .collect();
-    truncated(&words.join(" "), MAX_EXCERPT).into_owned()
+    words.join(" ")
 }
 
 /// Returns the title of an HTML page, which is empty if the page has none. `None` for any other text.

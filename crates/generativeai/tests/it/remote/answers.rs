@@ -364,6 +364,20 @@ async fn an_event_or_response_over_the_limit_is_rejected_while_it_arrives() {
 }
 
 #[tokio::test]
+async fn a_unary_reply_may_arrive_in_pieces() {
+    let body = reply("Hello!", Some("STOP")).to_string();
+    let pieces = body.as_bytes().chunks(7).map(|piece| {
+        let piece = String::from_utf8_lossy(piece);
+        Act::Send(format!("{:x}\r\n{piece}\r\n", piece.len()).into())
+    });
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let acts = [Act::Send(head.into())].into_iter().chain(pieces);
+    let server = Server::play([acts.chain([Act::Send("0\r\n\r\n".into())]).collect()]);
+
+    assert_eq!(whole(&client(&server).0).await.expect("a reply"), "Hello!");
+}
+
+#[tokio::test]
 async fn a_limit_can_be_set() {
     let body = reply(&"x".repeat(100), Some("STOP")).to_string();
     // Without a length in its head, and in one piece.

@@ -236,6 +236,70 @@ fn citations_of_all_chunks_are_kept() {
 }
 
 #[test]
+fn pieces_of_one_part_are_merged_and_other_parts_are_not() {
+    let code = |code: &str, language: &str| json!({"executableCode": {"code": code, "language": language}});
+    let result = |output: &str, outcome: &str| json!({"codeExecutionResult": {"output": output, "outcome": outcome}});
+    for (first, second, merged) in [
+        (
+            json!({"text": "a"}),
+            json!({"text": "b"}),
+            Some(json!({"text": "ab"})),
+        ),
+        (
+            json!({"text": "a"}),
+            json!({"text": "b", "thought": true}),
+            None,
+        ),
+        (
+            json!({"text": "a"}),
+            json!({"text": "b", "partMetadata": {"id": 1}}),
+            None,
+        ),
+        (
+            json!({"text": "a", "mediaProcessing": "AUTO"}),
+            json!({"text": "b"}),
+            None,
+        ),
+        (
+            json!({"text": "a", "thoughtSignature": "c2ln"}),
+            json!({"text": "b"}),
+            None,
+        ),
+        (json!({"text": "a", "new": 1}), json!({"text": "b"}), None),
+        (
+            code("a", "LANGUAGE_UNSPECIFIED"),
+            code("b", "PYTHON"),
+            Some(code("ab", "PYTHON")),
+        ),
+        (
+            code("a", "PYTHON"),
+            code("b", "LANGUAGE_UNSPECIFIED"),
+            Some(code("ab", "PYTHON")),
+        ),
+        (
+            result("a", "OUTCOME_OK"),
+            result("b", "OUTCOME_UNSPECIFIED"),
+            Some(result("ab", "OUTCOME_OK")),
+        ),
+        (
+            result("a", "OUTCOME_UNSPECIFIED"),
+            result("b", "OUTCOME_FAILED"),
+            Some(result("ab", "OUTCOME_FAILED")),
+        ),
+    ] {
+        let candidates = [&first, &second].map(|part| json!({"content": {"parts": [part]}}));
+
+        let parts = merged_candidate(&candidates)
+            .content
+            .expect("a content")
+            .parts;
+
+        let expected = merged.map_or_else(|| json!([first, second]), |merged| json!([merged]));
+        assert_eq!(json!(parts), expected);
+    }
+}
+
+#[test]
 fn a_reason_and_its_message_may_come_in_two_chunks() {
     let reason = json!({"promptFeedback": {"blockReason": "SAFETY"}});
     let message = json!({"promptFeedback": {"blockReason": "", "blockReasonMessage": "too hot"}});
