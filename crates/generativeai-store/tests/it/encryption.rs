@@ -381,7 +381,7 @@ fn a_key_is_printed_by_to_hex_alone() {
     ] {
         let error = assert_kind(Key::from_hex(wrong), ErrorKind::Configuration);
         assert!(
-            wrong.is_empty() || !format!("{error:?} {error}").contains(wrong),
+            wrong.is_empty() || !format!("{error:#?} {error}").contains(wrong),
             "{error}"
         );
     }

@@ -106,7 +106,7 @@ async fn an_event_with_invalid_json_is_named_and_not_quoted() {
         "{text}"
     );
     assert!(text.contains("line 1, column "), "{text}");
-    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    assert!(!format!("{error:#?}").contains("secret"), "{error:?}");
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn a_line_that_cannot_be_read_is_named_and_nothing_is_imported() {
     );
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(
-        !format!("{error:?} {source}").contains("secret"),
+        !format!("{error:#?} {source}").contains("secret"),
         "{error:?}"
     );
     assert!(source.contains("line 1, column "), "{source}");

@@ -66,7 +66,7 @@ async fn a_key_that_the_service_repeats_is_redacted_in_errors() {
 
         // The client of the tests fails if an error contains the key.
         let error = whole(&remote).await.expect_err(head);
-        assert!(format!("{error:?}").contains("[key]"), "{error:?}");
+        assert!(format!("{error:#?}").contains("[key]"), "{error:?}");
         assert!(streamed(&remote).await.1.is_some());
     }
 }
