@@ -113,6 +113,7 @@ impl State {
             Event::Replaced { contents } => {
                 *self = Self::default();
                 self.enter(contents);
+                self.history.write_json();
                 Ok(())
             }
             Event::Rewound { length } => self.rewind(length),
@@ -159,6 +160,7 @@ impl State {
         self.last = turn.and_then(|turn| turn.received);
         self.mark(&interrupted);
         self.enter(contents);
+        self.history.write_json();
         Ok(())
     }
 

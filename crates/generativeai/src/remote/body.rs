@@ -238,8 +238,9 @@ mod tests {
         let texts: Vec<String> = (0..100).map(|at| at.to_string().repeat(5_000)).collect();
         let mut history = Arc::new(Transcript::default());
         for text in &texts {
-            // Each content becomes a separate piece.
             Arc::make_mut(&mut history).extend([Content::user(text.as_str())]);
+            // Each content becomes a separate piece.
+            Contents::new(Arc::clone(&history), Vec::new()).json();
         }
         let contents = Contents::new(history, vec![Content::user("now")]);
         let request = GenerateContentRequest::default().contents(contents.clone());

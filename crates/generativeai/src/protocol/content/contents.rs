@@ -6,7 +6,6 @@ use std::slice;
 use std::sync::Arc;
 use std::vec;
 
-#[cfg(feature = "remote")]
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,7 +15,6 @@ use crate::protocol::wire::{self, Member, Reader};
 pub(crate) use json::is_foreign_signature;
 pub(crate) use transcript::Transcript;
 
-#[cfg(feature = "remote")]
 mod json;
 mod transcript;
 
@@ -67,11 +65,14 @@ impl Contents {
         self.history().iter().chain(&*self.new)
     }
 
-    /// Returns an iterator over contents: all those with a part that a backend inspects, and possibly others.
+    /// Returns an iterator over the last contents: all those with a part that a backend inspects, and possibly others.
     ///
     /// Parts refer to attachments in their metadata, and other services leave their own signatures. A search of the
     /// whole history for them, in each request, doubled the instructions of a turn with 2,000 messages.
-    #[cfg(feature = "remote")]
+    #[cfg_attr(
+        not(feature = "remote"),
+        allow(dead_code, reason = "used by the backend that sends JSON")
+    )]
     pub(crate) fn inspected(&self) -> impl Iterator<Item = &Content> {
         let history = self.history.as_deref();
         let history = history.map(Transcript::inspected);
@@ -114,8 +115,11 @@ impl Contents {
         history.map(Transcript::contents).unwrap_or_default()
     }
 
-    /// Returns the JSON of the contents: shared for the history, written for the new contents.
-    #[cfg(feature = "remote")]
+    /// Returns the JSON of the contents: cached for the history, written for the new contents.
+    #[cfg_attr(
+        not(feature = "remote"),
+        allow(dead_code, reason = "used by the backend that sends JSON")
+    )]
     pub(crate) fn json(&self) -> Json {
         let new = json::write_elements(&self.new, |_| {});
         let history = self.history.as_deref();
@@ -127,13 +131,15 @@ impl Contents {
 }
 
 /// JSON of contents, in pieces. The pieces of a history are shared.
-#[cfg(feature = "remote")]
 pub(crate) struct Json {
     history: Arc<Vec<Bytes>>,
     new: Vec<u8>,
 }
 
-#[cfg(feature = "remote")]
+#[cfg_attr(
+    not(feature = "remote"),
+    allow(dead_code, reason = "used by the backend that sends JSON")
+)]
 impl Json {
     /// Returns the pieces of a JSON array without its brackets. None of them is empty.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
@@ -258,7 +264,7 @@ impl Member for Contents {
     }
 }
 
-#[cfg(all(test, feature = "remote"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::content::Part;
@@ -293,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn contents_with_inspected_parts_are_found() {
+    fn inspected_parts_are_found_before_and_after_the_json_is_written() {
         let signed = |signature: &str| Part::text("a").thought_signature(signature);
         for (part, inspected) in [
             (Part::text("a"), 0),
@@ -305,6 +311,8 @@ mod tests {
             let history = vec![Content::model(part), Content::user("b")];
             let contents = Contents::new(Arc::new(history.into()), users(&["c"]));
 
+            assert_eq!(contents.inspected().count(), 3);
+            contents.json();
             assert_eq!(contents.inspected().count(), inspected + 1);
         }
     }

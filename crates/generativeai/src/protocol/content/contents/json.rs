@@ -13,39 +13,37 @@ const LARGE: usize = 16 << 10;
 /// Maximum number of pieces below [`LARGE`]. One more, and the last ones are merged.
 const MAX_SMALL: usize = 16;
 
-/// JSON of the contents of a transcript.
+/// JSON of the first contents of a transcript.
 ///
 /// Contents that are added later become a new piece, so that nothing is copied and no buffer reserves capacity. Once
 /// there are more than [`MAX_SMALL`] small pieces, the last ones are merged. Then each remaining piece is at least
 /// twice as long as the next. So a byte is copied O(log n) times however long the conversation grows, and a request has
 /// few pieces.
 #[derive(Clone, Default)]
-pub(super) struct JsonPieces {
+pub(super) struct JsonPrefix {
     /// The JSON, with a comma in front of each content. Requests share the list, not only the pieces.
     pieces: Arc<Vec<Bytes>>,
     /// Offset at which each content ends.
     ends: Vec<usize>,
-    /// Whether a part [is inspected](is_inspected).
+    /// Whether a part [is inspected](is_inspected). Determined when its JSON is written.
     has_inspected: bool,
 }
 
-impl JsonPieces {
-    /// Writes the JSON of contents that are added.
-    pub(super) fn extend(&mut self, new: &[Content]) {
-        if new.is_empty() {
-            return;
+impl JsonPrefix {
+    /// Writes the contents that were added since the last call, and returns the JSON of all.
+    ///
+    /// `contents` begin with the contents that were written before.
+    pub(super) fn extend_to(&mut self, contents: &[Content]) -> Arc<Vec<Bytes>> {
+        let new = contents.get(self.ends.len()..).unwrap_or_default();
+        if !new.is_empty() {
+            let written = self.len();
+            let mut json = write_elements(new, |length| self.ends.push(written + length));
+            let mut parts = new.iter().flat_map(|content| &content.parts);
+            self.has_inspected |= parts.any(is_inspected);
+            // `Bytes` keeps the capacity of a vector as well, and the chat keeps the piece.
+            json.shrink_to_fit();
+            self.push(json.into());
         }
-        let old = self.len();
-        let mut json = write_elements(new, |length| self.ends.push(old + length));
-        let mut parts = new.iter().flat_map(|content| &content.parts);
-        self.has_inspected |= parts.any(is_inspected);
-        // `Bytes` keeps the capacity of a vector as well, and the chat keeps the piece.
-        json.shrink_to_fit();
-        self.push(json.into());
-    }
-
-    /// Returns the pieces.
-    pub(super) fn pieces(&self) -> Arc<Vec<Bytes>> {
         Arc::clone(&self.pieces)
     }
 
@@ -65,9 +63,12 @@ impl JsonPieces {
         pieces.retain(|piece| !piece.is_empty());
     }
 
-    /// Returns whether a part [is inspected](is_inspected).
-    pub(super) fn has_inspected(&self) -> bool {
-        self.has_inspected
+    /// Returns the number of contents before the first one with a part that [is inspected](is_inspected).
+    pub(super) fn not_inspected(&self) -> usize {
+        match self.has_inspected {
+            true => 0,
+            false => self.ends.len(),
+        }
     }
 
     fn len(&self) -> usize {

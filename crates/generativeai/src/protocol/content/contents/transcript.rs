@@ -1,22 +1,20 @@
 //! Contents of a conversation, together with their JSON.
 
-#[cfg(feature = "remote")]
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-#[cfg(feature = "remote")]
 use bytes::Bytes;
 
-#[cfg(feature = "remote")]
-use super::json::JsonPieces;
+use super::json::JsonPrefix;
 use crate::protocol::content::{Content, Data};
 
-/// Contents of a conversation. With the feature `remote`, also their JSON, which is written when a content is added.
-#[derive(Clone, Default)]
+/// Contents of a conversation and their JSON, which is written once: when a history is given, otherwise when a request
+/// first needs it.
+#[derive(Default)]
 pub(crate) struct Transcript {
     contents: Vec<Content>,
-    /// JSON of all `contents`.
-    #[cfg(feature = "remote")]
-    json: JsonPieces,
+    /// Behind a lock, since a request shares the transcript with its chat: whichever needs the JSON writes what is
+    /// missing.
+    json: Mutex<JsonPrefix>,
 }
 
 impl Transcript {
@@ -32,33 +30,44 @@ impl Transcript {
 
     /// Appends contents.
     pub(crate) fn extend(&mut self, contents: impl IntoIterator<Item = Content>) {
-        #[cfg(feature = "remote")]
-        let old = self.contents.len();
         self.contents.extend(contents.into_iter().map(shrunk));
-        #[cfg(feature = "remote")]
-        self.json.extend(&self.contents[old..]);
     }
 
     /// Removes all contents but the first `count`, and returns them.
     pub(crate) fn split_off(&mut self, count: usize) -> Vec<Content> {
-        #[cfg(feature = "remote")]
-        self.json.truncate(count);
+        let json = self.json.get_mut();
+        json.unwrap_or_else(PoisonError::into_inner).truncate(count);
         self.contents.split_off(count)
     }
 
-    /// Returns the contents if a backend inspects a part of them before it sends them, otherwise none.
-    #[cfg(feature = "remote")]
+    /// Returns the contents among which a backend inspects parts. Those before them need no inspection.
     pub(super) fn inspected(&self) -> &[Content] {
-        match self.json.has_inspected() {
-            true => &self.contents,
-            false => &[],
+        let json = self.json.lock().unwrap_or_else(PoisonError::into_inner);
+        &self.contents[json.not_inspected()..]
+    }
+
+    /// Writes the JSON of all contents, so that the first request with a long history is not delayed.
+    pub(crate) fn write_json(&self) {
+        if cfg!(feature = "remote") {
+            self.json();
         }
     }
 
     /// Returns the JSON of all contents in pieces, with a comma in front of each content.
-    #[cfg(feature = "remote")]
     pub(super) fn json(&self) -> Arc<Vec<Bytes>> {
-        self.json.pieces()
+        let mut json = self.json.lock().unwrap_or_else(PoisonError::into_inner);
+        json.extend_to(&self.contents)
+    }
+}
+
+impl Clone for Transcript {
+    fn clone(&self) -> Self {
+        // The JSON is cloned as well: it is shared pieces and offsets, and the clone need not write it again.
+        let json = self.json.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            contents: self.contents.clone(),
+            json: Mutex::new(json.clone()),
+        }
     }
 }
 
@@ -81,7 +90,7 @@ fn shrunk(mut content: Content) -> Content {
     content
 }
 
-#[cfg(all(test, feature = "remote"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::content::contents::tests::{read, users};
@@ -94,7 +103,8 @@ mod tests {
         transcript.extend(users(&["c", "d"]));
         assert_eq!(read(transcript.json()), users(&["a", "b", "c", "d"]));
 
-        assert_eq!(transcript.split_off(1).len(), 3);
+        transcript.extend(users(&["never written"]));
+        assert_eq!(transcript.split_off(1).len(), 4);
         assert_eq!(read(transcript.json()), users(&["a"]));
 
         transcript.split_off(0);
@@ -105,6 +115,7 @@ mod tests {
     #[test]
     fn a_clone_is_independent() {
         let mut one = Transcript::from(users(&["a"]));
+        one.json();
         let mut other = one.clone();
         one.extend(users(&["b"]));
         other.extend(users(&["c"]));
