@@ -98,8 +98,8 @@ impl Part {
         self.size
     }
 
-    /// Appends a piece. A download that becomes longer than the expected file is deleted: a small archive can decompress
-    /// to any size, and must not fill the disk.
+    /// Appends a piece. A download that becomes longer than the expected file is deleted: a small archive can
+    /// decompress to any size, and must not fill the disk.
     ///
     /// # Errors
     ///

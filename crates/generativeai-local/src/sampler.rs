@@ -2,9 +2,9 @@
 //!
 //! A logit is an unnormalized log-probability: the model returns one for each token of its vocabulary.
 //!
-//! A new parameter is a field of [`Sampling`], which `request/config.rs` sets and [`Sampler`] applies. If programs may set
-//! its default, it is also in [`Builder::sampling`](crate::Builder::sampling) and in `with_defaults` of `local.rs`. If
-//! `GenerationConfig` has no field for it, `request/unsupported.rs` must not report it as unknown.
+//! A new parameter is a field of [`Sampling`], which `request/config.rs` sets and [`Sampler`] applies. If programs may
+//! set its default, it is also in [`Builder::sampling`](crate::Builder::sampling) and in `with_defaults` of `local.rs`.
+//! If `GenerationConfig` has no field for it, `request/unsupported.rs` must not report it as unknown.
 
 use std::collections::HashMap;
 

@@ -18,8 +18,8 @@ use crate::error::ApiError;
 /// Most pages of the backend's model list that are read.
 const MAX_PAGES: usize = 16;
 
-/// Time after which the backend is asked again for a list that it refused or that was empty, or for a model that it does not list. Each
-/// question is a request if the backend is another service.
+/// Time after which the backend is asked again for a list that it refused or that was empty, or for a model that it
+/// does not list. Each question is a request if the backend is another service.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// Most answers that are cached. Clients choose the names.

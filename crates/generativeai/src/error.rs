@@ -403,8 +403,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Writes the kind, the message and the causes on one line, since `unwrap` prints an error in this form, and so does a
-/// `main` that returns one. `{:#?}` writes everything but the reply.
+/// Writes the kind, the message and the causes, since `unwrap` prints an error in this form, and so does a `main` that
+/// returns one. `{:#?}` writes everything but the reply.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !f.alternate() {

@@ -100,8 +100,9 @@ pub struct Connection {
 impl Connection {
     /// Starts a server as a child process and connects to it over stdin and stdout.
     ///
-    /// The process ends with the connection. If it does not start in time, or this future is dropped, it is killed, with
-    /// its process group if the command makes it the leader of one. Its stderr goes to the stderr of this process. On a terminal use
+    /// The process ends with the connection. If it does not start in time, or this future is dropped, it is killed,
+    /// with its process group if the command makes it the leader of one. Its stderr goes to the stderr of this process.
+    /// On a terminal use
     /// [`spawn_with_log`](Self::spawn_with_log) instead: a server may log text of a model, which may contain
     /// control characters.
     ///

@@ -240,7 +240,7 @@ async fn soak(remote: Remote, turns: usize, end: Instant) -> (usize, usize) {
             (Ok(_), None) => complete += 1,
             (Err(error), Some(reason)) => {
                 assert!(!matches!(reason, Reason::Interrupted), "no cause");
-                let shown = format!("{error} {error:?} {chat:?}");
+                let shown = format!("{error} {error:#?} {chat:#?}");
                 assert!(!shown.contains(KEY), "{shown}");
                 unfinished += 1;
             }

@@ -241,7 +241,7 @@ fn invalid_names_addresses_and_keys_have_the_exit_code_of_invalid_arguments() {
         (
             "GOOGLE_GEMINI_BASE_URL",
             "nowhere",
-            "GOOGLE_GEMINI_BASE_URL: the base URL `nowhere` has to start with https://",
+            "GOOGLE_GEMINI_BASE_URL: the base URL has to start with https://",
         ),
         ("GEMINI_API_KEY", "two\nlines", "contains a line break"),
     ] {

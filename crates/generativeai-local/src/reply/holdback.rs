@@ -8,8 +8,8 @@ const MAX_HELD: usize = 32;
 /// Buffer that divides the parts of a reply into chunks.
 ///
 /// Clients print each chunk of a streamed reply when it arrives, and store it as a content of the history. So a chunk
-/// ends between two words. The last chunk is never empty: one official client fails on a chunk without parts, and another
-/// drops a turn whose last chunk has an empty part. So at least one character is held back until the end.
+/// ends between two words. The last chunk is never empty: one official client fails on a chunk without parts, and
+/// another drops a turn whose last chunk has an empty part. So at least one character is held back until the end.
 #[derive(Debug, Default)]
 pub(super) struct Holdback {
     /// Text that was not sent yet.

@@ -87,7 +87,8 @@ impl Schema {
     }
 
     /// Returns an independent validator of values. It does not check the keywords that it does not support, such as a
-    /// pattern that is not a regular expression. `None` if it does not support the schema as a whole, or too many keywords.
+    /// pattern that is not a regular expression. `None` if it does not support the schema as a whole, or too many
+    /// keywords.
     pub(crate) fn validator(&self) -> Option<Validator> {
         let options = jsonschema::options()
             .with_draft(Draft::Draft202012)

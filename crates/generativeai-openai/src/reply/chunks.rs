@@ -228,10 +228,8 @@ impl State {
             role: _,
             mut others,
         } = message;
-        let mut parts = parts::thoughts(
-            [reasoning_content, reasoning],
-            reasoning_details.unwrap_or_default(),
-        );
+        let texts = [reasoning_content, reasoning];
+        let mut parts = parts::thoughts(texts, &reasoning_details.unwrap_or_default(), mode);
         parts.extend(parts::answer(content, extra_content.unwrap_or_default()));
         let refusal = refusal.filter(|text| !text.is_empty());
         self.is_refusal |= refusal.is_some();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::wire::{Logprobs, Text, Token, Usage};
 use crate::opaque;
+use crate::request::Mode;
 
 /// Finish reasons of OpenAI and compatible servers. `tool_calls` becomes `STOP`: the Gemini API has no finish reason
 /// for calls, which are recognized by the parts.
@@ -40,15 +41,18 @@ pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
 }
 
 /// Converts the thoughts of a message, which have two names. Some servers send the same text under both, so only one is
-/// read. Details contain the text as well, so theirs is read only if it is under neither name.
-pub(super) fn thoughts(texts: [Option<String>; 2], details: Vec<Value>) -> Vec<Part> {
+/// read. Details contain the text as well, so theirs is read only if it is under neither name, and only in a whole
+/// reply: in a stream of MiniMax, the details of a chunk may repeat all earlier ones.
+pub(super) fn thoughts(texts: [Option<String>; 2], details: &[Value], mode: Mode) -> Vec<Part> {
     let is_filled = |text: &String| !text.is_empty();
     let text = texts.into_iter().flatten().find(is_filled).or_else(|| {
         let text_of = |detail: &Value| {
             let members = [&detail["text"], &detail["summary"]].into_iter();
             members.filter_map(Value::as_str).collect::<String>()
         };
-        Some(details.iter().map(text_of).collect()).filter(is_filled)
+        let is_whole = mode == Mode::Unary;
+        let text = is_whole.then(|| details.iter().map(text_of).collect());
+        text.filter(is_filled)
     });
     let text = text.map(|text| Part::text(text).thought(true));
     let opaque = details.iter().filter(|detail| is_opaque(detail));

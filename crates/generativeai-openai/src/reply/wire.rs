@@ -5,8 +5,8 @@
 //! member that is read nowhere has to be listed only if it would otherwise appear among the unknown members of the
 //! response.
 //!
-//! `chunks` destructures [`Completion`], [`Choice`] and [`Message`], so the compiler demands that a new field is read. A
-//! new name of the text or the thoughts also belongs in `expected` of `tests/it/recorded.rs`, which reads recorded
+//! `chunks` destructures [`Completion`], [`Choice`] and [`Message`], so the compiler demands that a new field is read.
+//! A new name of the text or the thoughts also belongs in `expected` of `tests/it/recorded.rs`, which reads recorded
 //! replies without these types.
 
 use generativeai::remote::__http::Reply;

@@ -43,8 +43,8 @@ fn a_request_that_the_server_cannot_express_is_refused_with_the_name_of_the_memb
     }
 }
 
-/// A member that is neither written nor refused would be dropped without a sign: the caller set it, and nothing reports it. If
-/// this fails, handle the new member, then add it to the list.
+/// A member that is neither written nor refused would be dropped without a sign: the caller set it, and nothing reports
+/// it. If this fails, handle the new member, then add it to the list.
 #[test]
 fn each_member_of_a_request_is_written_or_refused() {
     let request = [

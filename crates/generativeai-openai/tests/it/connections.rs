@@ -40,7 +40,7 @@ async fn answered(model: &GenerativeModel, message: &str) -> Result<String, (Err
         Ok(reply) => Ok(reply.text().expect("a text")),
         Err(error) => {
             assert!(chat.history().is_empty() && chat.unfinished().is_some());
-            let shown = format!("{error} {error:?} {chat:?}");
+            let shown = format!("{error} {error:#?} {chat:#?}");
             assert!(!shown.contains(CANARY), "{shown}");
             let before = error.response().and_then(|reply| reply.text().ok());
             Err((error, before.unwrap_or_default()))

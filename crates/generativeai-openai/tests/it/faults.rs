@@ -42,7 +42,7 @@ async fn permanent_errors_are_not_retried_and_keep_their_message() {
 
         assert_eq!((error.kind(), error.http_code()), (kind, Some(status)));
         assert_eq!(server.requests().len(), 1);
-        let shown = format!("{error} {error:?} {:?}", server.client());
+        let shown = format!("{error} {error:#?} {:?}", server.client());
         assert!(
             shown.contains("bad, [key]") && !shown.contains(CANARY),
             "{shown}"

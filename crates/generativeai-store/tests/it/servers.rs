@@ -176,7 +176,7 @@ async fn the_error_for_an_unreachable_server_does_not_contain_the_password() {
     tokio::time::pause();
     let error = assert_kind(Store::open(address).await, ErrorKind::Storage);
 
-    let mut shown = format!("{error:?}");
+    let mut shown = format!("{error:#?}");
     let mut cause: Option<&dyn std::error::Error> = Some(&error);
     while let Some(source) = cause {
         shown.push_str(&source.to_string());

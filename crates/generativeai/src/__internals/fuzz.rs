@@ -143,8 +143,8 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// JSON that serde_json reads can be read, and the messages in it can be written, read again without a change, merged with
-/// themselves and printed.
+/// JSON that serde_json reads can be read, and the messages in it can be written, read again without a change, merged
+/// with themselves and printed.
 pub fn message(data: &[u8]) {
     if serde_json::from_slice::<Value>(data).is_ok() {
         protocol::read_json::<Value>(data).expect("valid JSON can be read");

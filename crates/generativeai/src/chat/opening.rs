@@ -39,8 +39,8 @@ pub(super) struct Opening {
 pub(super) enum Start {
     /// The turn is opened.
     Turn(Beginning),
-    /// The held round continues: with decisions, by the index of their call, while other calls continue to wait. Without
-    /// decisions the policy decides on the calls that wait.
+    /// The held round continues: with decisions, by the index of their call, while other calls continue to wait.
+    /// Without decisions the policy decides on the calls that wait.
     Held(Option<BTreeMap<usize, Decision>>),
 }
 

@@ -153,8 +153,8 @@ impl<'chat, C: DerefMut<Target = ChatSession>> ReplyStream<'chat, C> {
     /// Returns the number of requests that the reply took so far, counted from the last round of function calls.
     ///
     /// The number is above one if the reply was continued, because the service ended it at a token limit or the stream
-    /// broke: see [`automatic_continuation`](crate::SendMessage::automatic_continuation). A request that the backend retries
-    /// counts once. A [retry](ChatSession::retry) of the turn begins at zero.
+    /// broke: see [`automatic_continuation`](crate::SendMessage::automatic_continuation). A request that the backend
+    /// retries counts once. A [retry](ChatSession::retry) of the turn begins at zero.
     pub fn hops(&self) -> usize {
         self.turn.as_ref().map_or(0, Turn::hops)
     }

@@ -97,7 +97,7 @@ impl Round {
                 "interrupted before it answered: it may or may not have taken effect"
             }
             _ if self.approval.is_some() => "not run: nobody approved the call",
-            _ => "not run: the turn ended before the function started",
+            _ => "not answered: the turn ended before the call had a response",
         };
         FunctionResponse::to(call, json!({ "error": problem }))
     }

@@ -88,14 +88,14 @@ struct SavedTurn {
 /// A saved conversation contains the name and the settings of its model, the history, the dropped contents,
 /// and the unfinished turn. Unknown members and thought signatures are included.
 ///
-/// The backend, keys, the code of functions, the policy, limits and observer of automatic calls, the journal, and undone
-/// turns are not saved. After loading, set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools) again. An
-/// error is saved as its message and its kind.
+/// The backend, keys, the code of functions, the policy, limits and observer of automatic calls, the journal, and
+/// undone turns are not saved. After loading, set [`backend`](ChatSession::backend) and [`tools`](ChatSession::tools)
+/// again. An error is saved as its message and its kind.
 ///
 /// If the chat had a [policy](crate::AutomaticFunctionCalling::approve), sending fails with
 /// [`Configuration`](crate::ErrorKind::Configuration) after loading, until
-/// [`automatic_function_calling`](ChatSession::automatic_function_calling) was called again. So no function runs without
-/// the approval that it needed before.
+/// [`automatic_function_calling`](ChatSession::automatic_function_calling) was called again. So no function runs
+/// without the approval that it needed before.
 ///
 /// The format is an object whose members contain JSON of the API. Files of older versions can be read. Newer versions
 /// may add members.
@@ -155,6 +155,11 @@ impl Serialize for ChatSession {
 impl<'de> Deserialize<'de> for ChatSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let saved = Saved::deserialize(deserializer)?;
+        // Older files have no mark, but a turn that waits for approval had a policy.
+        let waiting = saved
+            .unfinished
+            .as_ref()
+            .is_some_and(|turn| turn.approval.is_some());
         let snapshot = Snapshot {
             history: saved.history.into(),
             interrupted: saved.interrupted,
@@ -165,7 +170,7 @@ impl<'de> Deserialize<'de> for ChatSession {
         };
         let state = State::load(snapshot);
         Ok(Self {
-            lacks_policy: saved.has_approval_policy,
+            lacks_policy: saved.has_approval_policy || waiting,
             budget: saved.context_budget,
             state: state
                 .map_err(|invalid| D::Error::custom(format!("the conversation {invalid}")))?,

@@ -50,8 +50,8 @@ impl ChatSession {
     /// # Errors
     /// Preparing does not fail; awaiting or streaming does. An empty message, or a history that the API rejects, fails
     /// with [`Request`](ErrorKind::Request), and a loaded chat whose policy was not set again with
-    /// [`Configuration`](ErrorKind::Configuration). Other errors come from the [backend](crate::Backend). If the message
-    /// was refused before its turn was opened, the conversation is unchanged. Otherwise the turn is
+    /// [`Configuration`](ErrorKind::Configuration). Other errors come from the [backend](crate::Backend). If the
+    /// message was refused before its turn was opened, the conversation is unchanged. Otherwise the turn is
     /// [unfinished](Self::unfinished).
     pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
         SendMessage::new(self, message)

@@ -281,8 +281,8 @@ impl ChatSession {
     /// # Errors
     /// The error that the first message would fail with before it is sent: more than one candidate is requested, two
     /// functions have the same name, the REST API has no key, or the policy of a loaded chat was not set again.
-    /// [`Request`](ErrorKind::Request) if the API would reject the history: a content has an unknown role, or the format
-    /// of another API, with other members instead of parts, or the next content does not answer its calls.
+    /// [`Request`](ErrorKind::Request) if the API would reject the history: a content has an unknown role, or the
+    /// format of another API, with other members instead of parts, or the next content does not answer its calls.
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
         self.check_policy()?;

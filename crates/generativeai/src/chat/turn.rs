@@ -3,9 +3,9 @@
 //! Each chunk and each function response is in the state of the conversation as soon as it was received. So a turn can
 //! be dropped at any await, and needs no `Drop` code: the conversation then has an unfinished turn.
 //!
-//! The requests, functions and writes that a turn waits for are in its [`Step`], and not in a future of the turn. So the
-//! future of a caller can be dropped as well, as a `select!` does. The next one waits for the same request, functions or
-//! write.
+//! The requests, functions and writes that a turn waits for are in its [`Step`], and not in a future of the turn. So
+//! the future of a caller can be dropped as well, as a `select!` does. The next one waits for the same request,
+//! functions or write.
 //!
 //! ```text
 //! ─► Fit ─► Request ─► Receive ─┬─► Over ◄── an error, from any step

@@ -136,7 +136,8 @@ impl ErrorKind {
 
 /// Returns the kind of an HTTP error code, and whether a request that was answered with it may succeed when repeated.
 ///
-/// An error is retryable if both its kind and its code are transient. [`Retry`](crate::Retry) lists the codes for users.
+/// An error is retryable if both its kind and its code are transient. [`Retry`](crate::Retry) lists the codes for
+/// users.
 const fn classify(code: u16) -> (ErrorKind, bool) {
     match code {
         401 | 403 => (ErrorKind::Authentication, false),

@@ -48,7 +48,7 @@ fn debug_does_not_print_the_conversation() {
 }
 
 #[test]
-fn debug_is_one_line_and_its_alternate_form_has_all_details() {
+fn debug_is_short_and_its_alternate_form_has_all_details() {
     let error = Error::new(ErrorKind::Unreachable, "no connection")
         .with_http_code(502)
         .with_source("reset");

@@ -33,9 +33,9 @@ impl ReadJson for Value {}
 /// integer is lost. A field of a message that is an `f64` reads the numbers of the table as numbers, and another field
 /// reports an error. Of a value that is nested too deep, only the strings are checked, and that its brackets close.
 ///
-/// serde's `Deserialize` of the messages has the same rules. [`serde_json::from_slice`] checks the syntax first, so that
-/// `NaN` and `Infinity` are errors. [`serde_json::from_value`], tagged types and other data formats pass values on that
-/// may be rounded.
+/// serde's `Deserialize` of the messages has the same rules. [`serde_json::from_slice`] checks the syntax first, so
+/// that `NaN` and `Infinity` are errors. [`serde_json::from_value`], tagged types and other data formats pass values on
+/// that may be rounded.
 ///
 /// ```
 /// use generativeai::protocol::{self, content::FunctionCall};
@@ -55,8 +55,8 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 
 /// Reads a request like the service: a duplicate member is an error.
 ///
-/// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it is
-/// a mistake of the client, so it is reported. So is a string where a part is expected.
+/// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it
+/// is a mistake of the client, so it is reported. So is a string where a part is expected.
 ///
 /// ```
 /// use generativeai::protocol::{self, GenerateContentRequest};

@@ -127,7 +127,8 @@ macro_rules! message {
                 // The derived `clone_from` would allocate again. This one reuses the allocations of each field: with
                 // each chunk of a stream, new token counts replace those of the chunk before.
                 fn clone_from(&mut self, source: &Self) {
-                    // Most members of most messages are absent in both, and to clone an empty list takes 50 instructions.
+                    // Most members of most messages are absent in both, and to clone an empty list takes 50
+                    // instructions.
                     $(if !(wire::Member::is_absent(&self.$field) && wire::Member::is_absent(&source.$field)) {
                         self.$field.clone_from(&source.$field);
                     })*

@@ -342,9 +342,9 @@ fn ip(host: &str) -> Option<IpAddr> {
     }
 }
 
-/// Returns a base URL in quotes, with a space, for messages. Empty if the URL may contain a password or a key.
+/// Returns a base URL in quotes, with a space, for messages. Empty for a text that may be a key or contain one.
 fn quoted(base: &str) -> String {
-    if base.contains(['@', '?', '#']) {
+    if !base.contains(':') || base.contains(['@', '?', '#']) {
         return String::new();
     }
     // The message may be printed, and a terminal interprets control characters.

@@ -193,25 +193,20 @@ pub(super) fn redacted_excerpt(body: &[u8], errors: &ErrorReader) -> String {
     excerpt(&redacted(body, &errors.secrets))
 }
 
-/// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret. Of
-/// an HTML page only the title is returned.
+/// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret.
+/// Of an HTML page only the title is returned, and nothing of a page without one.
 pub(crate) fn excerpt(body: &[u8]) -> String {
     // The cut keeps a body of many MiB from being converted.
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_READ)]);
-    let line = match html_title(&text) {
+    let line = match html_title(&text).map(one_line) {
         None => one_line(&text),
-        Some("") => format!("an HTML page: {}", one_line(&without_tags(&text))),
-        Some(title) => format!("an HTML page, \"{}\"", one_line(title)),
+        Some(title) if title.is_empty() => "an HTML page without a title".to_owned(),
+        Some(title) => format!("an HTML page, \"{title}\""),
     };
     truncated(&line, MAX_EXCERPT).into_owned()
 }
 
-/// Returns the text of an HTML page.
-fn without_tags(html: &str) -> String {
-    let after_tags = html.split('<').filter_map(|piece| piece.split_once('>'));
-    after_tags.map(|(_, text)| text).collect()
-}
-
+/// Returns a text without line breaks and control characters.
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|char: char| char.is_whitespace() || char.is_control())
@@ -228,9 +223,13 @@ fn html_title(text: &str) -> Option<&str> {
     if !start.starts_with("<!doctype html") && !start.starts_with("<html") {
         return None;
     }
-    let title = lower.find("<title>").map(|at| at + "<title>".len());
-    let range = title.and_then(|start| Some(start..start + lower[start..].find("</title>")?));
-    Some(range.map_or("", |range| text[range].trim()))
+    let title = || {
+        let tag = lower.find("<title")?;
+        let start = tag + lower[tag..].find('>')? + 1;
+        let end = start + lower[start..].find("</title")?;
+        Some(&text[start..end])
+    };
+    Some(title().unwrap_or_default())
 }
 
 /// Replaces the keys that a body repeats.

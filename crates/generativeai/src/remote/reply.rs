@@ -28,8 +28,8 @@ pub trait Reply: Default + Send + 'static {
         elements.is_empty().then_some(element)
     }
 
-    /// Replaces this response by the one in its member `response`, if it has nothing else that is known. Code Assist, the
-    /// service behind the Gemini CLI and some IDEs, wraps each response and each event this way.
+    /// Replaces this response by the one in its member `response`, if it has nothing else that is known. Code Assist,
+    /// the service behind the Gemini CLI and some IDEs, wraps each response and each event this way.
     fn unwrap_envelope(&mut self) {}
 }
 

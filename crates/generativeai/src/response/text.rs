@@ -97,8 +97,8 @@ impl GenerateContentResponse {
 
     /// Returns the text of the first candidate without its other parts, such as function calls and images.
     ///
-    /// Unlike [`text`](Self::text) it does not fail, so it suits the chunks of a stream. It is empty for a chunk without
-    /// text.
+    /// Unlike [`text`](Self::text) it does not fail, so it suits the chunks of a stream. It is empty for a chunk
+    /// without text.
     ///
     /// ```
     /// use generativeai::protocol::content::{Content, FunctionCall, Part};
@@ -145,8 +145,8 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Adds a part if it is text or code, and returns whether it is. Calls of built-in tools, such as a search, count as
-    /// text without characters: the service ran them.
+    /// Adds a part if it is text or code, and returns whether it is. Calls of built-in tools, such as a search, count
+    /// as text without characters: the service ran them.
     pub(super) fn add(&mut self, part: &Part) -> bool {
         match &part.data {
             Some(Data::Text(text)) => self.add_text(text),

@@ -197,7 +197,7 @@ async fn a_recorded_stream_is_complete_after_a_round_trip_through_the_history() 
 
         let whole = chat.send_message("Go").stream().finish().await;
 
-        let whole = whole.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let whole = whole.unwrap_or_else(|error| panic!("{name}: {error:#?}"));
         check_whole(&name, &whole, &recorded);
         check_second_turn(&name, &server, chat, &recorded).await;
     }
@@ -213,7 +213,7 @@ async fn a_recorded_reply_is_complete_after_a_round_trip_through_the_history() {
 
         let whole = chat.send_message("Go").await;
 
-        let whole = whole.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let whole = whole.unwrap_or_else(|error| panic!("{name}: {error:#?}"));
         assert_eq!(
             serde_json::to_value(&whole).expect("JSON"),
             recorded[0],

@@ -91,7 +91,7 @@ async fn calls_in_a_kept_partial_reply_are_answered() {
     let kept = serde_json::to_value(&chat.history()[2]).unwrap();
     let answer = &kept["parts"][0]["functionResponse"];
     assert_eq!(answer["name"], "now");
-    let error = "not run: the turn ended before the function started";
+    let error = "not answered: the turn ended before the call had a response";
     assert_eq!(answer["response"], json!({ "error": error }));
 }
 

@@ -264,9 +264,10 @@ impl ChatSession {
     /// Adds the unfinished turn to the history, and returns whether it did.
     ///
     /// The received part of the reply becomes the reply of the turn, and [`is_interrupted`](Self::is_interrupted) is
-    /// true for its index. Function calls without a response get one that says whether the function was interrupted or
-    /// not run, since the API rejects a request with an unanswered call. If nothing was received, the turn stays unfinished. An awaited request
-    /// receives its reply in one piece, so a failed one leaves no part of it.
+    /// true for its index. Function calls without a response get one that reports whether the function was interrupted
+    /// or the call was not answered, since the API rejects a request with an unanswered call. If nothing was received,
+    /// the turn stays unfinished. An awaited request receives its reply in one piece, so a failed one leaves no part of
+    /// it.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};

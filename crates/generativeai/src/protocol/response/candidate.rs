@@ -88,8 +88,8 @@ open_enum! {
     ///
     /// If a reply with `MALFORMED_FUNCTION_CALL` or `UNEXPECTED_TOOL_CALL` contains the rejected call, a chat with
     /// automatic function calling answers it with an error for the model, so that the model can correct its call.
-    /// Without the call there is nothing to answer, and the turn ends in an error. The same if the reply calls a function
-    /// that is only declared.
+    /// Without the call there is nothing to answer, and the turn ends in an error. The same if the reply calls a
+    /// function that is only declared.
     ///
     /// New models have new reasons, so a `match` needs a wildcard arm:
     ///

@@ -199,21 +199,38 @@ impl UsageMetadata {
     }
 
     fn clear_counts(&mut self) {
+        // All fields are named, so that a new one cannot be forgotten.
+        let Self {
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count,
+            prompt_tokens_details,
+            cache_tokens_details,
+            candidates_tokens_details,
+            tool_use_prompt_tokens_details,
+            billable_prompt_usage: _,
+            traffic_type: _,
+            service_tier: _,
+            unknown: _,
+        } = self;
         for count in [
-            &mut self.prompt_token_count,
-            &mut self.cached_content_token_count,
-            &mut self.candidates_token_count,
-            &mut self.tool_use_prompt_token_count,
-            &mut self.thoughts_token_count,
-            &mut self.total_token_count,
+            prompt_token_count,
+            cached_content_token_count,
+            candidates_token_count,
+            tool_use_prompt_token_count,
+            thoughts_token_count,
+            total_token_count,
         ] {
             *count = None;
         }
         for details in [
-            &mut self.prompt_tokens_details,
-            &mut self.cache_tokens_details,
-            &mut self.candidates_tokens_details,
-            &mut self.tool_use_prompt_tokens_details,
+            prompt_tokens_details,
+            cache_tokens_details,
+            candidates_tokens_details,
+            tool_use_prompt_tokens_details,
         ] {
             details.clear();
         }

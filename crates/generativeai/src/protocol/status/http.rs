@@ -2,8 +2,8 @@
 
 use super::Status;
 
-/// Names of the statuses of Google's APIs, and the HTTP code of each (`google/rpc/code.proto`). The usual name of a code
-/// comes first.
+/// Names of the statuses of Google's APIs, and the HTTP code of each (`google/rpc/code.proto`). The usual name of a
+/// code comes first.
 const STATUS_CODES: [(&str, u16); 15] = [
     ("INVALID_ARGUMENT", 400),
     ("FAILED_PRECONDITION", 400),
@@ -23,8 +23,8 @@ const STATUS_CODES: [(&str, u16); 15] = [
 ];
 
 impl Status {
-    /// Creates the status of a response with an HTTP code, with the name that Google's APIs give to this code. Other codes
-    /// have no name.
+    /// Creates the status of a response with an HTTP code, with the name that Google's APIs give to this code. Other
+    /// codes have no name.
     ///
     /// ```
     /// use generativeai::protocol::status::Status;

@@ -72,8 +72,9 @@ pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'
 
 /// Reads the members of an object.
 ///
-/// Gateways send some members twice, or under both of their names. `null` replaces nothing, and a member in `snake_case`
-/// does not replace the one in `camelCase`. Otherwise the last value is kept. A strict reader reports an error instead.
+/// Gateways send some members twice, or under both of their names. `null` replaces nothing, and a member in
+/// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept. A strict reader reports an
+/// error instead.
 fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>) -> Result<()> {
     // Sets of members: all, those with a value, and those with a value under the name in `camelCase`.
     let (mut seen, mut present, mut canonical) = (0_u64, 0_u64, 0_u64);

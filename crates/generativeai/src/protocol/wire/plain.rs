@@ -1,6 +1,7 @@
 //! Search for the bytes that JSON escapes in a string.
 
-/// Returns the number of bytes in front of the first one that JSON escapes: a quote, a backslash or a control character.
+/// Returns the number of bytes in front of the first one that JSON escapes: a quote, a backslash or a control
+/// character.
 ///
 /// Inspects eight bytes at a time. Comparing each byte took 50% more instructions, and was a fifth of the instructions
 /// of a chat that writes the JSON of twenty messages.
@@ -22,8 +23,8 @@ pub(crate) fn plain_length(text: &[u8]) -> usize {
 /// Returns the bytes of a word that JSON escapes: the lowest bit that is set is the high bit of the first one. Bits
 /// above it may be set for other bytes as well.
 ///
-/// Subtracting 32 from a smaller byte borrows, which sets its high bit. So does subtracting 1 from 0, which a quote and a
-/// backslash become by an exclusive or with themselves. The borrow reaches the bytes above, so only the first one is
+/// Subtracting 32 from a smaller byte borrows, which sets its high bit. So does subtracting 1 from 0, which a quote and
+/// a backslash become by an exclusive or with themselves. The borrow reaches the bytes above, so only the first one is
 /// exact. `!word` excludes bytes whose high bit was set before: those of characters beyond ASCII.
 fn escaped_bytes(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -215,8 +215,8 @@ impl<'a> Reader<'a> {
         Ok(name)
     }
 
-    /// Reads the name of a member and the colon, if it is one of `names` and no white space is between them. Returns its
-    /// index.
+    /// Reads the name of a member and the colon, if it is one of `names` and no white space is between them. Returns
+    /// its index.
     ///
     /// Compares the text with the names, which is faster than to read a string and to look it up. The search begins at
     /// `likely`.

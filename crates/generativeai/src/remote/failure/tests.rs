@@ -271,10 +271,13 @@ fn a_body_that_is_not_an_error_becomes_an_excerpt() {
             "502: <b>Bad [31m Gateway</b>",
         ),
         (
-            "\n<HTML><head><Title>502 Bad\r\nGateway</title></head><body>nginx</body>",
+            "\n<HTML><head><Title lang=en>502 Bad\r\nGateway</title></head><body>nginx</body>",
             "502: an HTML page, \"502 Bad Gateway\"",
         ),
-        ("<!DOCTYPE html><p>Sorry</p>", "502: an HTML page: Sorry"),
+        (
+            "<!DOCTYPE html><p>Sorry</p>",
+            "502: an HTML page without a title",
+        ),
         ("", "502: empty response"),
         (" \n", "502: empty response"),
         (r#"{"message":"no"}"#, r#"502: {"message":"no"}"#),

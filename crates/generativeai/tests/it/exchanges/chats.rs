@@ -203,7 +203,7 @@ fn judge(
             equal(chat.unfinished().is_some(), true)
         }
         (Ok(_), Some(kind)) => Err(format!("complete instead of {kind}")),
-        (Err(error), None) => Err(format!("{error:?}")),
+        (Err(error), None) => Err(format!("{error:#?}")),
     }
 }
 
@@ -286,7 +286,7 @@ fn judge_cut(
             ];
             match kinds.contains(&error.kind()) || expected.status >= 400 {
                 true => Ok(()),
-                false => Err(format!("{error:?}")),
+                false => Err(format!("{error:#?}")),
             }
         }
     }

@@ -174,7 +174,7 @@ async fn a_model_that_still_calls_when_it_may_not_fails_the_turn() {
 }
 
 #[tokio::test]
-async fn calls_that_were_returned_are_kept_as_not_run() {
+async fn calls_that_were_returned_are_kept_as_not_answered() {
     for mode in MODES {
         let (count, calls) = counting("count");
         let mut chat = automatic(&calling(2), count, after(1, OnRoundLimit::ReturnCalls));
@@ -184,8 +184,11 @@ async fn calls_that_were_returned_are_kept_as_not_run() {
 
         assert_eq!(calls.lock().unwrap().len(), 1);
         assert_eq!(answers(&chat.history()[2]), [json!({"result": 1})]);
-        let not_run = "not run: the turn ended before the function started";
-        assert_eq!(answers(&chat.history()[4]), [json!({ "error": not_run })]);
+        let not_answered = "not answered: the turn ended before the call had a response";
+        assert_eq!(
+            answers(&chat.history()[4]),
+            [json!({ "error": not_answered })]
+        );
     }
 }
 

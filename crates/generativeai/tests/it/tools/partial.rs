@@ -117,7 +117,7 @@ async fn a_partial_call_is_not_kept_as_a_call() {
             assert!(calls.all(|call| call.name() == "other" && call.is_complete()));
             for answer in chat.history().iter().flat_map(answers) {
                 let not_run =
-                    json!({"error": "not run: the turn ended before the function started"});
+                    json!({"error": "not answered: the turn ended before the call had a response"});
                 assert_eq!(answer, not_run);
             }
             assert_sendable(chat.history());

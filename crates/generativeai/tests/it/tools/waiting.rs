@@ -418,6 +418,16 @@ async fn a_loaded_chat_sends_nothing_until_it_is_decided_whether_a_policy_applie
     }
     assert_eq!((json!(&chat), world.script.requests().len()), (before, 1));
 
+    // A file of an older version has no mark, but its turn waits for approval.
+    let mut older = json!(&chat);
+    older
+        .as_object_mut()
+        .unwrap()
+        .remove("hasApprovalPolicy")
+        .unwrap();
+    let older: ChatSession = serde_json::from_value(older).unwrap();
+    assert_eq!(older.check().unwrap_err().kind(), ErrorKind::Configuration);
+
     chat.set_automatic_function_calling(careful());
     chat.decide(decisions).await.unwrap();
     assert_eq!(world.runs.lock().unwrap().len(), 2);
