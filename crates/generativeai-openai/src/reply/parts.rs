@@ -51,8 +51,9 @@ pub(super) fn thoughts(texts: [Option<String>; 2], details: &[Value], mode: Mode
             members.filter_map(Value::as_str).collect::<String>()
         };
         let is_whole = mode == Mode::Unary;
-        let text = is_whole.then(|| details.iter().map(text_of).collect());
-        text.filter(is_filled)
+        let mut texts: Vec<String> = details.iter().map(text_of).collect();
+        texts.retain(is_filled);
+        is_whole.then(|| texts.join("\n\n")).filter(is_filled)
     });
     let text = text.map(|text| Part::text(text).thought(true));
     let opaque = details.iter().filter(|detail| is_opaque(detail));

@@ -80,6 +80,14 @@ fn expected(body: &str, is_stream: bool) -> BTreeMap<u64, Expected> {
             let mut texts = names.iter().filter_map(|name| message[name].as_str());
             target.push_str(texts.find(|text| !text.is_empty()).unwrap_or_default());
         }
+        if found.thoughts.is_empty() && !is_stream {
+            let details = message["reasoning_details"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            let texts = details.filter_map(|it| it["text"].as_str().or(it["summary"].as_str()));
+            found.thoughts = texts.collect::<Vec<_>>().join("\n\n");
+        }
         for call in message["tool_calls"].as_array().into_iter().flatten() {
             let arguments = call["function"]["arguments"].as_str().unwrap_or_default();
             match call["function"]["name"]
