@@ -75,8 +75,8 @@ fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     }
 }
 
-/// Returns the next line that was typed before the prompt. Without one, or while the last message is edited, reads a line
-/// at the prompt.
+/// Returns the next line that was typed before the prompt. Without one, or while the last message is edited, reads a
+/// line at the prompt.
 fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
     repl.read_entered();
     for line in repl.type_ahead.take_cleared() {
