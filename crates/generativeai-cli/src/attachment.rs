@@ -156,6 +156,12 @@ fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
     Ok((Part::from(Blob::new(kind.clone(), bytes)), kind))
 }
 
+/// Returns the text of the user in a message: its last text part. Text parts before it are attached files.
+pub(crate) fn text_of(message: &Content) -> &str {
+    let text = message.parts.iter().rev().find_map(Part::as_text);
+    text.unwrap_or_default()
+}
+
 /// Returns a message with its attachments. The files come first, as the Gemini API recommends.
 pub(crate) fn message(attachments: &[Attachment], text: &str) -> Content {
     let mut parts: Vec<Part> = attachments.iter().map(|file| file.part.clone()).collect();

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use anyhow::Context;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::chat::Chat;
 use crate::commands::completions::{self, Completions};
@@ -127,16 +127,17 @@ impl Cli {
         let matches = program.try_get_matches_from_mut(words);
         let mut matches = matches.map_err(|error| {
             let error = settings::with_variable(error, &program, words);
-            with_suggestion(error, &program)
+            with_suggestion(error, &program, words)
         })?;
         Self::from_arg_matches_mut(&mut matches)
     }
 }
 
 /// Adds the most similar command to the error of `genai help` about an unknown one, for which clap suggests none.
-fn with_suggestion(mut error: clap::Error, program: &Command) -> clap::Error {
+fn with_suggestion(mut error: clap::Error, program: &Command, words: &[OsString]) -> clap::Error {
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
-        && error.get(ContextKind::SuggestedSubcommand).is_none()
+        && let [help, unknown] = &words[first_word(words)..]
+        && (help == "help" && unknown == word.as_str())
         && let Some(similar) = nearest(word, program.get_subcommands().map(Command::get_name))
     {
         let similar = ContextValue::Strings(vec![similar.to_owned()]);
@@ -162,22 +163,36 @@ pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
 
 /// Returns the definition of the command line. Its options can also be set by environment variables.
 fn program() -> Command {
-    let program = Cli::command().mut_subcommands(|command| command.mut_args(with_negative_numbers));
-    settings::with_environment(program)
+    settings::with_environment(with_negative_numbers(Cli::command()))
 }
 
-/// Lets an option have a negative value: the error of a number out of range names the range. By default `-1` would be an
-/// unknown option.
-fn with_negative_numbers(arg: Arg) -> Arg {
-    let is_option = !arg.is_positional() && arg.get_action().takes_values();
-    arg.allow_negative_numbers(is_option)
+/// Lets the options of a command and of its subcommands have a negative value: the error of a number out of range names
+/// the range. By default `-1` would be an unknown option.
+fn with_negative_numbers(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let is_option = !arg.is_positional() && arg.get_action().takes_values();
+        arg.allow_negative_numbers(is_option)
+    });
+    command.mut_subcommands(with_negative_numbers)
 }
 
 /// Inserts the command `chat` if the words begin with a message or an option of `chat`, or if there are no words and a
 /// message is piped in.
 fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
+    let at = first_word(&words);
+    let is_message = match words.get(at) {
+        None => message::is_piped(),
+        Some(first) => is_message(first),
+    };
+    if is_message {
+        words.insert(at, "chat".into());
+    }
+    words
+}
+
+/// Returns the index of the first word that is not an option of the program itself, or the number of words.
+fn first_word(words: &[OsString]) -> usize {
     let mut at = 1;
-    // Options of the program itself may come first.
     while let Some(option) = words.get(at).and_then(|word| word.to_str()) {
         at += match option {
             "--color" => 2,
@@ -186,14 +201,7 @@ fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
             _ => break,
         };
     }
-    let is_message = match words.get(at) {
-        None => message::is_piped(),
-        Some(first) => is_message(first),
-    };
-    if is_message {
-        words.insert(at.min(words.len()), "chat".into());
-    }
-    words
+    at.min(words.len())
 }
 
 /// Returns whether the first word of a command line belongs to `chat`.

@@ -17,6 +17,8 @@ pub(crate) struct Conversation {
     pub(crate) session: Option<Session>,
     /// Prevents other processes from deleting the session.
     pub(crate) open_mark: Option<OpenMark>,
+    /// Whether this run created the session.
+    pub(crate) is_new: bool,
     /// Whether the session is known to have a name.
     named: bool,
     /// The file that `/save` wrote last. Only this file may be overwritten.
@@ -33,6 +35,7 @@ impl Conversation {
             chat,
             session,
             open_mark: None,
+            is_new: false,
             named: false,
             file: None,
             usage: SessionUsage::default(),
@@ -62,7 +65,8 @@ impl Conversation {
         }
     }
 
-    /// Replaces the chat by that of the same session, read again. The budget and the other data that the store does not have stay.
+    /// Replaces the chat by that of the same session, read again. The budget and the other data that the store does not
+    /// have stay.
     pub(crate) fn replace(&mut self, read: Self) {
         self.chat = read.chat;
         self.session = read.session;
@@ -94,8 +98,8 @@ impl Conversation {
         self.chat.rewind().map(|(message, _)| message)
     }
 
-    /// Restores the last undone turn and returns its message. Unfinished turns are skipped, and stay undone. A turn that
-    /// an interrupted reply has followed cannot be restored.
+    /// Restores the last undone turn and returns its message. Unfinished turns are skipped, and stay undone. A turn
+    /// that an interrupted reply has followed cannot be restored.
     pub(crate) fn redo(&mut self) -> Option<Content> {
         if self.can_continue() {
             return None;

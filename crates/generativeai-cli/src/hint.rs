@@ -7,8 +7,8 @@ use generativeai::protocol::response::FinishReason;
 
 use crate::exit::ToolServerError;
 
-/// Part of the address of Ollama on this machine.
-const OLLAMA: &str = ":11434`";
+/// Addresses of Ollama on this machine, as an error quotes them.
+const OLLAMA: [&str; 3] = ["`127.0.0.1:11434`", "`localhost:11434`", "`[::1]:11434`"];
 
 /// Place where the user reads a hint: what can be done there differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
         .find_map(|cause| cause.downcast_ref::<generativeai::Error>())?;
     let remedy = match error.kind() {
         ErrorKind::Authentication => format!("check the key in {}", key_of(error)),
-        ErrorKind::Unreachable if error.to_string().contains(OLLAMA) => {
+        ErrorKind::Unreachable if is_ollama(&error.to_string()) => {
             "start Ollama with `ollama serve`".to_owned()
         }
         ErrorKind::Unreachable => "check the network and the address".to_owned(),
@@ -44,6 +44,11 @@ pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
         Place::Session => "/model local",
     };
     Some(format!("{remedy}, or use the embedded model: {option}"))
+}
+
+/// Returns whether the message of an error names Ollama on this machine.
+fn is_ollama(message: &str) -> bool {
+    OLLAMA.iter().any(|address| message.contains(address))
 }
 
 /// Returns the hint for an error that another model may have as well.
@@ -75,7 +80,7 @@ fn of_embedded(message: &str, place: Place) -> Option<String> {
         Place::CommandLine if is_full => "--context sets a larger context",
         Place::Session if is_full => {
             "/undo removes the last turn, /compact shortens the session, /new starts another; \
-             genai chat --context has a larger context"
+             genai chat --context sets a larger context"
         }
         Place::CommandLine if is_media => "--model names a model that reads such files",
         Place::Session if is_media => "/model names a model that reads such files",
@@ -173,6 +178,7 @@ mod tests {
     #[test]
     fn a_hint_names_what_the_place_has() {
         let ollama = Error::new(ErrorKind::Unreachable, "no connection to `127.0.0.1:11434`");
+        let remote = Error::new(ErrorKind::Unreachable, "no connection to `gpu:11434`");
         let full = "the prompt has 9 tokens, but the context of 8 tokens must also hold the reply";
         let full = Error::new(ErrorKind::Request, full);
         for (error, place, hint) in [
@@ -182,6 +188,7 @@ mod tests {
                 "`ollama serve`, or use the embedded model: --model local",
             ),
             (&ollama, Place::Session, "/model local"),
+            (&remote, Place::Session, "check the network"),
             (&full, Place::CommandLine, "--context"),
             (
                 &full,

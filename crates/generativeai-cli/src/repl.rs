@@ -75,12 +75,16 @@ fn read_lines(repl: &mut Repl<'_>) -> anyhow::Result<Exit> {
     }
 }
 
-/// Returns the next line that was typed before the prompt. Without one, reads a line at the prompt.
+/// Returns the next line that was typed before the prompt. Without one, or while the last message is edited, reads a
+/// line at the prompt.
 fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
     repl.read_entered();
     for line in repl.type_ahead.take_cleared() {
         repl.printer.note(format_args!("(not sent: {line})"));
         repl.prompt.remember(&line);
+    }
+    if repl.editing.is_some() {
+        return repl.prompt.next(&repl.signals, repl.printer);
     }
     // After a signal that ends the program, the queued lines are not sent.
     if repl.signals.exit().is_none()
@@ -104,7 +108,10 @@ fn next_input(repl: &mut Repl<'_>) -> anyhow::Result<Input> {
 fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
     let result = match Line::parse(line) {
         Line::Empty => Ok(()),
-        Line::Message(message) => repl.send_text(message),
+        Line::Message(message) => match repl.editing.take() {
+            Some(original) => repl.send_edited(&original, message),
+            None => repl.send_text(message),
+        },
         Line::Command(Command::Quit, _) => return Ok(false),
         Line::Command(command, argument) => slash::run(repl, command, argument),
         Line::UnexpectedArgument(command) => {

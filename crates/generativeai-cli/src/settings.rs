@@ -89,7 +89,7 @@ pub(crate) fn unknown_variables(program: &Command) -> Vec<String> {
         .filter(is_prefixed)
         .filter(|set| !known.contains(&set.as_str()));
     let warning = |variable: String| {
-        let similar = nearest(&variable, known.iter().copied());
+        let similar = nearest(&variable.to_uppercase(), known.iter().copied());
         let remedy = match similar {
             Some(similar) => format!("did you mean `{similar}`?"),
             None => "`genai config show` lists all settings".to_owned(),

@@ -56,6 +56,7 @@ pub(crate) async fn open(
         printer.note("(with --no-save this is a copy: new messages are not saved)");
         return Ok((copy(session, model).await?, None));
     }
+    let is_new = found.is_none();
     let session = match (found, choice) {
         (Some(session), _) => session,
         (None, SessionChoice::Named(name)) => {
@@ -74,7 +75,9 @@ pub(crate) async fn open(
     };
     // Locked before it is read: another process may be sending a message in this session, which would be missing.
     let lock = SessionLock::acquire(&session, printer).await;
-    Ok((read(session, model).await?, lock))
+    let mut conversation = read(session, model).await?;
+    conversation.is_new = is_new;
+    Ok((conversation, lock))
 }
 
 /// Checks the name of a new session.
@@ -158,6 +161,13 @@ pub(crate) async fn read(session: Session, model: &GenerativeModel) -> Result<Co
     Ok(conversation)
 }
 
+/// Opens a session that was just created.
+async fn read_new(session: Session, model: &GenerativeModel) -> Result<Conversation> {
+    let mut conversation = read(session, model).await?;
+    conversation.is_new = true;
+    Ok(conversation)
+}
+
 /// Deletes a session.
 ///
 /// # Errors
@@ -179,7 +189,7 @@ pub(crate) async fn copy(session: Session, model: &GenerativeModel) -> Result<Co
 
 /// Creates a session. Without a name, it is named after its first message.
 pub(crate) async fn create(name: &str, model: &GenerativeModel) -> Result<Conversation> {
-    read(new_session(name).await?, model).await
+    read_new(new_session(name).await?, model).await
 }
 
 /// Creates a session with a history, named after its first message.
@@ -188,7 +198,7 @@ pub(crate) async fn create_with(
     model: &GenerativeModel,
 ) -> Result<Conversation> {
     let store = Store::open_default().await?;
-    read(store.import_contents("", contents).await?, model).await
+    read_new(store.import_contents("", contents).await?, model).await
 }
 
 /// Creates a session from an event log of `genai sessions export`. It is named after its first message, like any new
@@ -204,7 +214,7 @@ pub(crate) async fn import_log(
         return copy(store.import_jsonl("", log).await?, model).await;
     }
     let store = Store::open_default().await?;
-    read(store.import_jsonl("", log).await?, model).await
+    read_new(store.import_jsonl("", log).await?, model).await
 }
 
 /// Reports a turn that an earlier process left unfinished, if the model can continue it. Otherwise resolves it, like
@@ -266,17 +276,18 @@ async fn is_unnamed(session: &Session) -> bool {
     info.is_ok_and(|info| info.name == session.id().to_string())
 }
 
-/// Saves pending events. Deletes a session without a name and without messages.
+/// Saves pending events. Deletes a session of this run without a name, and without messages that could be shown or
+/// redone.
 pub(crate) async fn close(mut conversation: Conversation) -> Result<()> {
     save(&mut conversation).await?;
-    let is_empty = first_message(&conversation.chat).is_none();
-    let Some(session) = conversation.session.filter(|_| is_empty) else {
+    let may_delete = conversation.is_new && conversation.is_empty();
+    let Some(session) = conversation.session.filter(|_| may_delete) else {
         return Ok(());
     };
     // Another process may have named the session, or used it by its number.
     let has_no_message = async {
-        let details = session.details().await;
-        details.is_ok_and(|details| details.messages == 0)
+        let stored = copy(session.clone(), conversation.chat.model()).await;
+        stored.is_ok_and(|mut stored| stored.is_empty() && stored.redo().is_none())
     };
     if is_unnamed(&session).await && has_no_message.await {
         drop(conversation.open_mark);
@@ -311,7 +322,7 @@ pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<
             store.import_contents(name, history).await?
         }
     };
-    read(forked, &model).await
+    read_new(forked, &model).await
 }
 
 /// Waits for work on the store, with a note if it takes long.

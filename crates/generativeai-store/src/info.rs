@@ -50,7 +50,7 @@ pub struct SessionDetails {
 }
 
 /// Selects the columns of a [`SessionInfo`].
-macro_rules! select {
+macro_rules! select_info {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, title, cipher, length, parent, created_at, changed_at
@@ -62,14 +62,14 @@ macro_rules! select {
 
 /// Lists all sessions, the last written first.
 pub(crate) async fn list(tx: &mut Transaction<'_>) -> Result<Vec<SessionInfo>> {
-    let select = select!("ORDER BY touched DESC");
+    let select = select_info!("ORDER BY touched DESC");
     let rows = tx.fetch_all(select, params![]).await?;
     rows.iter().map(|row| decode(tx, row)).collect()
 }
 
 /// Reads the info of one session. Returns `None` if it does not exist.
 pub(crate) async fn find(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionInfo>> {
-    let select = select!("AND id = $1");
+    let select = select_info!("AND id = $1");
     let row = tx.fetch_optional(select, params![session]).await?;
     row.map(|row| decode(tx, &row)).transpose()
 }

@@ -104,16 +104,21 @@ impl Session {
         };
         let name = |waiting: &WaitingCall| waiting.call.name().to_owned();
         let waiting = waiting.iter().map(name).collect();
-        // The chat is a copy, so the session does not change.
+        let before = chat.history().len();
+        let unfinished = chat.unfinished().map_or(0, |turn| {
+            1 + turn.rounds.len() + usize::from(turn.received.is_some())
+        });
+        // The chat is a copy, so the session does not change. The kept part is not counted: each call in it has a
+        // response, even if none was sent.
         chat.keep_partial();
         let unanswered = chat.unfinished().is_some();
-        let messages = chat.history().len();
+        let length = chat.history().len();
         Ok(SessionDetails {
-            messages: messages + usize::from(unanswered),
+            messages: before + if unanswered { 1 } else { unfinished },
             model,
             waiting,
             unanswered,
-            interrupted: !unanswered && messages > 0 && chat.is_interrupted(messages - 1),
+            interrupted: !unanswered && length > 0 && chat.is_interrupted(length - 1),
         })
     }
 
@@ -203,7 +208,8 @@ impl Session {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
     /// # let store = Store::open("sqlite::memory:").await?;
     /// # let session = store.new_session("mountains").await?;
-    /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_text("1,345 metres.").then_text("1,085 metres."));
+    /// # let script = Scripted::default().then_text("1,345 metres.").then_text("1,085 metres.");
+    /// # let model = GenerativeModel::new("m").backend(script);
     /// session.chat(&model).await?.send_message("How tall is Ben Nevis?").await?;
     /// let fork = session.fork("hills", Some(2)).await?;
     /// fork.chat(&model).await?.send_message("And Snowdon?").await?;

@@ -7,7 +7,7 @@ use crate::error::{Result, TransactionError};
 use crate::transaction::{Transaction, for_update, params};
 
 /// Selects the columns of a [`SessionRow`] and its checksum.
-macro_rules! select {
+macro_rules! select_row {
     () => {
         "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1"
     };
@@ -48,7 +48,7 @@ impl SessionRow {
 /// # Errors
 /// [`Corrupt`](generativeai::ErrorKind::Corrupt) if the row does not match its checksum.
 pub(crate) async fn read(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionRow>> {
-    read_with(tx, session, select!()).await
+    read_with(tx, session, select_row!()).await
 }
 
 /// Reads the row of a session, and blocks other writers of it until the transaction ends.
@@ -56,7 +56,7 @@ pub(crate) async fn read_for_update(
     tx: &mut Transaction<'_>,
     session: i64,
 ) -> Result<Option<SessionRow>> {
-    let select = for_update!(tx.kind, select!());
+    let select = for_update!(tx.kind, select_row!());
     read_with(tx, session, select).await
 }
 

@@ -91,8 +91,8 @@ pub(super) struct Repl<'a> {
     pub(super) token_limits: TokenLimits,
     /// Names of the models of this run as the user can enter them, by the names that the SDK uses.
     pub(super) model_names: HashMap<String, String>,
-    /// Number of attachments before `/edit` added those of the message that is edited at the prompt.
-    pub(super) editing: Option<usize>,
+    /// The last message, while it is edited at the prompt.
+    pub(super) editing: Option<Content>,
     /// Whether it was reported that messages are not saved.
     pub(super) reported_unsaved: bool,
 }
@@ -172,16 +172,22 @@ impl<'a> Repl<'a> {
 
     /// Sends the text, with the files it mentions and the attached ones.
     pub(super) fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
-        for mention in mention::find(text) {
-            match mention {
-                Mention::File(path) => self.attach(&path)?,
-                Mention::Missing(missing) => self.printer.note(missing),
-            }
-        }
+        self.attach_mentions(mention::find(text))?;
         let content = attachment::message(&self.attachments, text);
         // After a failure the files stay attached, for another attempt.
         if self.send(content)? {
             self.attachments.clear();
+        }
+        Ok(())
+    }
+
+    /// Attaches mentioned files to the next message, and reports those that do not exist.
+    pub(super) fn attach_mentions(&mut self, mentions: Vec<Mention>) -> anyhow::Result<()> {
+        for mention in mentions {
+            match mention {
+                Mention::File(path) => self.attach(&path)?,
+                Mention::Missing(missing) => self.printer.note(missing),
+            }
         }
         Ok(())
     }
@@ -221,8 +227,7 @@ impl<'a> Repl<'a> {
 
     /// Sends a message and shows the reply. Returns whether the turn was kept, whole or in part.
     pub(super) fn send(&mut self, message: Content) -> anyhow::Result<bool> {
-        let text = message.parts.iter().rev().find_map(Part::as_text);
-        let text = text.unwrap_or_default().to_owned();
+        let text = attachment::text_of(&message).to_owned();
         self.converse(Next::Message(message), &text)
     }
 

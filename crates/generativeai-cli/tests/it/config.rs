@@ -57,16 +57,18 @@ fn the_command_line_overrides_the_environment_which_overrides_the_file() {
 #[test]
 fn a_misspelled_variable_is_reported_with_a_suggestion() {
     let service = Service::start(Answer::Texts(vec!["yes"]));
-    let mut command = service.genai(&["chat", "Hello"]);
-    command.env("GENAI_CHAT_TEMPRATURE", "0.5");
+    for variable in ["GENAI_CHAT_TEMPRATURE", "GENAI_CHAT_temperature"] {
+        let mut command = service.genai(&["chat", "Hello"]);
+        command.env(variable, "0.5");
 
-    let output = ran(command.output());
+        let output = ran(command.output());
 
-    output.assert_printed("yes\n");
-    output.assert_reported(
-        "(the environment variable `GENAI_CHAT_TEMPRATURE` is not a setting: \
-         did you mean `GENAI_CHAT_TEMPERATURE`?)",
-    );
+        output.assert_printed("yes\n");
+        output.assert_reported(&format!(
+            "(the environment variable `{variable}` is not a setting: \
+             did you mean `GENAI_CHAT_TEMPERATURE`?)"
+        ));
+    }
 }
 
 #[test]

@@ -113,6 +113,12 @@ fn continue_uses_the_token_of_a_stopped_reply() {
         &terminal.ask("/session 1"),
         "model: Once upon a (interrupted)",
     );
+    terminal.enter("/edit");
+    terminal.wait_until("the message at the prompt", |screen| {
+        screen.contents().trim_end().ends_with("> Tell me a story")
+    });
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("(unchanged)");
     assert_eq!(terminal.ask("/continue"), "a time.");
     assert_eq!(
         terminal.ask("/history"),

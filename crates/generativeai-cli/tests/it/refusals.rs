@@ -18,6 +18,13 @@ fn an_empty_message_is_refused() {
 fn an_unknown_command_or_option_is_refused_with_the_usage() {
     run(&["chta"]).assert_refused(2, &["chta", "chat"]);
     run(&["help", "chatt"]).assert_refused(2, &["chatt", "'chat'"]);
+    // Not a command of another level.
+    for words in [&["sessions", "count"][..], &["help", "sessions", "count"]] {
+        let refused = run(words);
+        refused.assert_refused(2, &["count"]);
+        assert!(!refused.stderr.contains("tip"), "{refused:?}");
+    }
+    run(&["sessions", "import", "--name", "-5", "x"]).assert_refused(1, &["cannot read x"]);
     run(&["chat", "--continue", "--new", "Hello"]).assert_refused(2, &["--continue", "--new"]);
     run(&["chat", "--modle", "x", "Hello"]).assert_refused(2, &["--modle", "--model"]);
     run(&["chat", "--temperature", "warm", "Hello"]).assert_refused(2, &["warm", "--temperature"]);

@@ -55,6 +55,32 @@ fn a_continued_session_begins_with_its_last_exchange() {
     }
 }
 
+/// A redo restores it.
+#[test]
+fn a_session_with_an_undone_turn_is_not_deleted() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--session", "hills"]));
+    assert_contains(&terminal.ask("/undo"), "undone: How tall is Ben Nevis?");
+    terminal.quit();
+    let file = user.data.path().join("hills.jsonl");
+    std::fs::write(&file, user.sessions(&["export", "hills"])).expect("written");
+    let file = file.to_str().expect("text");
+    // Its name is taken, and it has no message to be named after.
+    assert_eq!(user.sessions(&["import", file]), "2\n");
+
+    Terminal::start(&user.chat(&["--session", "2"])).quit();
+    // Creates a session without messages, and another one from the file.
+    let mut terminal = Terminal::start(&user.chat(&[]));
+    terminal.ask(&format!("/load {file}"));
+    terminal.quit();
+
+    let list = user.sessions(&["list"]);
+    let number = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    let mut numbers: Vec<_> = list.lines().filter_map(number).collect();
+    numbers.sort();
+    assert_eq!(numbers, ["1", "2", "4"], "{list}");
+}
+
 #[test]
 fn a_terminal_shows_a_session_as_rendered_markdown() {
     let user = User::new();

@@ -218,6 +218,10 @@ fn an_exported_session_can_be_imported() {
     for name in ["mountains", "How tall is Ben Nevis?"] {
         assert_eq!(other.output(&["import", path]), format!("{name}\n"));
     }
+    let lines = fs::read_to_string(path).expect("text");
+    fs::write(path, lines.replacen("\"mountains\"", "\"\"", 1)).expect("written");
+    let name = User::new().output(&["import", path]);
+    assert_eq!(name, "How tall is Ben Nevis?\n");
 }
 
 #[test]

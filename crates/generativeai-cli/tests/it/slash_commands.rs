@@ -19,9 +19,13 @@ struct Session {
 
 impl Session {
     fn start(answers: &[&'static str], environment: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
         let answers = answers.iter().map(|text| Answer::Texts(vec![text]));
-        let service = Service::start(Answer::Each(answers.collect()));
+        Self::answered(answers.collect(), environment)
+    }
+
+    fn answered(answers: Vec<Answer>, environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let service = Service::start(Answer::Each(answers));
         let mut command = service.genai(&["chat", "-m", "gemini-x"]);
         command
             .current_dir(folder.path())
@@ -36,6 +40,14 @@ impl Session {
 
     fn ask(&mut self, line: &str) -> String {
         self.terminal.ask(line)
+    }
+
+    /// Waits until a text is at the prompt, and was not entered.
+    fn wait_for_typed(&mut self, text: &str) {
+        let prompt = format!("> {text}");
+        self.terminal.wait_until(&prompt, |screen| {
+            screen.contents().trim_end().ends_with(&prompt)
+        });
     }
 
     fn quit(self) {
@@ -58,11 +70,7 @@ fn the_prompt_history_is_readable_only_by_the_user() {
     session.ask("Do you remember?");
     session.ask("/history");
     session.terminal.type_keys("\x1b[A\x1b[A");
-    session
-        .terminal
-        .wait_until("the recalled message", |screen| {
-            screen.contents().trim_end().ends_with("> Do you remember?")
-        });
+    session.wait_for_typed("Do you remember?");
     session.terminal.type_keys("\x03");
 
     let folder = session.folder.path().join("state/generativeai");
@@ -281,24 +289,49 @@ fn the_last_message_is_edited_in_the_editor() {
 
 #[test]
 fn without_an_editor_the_last_message_is_edited_at_the_prompt() {
-    let mut session = Session::start(&["One.", "Two."], &[]);
-
-    session.ask("How many?");
-    let edit = |terminal: &mut Terminal| {
-        terminal.enter("/edit");
-        terminal.wait_until("the message at the prompt", |screen| {
-            screen.contents().trim_end().ends_with("> How many?")
+    let text = |text| Answer::Texts(vec![text]);
+    let answers = [text("One."), Answer::Fails(400, "{}"), text("Two.")];
+    let later = [Answer::Gated("Three."), text("Four."), text("Five.")];
+    let mut session = Session::answered([answers, later].concat(), &[]);
+    fs::write(session.folder.path().join("a.txt"), "Feed the cat.").expect("a file");
+    session.ask("What is in @a.txt?");
+    let before = session.ask("/history");
+    for (keys, shown) in [
+        ("\x03", "(unchanged)"),
+        ("\x15\r", "(unchanged)"),
+        ("\x15/tokens\r", "(unchanged)\nlast reply: "),
+        (" Now?\r", "(the previous reply is kept)"),
+        (" Again?\r", "\nTwo."),
+    ] {
+        session.terminal.enter("/edit");
+        session.wait_for_typed("What is in @a.txt?");
+        session.terminal.type_keys(keys);
+        session.terminal.wait_until(shown, |screen| {
+            let screen = screen.contents();
+            let (_, after) = screen.rsplit_once("> /edit").expect("entered");
+            after.contains(shown)
         });
-    };
-    edit(&mut session.terminal);
-    session.terminal.type_keys("\x03");
-    session.terminal.wait_for("(unchanged)");
-    assert_eq!(session.ask("/history"), "you: How many?\nmodel: One.");
-    edit(&mut session.terminal);
-    session.terminal.type_keys(" Now?\r");
-    session.terminal.wait_for("Two.");
+        assert_eq!(session.ask("/history") == before, keys != " Again?\r");
+        assert_eq!(session.ask("/attach"), "no files attached");
+    }
+    (0..2).for_each(|_| drop(session.service.request()));
+    let edited = session.service.request();
+    assert_contains(&edited, "What is in @a.txt? Again?");
+    assert_eq!(edited.matches("Feed the cat.").count(), 1, "{edited}");
 
-    assert_eq!(session.ask("/history"), "you: How many? Now?\nmodel: Two.");
+    session.terminal.enter("Next?");
+    session.service.request();
+    session.terminal.type_keys("/edit\rAnd then?\r");
+    session.terminal.wait_for("…");
+    session.service.open_gate();
+    session.terminal.wait_for("(1 more queued");
+    session.wait_for_typed("Next?");
+    session.terminal.type_keys(" Now?\r");
+    session.terminal.wait_for("Five.");
+    assert_eq!(
+        session.ask("/history 4"),
+        "you: Next? Now?\nmodel: Four.\nyou: And then?\nmodel: Five."
+    );
     session.quit();
 }
 

@@ -55,7 +55,10 @@ async fn a_waiting_conversation_is_found_and_decided_by_another_process() {
 
         let store = database.open().await;
         let session = store.session("letters").await.unwrap();
-        assert_eq!(session.details().await.unwrap().waiting, ["send"]);
+        let details = session.details().await.unwrap();
+        assert_eq!(details.waiting, ["send"]);
+        // The message and the call: it has no response yet.
+        assert_eq!(details.messages, 2);
         let mut chat = open(&session, &model).await;
         let id = waiting(&chat).remove(0).id;
         let reply = chat.decide([(id, Decision::Run)]).await.unwrap();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use generativeai::ErrorKind;
 use generativeai_store::{Session, Store};
 
 use crate::exit::{UsageError, refused};
@@ -102,8 +103,12 @@ impl Import {
 /// Renames an imported session as it was called where it was exported. If that name is taken, or is only a number, the
 /// session is named after its first message.
 async fn rename(session: &Session, name: Option<String>) -> anyhow::Result<()> {
-    let is_renamed = match name {
-        Some(name) => session.rename(&name).await.is_ok(),
+    // An empty name would remove the name of the session.
+    let is_renamed = match name.filter(|name| !name.trim().is_empty()) {
+        Some(name) => match session.rename(&name).await {
+            Err(error) if error.kind() == ErrorKind::Request => false,
+            renamed => renamed.map(|()| true)?,
+        },
         None => false,
     };
     if !is_renamed && let Some(first) = session.contents().await?.first() {

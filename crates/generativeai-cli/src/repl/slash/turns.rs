@@ -1,11 +1,14 @@
 //! Commands that change or show the turns of the conversation.
 
-use generativeai::Compaction;
-use generativeai::protocol::content::{Content, Part};
+use std::mem;
 
-use crate::attachment::Attachment;
+use generativeai::Compaction;
+use generativeai::protocol::content::Content;
+
+use crate::attachment::{self, Attachment, mention};
 use crate::repl::editor;
 use crate::repl::input::Input;
+use crate::repl::line::Line;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
 
@@ -83,50 +86,71 @@ impl Repl<'_> {
         self.send(Content::user(CONTINUE)).map(drop)
     }
 
-    /// Edits the last message, in the user's editor or at the prompt, and sends it instead.
+    /// Edits the last message, in the user's editor or at the prompt, and sends it instead. It is not undone before
+    /// that.
     pub(super) fn edit_message(&mut self) -> anyhow::Result<()> {
-        // Nothing is undone until the message was edited.
         let Some(message) = self.conversation().settled().undo() else {
             self.no_messages();
             return Ok(());
         };
-        let text = message.parts.iter().rev().find_map(Part::as_text);
-        let text = text.unwrap_or_default().to_owned();
+        let text = attachment::text_of(&message);
         let edited = match editor::command() {
             Some(editor) => self
                 .signals
-                .ignore_interrupts_during(|| editor::edit(&editor, &text))?,
+                .ignore_interrupts_during(|| editor::edit(&editor, text))?,
             None if self.prompt.can_edit() => {
-                self.conversation().undo();
-                self.prompt.insert(&text);
+                // At the prompt, a message that starts with a slash needs a second one.
+                let slash = if text.starts_with('/') { "/" } else { "" };
+                self.prompt.insert(&format!("{slash}{text}"));
                 self.printer
-                    .note("(edit the message and press Enter; Ctrl-C restores the original)");
-                self.editing = Some(self.attachments.len());
-                self.attachments.extend(Attachment::of_message(&message));
+                    .note("(edit the message and press Enter; Ctrl-C keeps the original)");
+                self.editing = Some(message);
                 return Ok(());
             }
             None => anyhow::bail!(editor::NO_EDITOR),
         };
         let edited = edited.trim();
         if edited.is_empty() || edited == text {
-            self.printer.note("(unchanged)");
+            self.unchanged();
             return Ok(());
         }
-        self.conversation().undo();
         self.printer.note(format_args!("you: {edited}"));
-        self.send_instead(with_text(message, edited))
+        self.send_edited(&message, edited)
     }
 
-    /// Restores the message that `/edit` has inserted into the prompt, if the user has discarded it.
+    /// Sends the last message with another text. If that fails, the original and its reply are restored.
+    ///
+    /// The files of the original are sent again, and those that only the new text mentions. Files attached to the next
+    /// message stay attached.
+    pub(in crate::repl) fn send_edited(
+        &mut self,
+        original: &Content,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let sent = mention::find(attachment::text_of(original));
+        let mut added = mention::find(text);
+        added.retain(|mention| !sent.contains(mention));
+        let next = mem::replace(&mut self.attachments, Attachment::of_message(original));
+        let attached = self.attach_mentions(added);
+        let files = mem::replace(&mut self.attachments, next);
+        attached?;
+        self.conversation().undo();
+        self.send_instead(attachment::message(&files, text))
+    }
+
+    /// Ends editing at the prompt if something other than a message was entered.
     pub(in crate::repl) fn cancel_edit(&mut self, input: &Input) {
-        let is_entered = matches!(input, Input::Line(line) if !line.trim().is_empty());
-        if let Some(attached) = self.editing.take()
-            && !is_entered
-        {
-            self.attachments.truncate(attached);
-            self.conversation().redo();
-            self.printer.note("(unchanged)");
+        let line = match input {
+            Input::Line(line) => Line::parse(line),
+            _ => Line::Empty,
+        };
+        if !matches!(line, Line::Message(_)) && self.editing.take().is_some() {
+            self.unchanged();
         }
+    }
+
+    fn unchanged(&mut self) {
+        self.printer.note("(unchanged)");
     }
 
     /// Shows the messages of the conversation, or the last ones.
@@ -189,17 +213,4 @@ impl Repl<'_> {
         }
         count
     }
-}
-
-/// Replaces the text of a message, which is its last text part. Text parts before it are attached files.
-fn with_text(mut message: Content, text: &str) -> Content {
-    let last = message
-        .parts
-        .iter()
-        .rposition(|part| part.as_text().is_some());
-    if let Some(at) = last {
-        message.parts.remove(at);
-    }
-    message.parts.push(Part::text(text));
-    message
 }
