@@ -116,6 +116,19 @@ mod tests {
     use crate::protocol::content::{FunctionCall, FunctionResponse};
 
     #[test]
+    fn a_turn_ends_with_its_reply_also_after_several_messages() {
+        let history = [
+            Content::user("a"),
+            Content::user("b"),
+            Content::model("c"),
+            Content::user("d"),
+            Content::model("e"),
+        ];
+
+        assert_eq!(turn_ends(&history, &Content::user("f")), [3, 5]);
+    }
+
+    #[test]
     fn a_history_of_function_responses_alone_is_one_turn() {
         let call = Content::model(FunctionCall::new("f", Map::new()));
         let response = Content::user(FunctionResponse::new("f", Map::new()));

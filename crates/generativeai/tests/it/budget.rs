@@ -463,23 +463,6 @@ async fn a_backend_that_cannot_count_has_its_tokens_estimated() {
 }
 
 #[tokio::test]
-async fn messages_that_follow_each_other_are_dropped_with_their_reply() {
-    let mut history = turns(6);
-    history.insert(0, Content::user("please answer me"));
-    let script = Scripted::always("one");
-    let model = GenerativeModel::new("m").backend(script);
-    let mut chat = model
-        .start_chat()
-        .with_history(history)
-        .context_budget(60, Compaction::Drop);
-
-    chat.send_message(MESSAGE).await.unwrap();
-
-    let dropped = chat.dropped().len();
-    assert!(dropped > 0 && dropped % 2 == 1, "{dropped}");
-}
-
-#[tokio::test]
 async fn a_failed_token_count_fails_only_the_message() {
     #[derive(Debug)]
     struct Broken;

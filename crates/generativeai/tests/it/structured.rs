@@ -270,23 +270,22 @@ async fn a_retry_sends_the_error_and_leaves_no_failed_attempt_in_the_history() {
 
 #[tokio::test]
 async fn only_a_reply_of_another_shape_is_asked_for_again() {
-    let script = Scripted::default().then_fail(&[]).then_fail(&[]);
+    let stopped = json!({"candidates": [{"finishReason": "SAFETY"}]});
+    let script = Scripted::default()
+        .then_fail(&[])
+        .then_stream([response(stopped)])
+        .then_text(BEN_NEVIS);
     let model = model(&script);
 
-    let read = model
-        .start_chat()
-        .send_message("Which?")
-        .json::<Mountain>()
-        .retries(2)
-        .await;
-    let alone = model
+    let mut chat = model.start_chat();
+    let failed = chat.send_message("Which?").json::<Mountain>().retries(2);
+    assert_eq!(failed.await.unwrap_err().kind(), ErrorKind::Unreachable);
+    let stopped = model
         .generate_content("Which?")
         .json::<Mountain>()
-        .retries(2)
-        .await;
+        .retries(2);
+    assert_eq!(stopped.await.unwrap_err().kind(), ErrorKind::Stopped);
 
-    assert_eq!(read.unwrap_err().kind(), ErrorKind::Unreachable);
-    assert_eq!(alone.unwrap_err().kind(), ErrorKind::Unreachable);
     assert_eq!(script.requests().len(), 2);
 }
 
