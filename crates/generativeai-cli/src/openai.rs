@@ -51,7 +51,7 @@ impl Provider {
             // reports that the connection is not encrypted.
             Self::OpenAi => OpenAi::builder().allow_plain_http(true).build(),
         };
-        // If the variable is set, the cause names what is wrong with it.
+        // If the variable is set, the cause describes the mistake in it.
         let message = match environment::is_set("OPENAI_BASE_URL") {
             true => "cannot use the OpenAI-compatible server",
             false => {

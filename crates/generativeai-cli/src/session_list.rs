@@ -57,7 +57,7 @@ fn line((info, details): &Listed) -> String {
     )
 }
 
-/// Returns what is left to do in a session, if anything.
+/// Returns the open work of a session: calls that wait, or a message without a complete reply. Usually empty.
 fn state(details: &SessionDetails) -> String {
     let waiting = details.waiting.join(", ");
     if !waiting.is_empty() {

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 /// Reads JSON like [`read_json`], which reads it as a [`Value`] first.
 ///
-/// Most chunks do not need that, and it takes longer. serde_json refuses what it reads differently, except for an
-/// integer of more than 64 bits, which it rounds. Such an integer has at least 19 digits.
+/// The detour takes longer, and most chunks do not need it: serde_json refuses all JSON that the two read differently,
+/// except for an integer of more than 64 bits, which it rounds. Such an integer has at least 19 digits.
 pub(crate) fn from_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     let mut numbers = json.split(|byte| !byte.is_ascii_digit());
     let may_round = numbers.any(|digits| digits.len() >= 19);

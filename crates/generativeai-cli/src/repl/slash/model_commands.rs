@@ -38,7 +38,7 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Returns the name of the model as the user can enter it. `local` is followed by the model that it stands for.
+    /// Returns the name of the model as the user can enter it. `local` is followed by the name of the model that is loaded.
     fn model_name(&mut self) -> String {
         let model = self.conversation().chat.model().name().to_owned();
         match self.model_names.get(&model) {
