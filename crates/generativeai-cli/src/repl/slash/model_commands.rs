@@ -28,7 +28,8 @@ impl Repl<'_> {
             self.refuse_unknown(name, &opened.model)?;
         }
         let model = opened.model.clone();
-        self.set_model(model.with_settings_from(self.conversation().chat.model()))?;
+        let model = model.with_settings_from(self.conversation().chat.model());
+        self.set_model(model)?;
         self.models.insert(opened.model.name().to_owned(), opened);
         let name = self.model_name();
         self.printer.note(format_args!("now using {name}"));
