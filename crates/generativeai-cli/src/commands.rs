@@ -15,6 +15,8 @@ pub(crate) mod sessions;
 use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::render::Printer;
+
 /// Creates the async runtime of a command. Its worker thread drives connections while the main thread waits for input.
 fn runtime() -> anyhow::Result<Runtime> {
     let runtime = Builder::new_multi_thread()
@@ -22,4 +24,13 @@ fn runtime() -> anyhow::Result<Runtime> {
         .enable_all()
         .build();
     runtime.context("cannot start the async runtime")
+}
+
+/// Returns the last of the errors of a command with several arguments, and prints the others.
+fn result_of(mut errors: Vec<anyhow::Error>, printer: &mut Printer) -> anyhow::Result<()> {
+    let last = errors.pop();
+    for error in &errors {
+        printer.error(error);
+    }
+    last.map_or(Ok(()), Err)
 }

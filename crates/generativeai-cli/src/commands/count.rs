@@ -1,6 +1,6 @@
 //! `genai count`: counts the tokens of files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -22,7 +22,7 @@ use crate::render::Printer;
 /// templates a system instruction. With several files, prints a line for each, and the total.
 #[derive(Debug, Args)]
 pub(crate) struct Count {
-    /// Texts, images or PDFs. Without one, the text on stdin is counted
+    /// Texts, images or PDFs, or `-` for the text on stdin. Without one, the text on stdin is counted
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -34,35 +34,49 @@ pub(crate) struct Count {
 impl Count {
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let mut errors = Vec::new();
         let mut contents = Vec::new();
-        for path in &self.files {
-            contents.push(Content::user(Attachment::read(path)?.part));
+        let stdin = [PathBuf::from("-")];
+        let files = if self.files.is_empty() {
+            &stdin[..]
+        } else {
+            &self.files
+        };
+        for path in files {
+            match read(path) {
+                Ok(content) => contents.push((path.display(), content)),
+                Err(error) => errors.push(error),
+            }
         }
-        if self.files.is_empty() {
-            contents.push(Content::user(message::piped()?));
+        if contents.is_empty() {
+            return super::result_of(errors, printer).map(|()| Exit::Success);
         }
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
         let opened = choice.open(&EngineOptions::default(), printer)?;
         let model = blocking::GenerativeModel::from(opened.model);
         let mut counts = Vec::new();
-        for content in contents {
-            let counted = model.count_tokens(content).send()?;
-            counts.push(
-                counted
-                    .total_tokens
-                    .context("the model returned no count")?,
-            );
+        for (file, content) in contents {
+            let counted = model.count_tokens(content).send()?.total_tokens;
+            counts.push((counted.context("the model returned no count")?, file));
         }
-        if let [count] = counts[..] {
+        if let ([(count, _)], [_]) = (&counts[..], files) {
             printer.answer(&count.to_string())?;
         } else {
-            for (count, path) in counts.iter().zip(&self.files) {
-                printer.answer(&format!("{count:>9}  {}\n", path.display()))?;
+            for (count, file) in &counts {
+                printer.answer(&format!("{count:>9}  {file}\n"))?;
             }
-            let total: i32 = counts.iter().sum();
+            let total: i32 = counts.iter().map(|(count, _)| count).sum();
             printer.answer(&format!("{total:>9}  total"))?;
         }
         printer.end_answer()?;
-        Ok(Exit::Success)
+        super::result_of(errors, printer).map(|()| Exit::Success)
     }
+}
+
+/// Reads a file, or the text on stdin for `-`.
+fn read(path: &Path) -> anyhow::Result<Content> {
+    Ok(match path.as_os_str() == "-" {
+        true => Content::user(message::piped()?),
+        false => Content::user(Attachment::read(path)?.part),
+    })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, assert_contains, ran, run};
+use super::support::{Ran, assert_contains, ran, run, through_shell};
 use super::terminal::Terminal;
 use super::tools::server;
 
@@ -135,6 +135,18 @@ fn tokens_are_counted_and_text_is_embedded() {
         run(&["count", "a.txt", "b.txt"]),
         "      258  a.txt\n      258  b.txt\n      516  total\n"
     );
+    write(folder.path(), "empty.txt", "");
+    let partly = in_folder(
+        service.genai(&["count", "a.txt", "empty.txt", "none.txt"]),
+        folder.path(),
+    );
+    assert_eq!(partly.code, Some(1), "{partly:?}");
+    assert_eq!(partly.stdout, "      258  a.txt\n      258  total\n");
+    for problem in ["empty.txt is empty", "cannot read none.txt"] {
+        partly.assert_reported(problem);
+    }
+    let stdin = through_shell(&service.genai(&["count", "-"]), "echo one | \"$0\" \"$@\"");
+    assert_eq!(in_folder(stdin, folder.path()).stdout, "258\n");
     assert_eq!(run(&["embed", "one", "two"]), "[0.5,-1.0]\n");
     service
         .run(&["count"])
