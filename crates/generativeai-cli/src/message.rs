@@ -151,12 +151,12 @@ fn read_optional(printer: &mut Printer) -> anyhow::Result<Option<String>> {
     all.context("cannot read stdin")?.map(Some)
 }
 
-/// Converts the input to text.
+/// Converts the input to text, without its byte order mark.
 ///
 /// # Errors
 /// The input is not UTF-8, or contains a zero byte.
 fn text(bytes: Vec<u8>) -> Result<String, UsageError> {
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         UsageError(format!(
             "the input is not UTF-8 text (invalid byte at offset {at})"
@@ -166,7 +166,12 @@ fn text(bytes: Vec<u8>) -> Result<String, UsageError> {
         Some(at) => Err(UsageError(format!(
             "the input is not text (zero byte at offset {at})"
         ))),
-        None => Ok(text),
+        None => {
+            if text.starts_with('\u{feff}') {
+                text.remove(0);
+            }
+            Ok(text)
+        }
     }
 }
 
@@ -195,7 +200,9 @@ mod tests {
 
     #[test]
     fn input_that_is_not_text_is_refused_with_its_position() {
-        assert_eq!(text(b"plain".to_vec()).ok().as_deref(), Some("plain"));
+        for plain in ["plain", "\u{feff}plain"] {
+            assert_eq!(text(plain.into()).ok().as_deref(), Some("plain"));
+        }
         let refused = |bytes: &[u8]| text(bytes.to_vec()).expect_err("not text").to_string();
         assert!(refused(b"ab\xff").contains("invalid byte at offset 2"));
         assert!(refused(b"a\0b").contains("zero byte at offset 1"));

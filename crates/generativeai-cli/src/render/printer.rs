@@ -293,7 +293,7 @@ fn terminal_width() -> usize {
 fn checked(written: io::Result<()>) -> anyhow::Result<()> {
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => ReaderGone.into(),
-        _ => anyhow!(error).context("cannot write the answer"),
+        _ => anyhow!(error).context("cannot write to stdout"),
     })
 }
 

@@ -329,5 +329,5 @@ fn a_full_disk_is_reported_for_an_answer() {
 
     let refused = ran(service.genai(&["chat", "Hello"]).stdout(full).output());
 
-    refused.assert_refused(1, &["cannot write the answer", "because: "]);
+    refused.assert_refused(1, &["cannot write to stdout", "because: "]);
 }
