@@ -8,6 +8,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use generativeai_store::{SessionInfo, Store};
 
+use crate::commands::result_of;
 use crate::exit::UsageError;
 use crate::render::Printer;
 use crate::{completions, storage};
@@ -35,13 +36,8 @@ pub(super) struct Delete {
 
 impl Delete {
     pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
-        for name in &self.names {
-            let session = storage::existing(store, name).await?;
-            storage::delete(&session, name).await?;
-            printer.note(format_args!("{name} deleted"));
-        }
         if !self.names.is_empty() {
-            return Ok(());
+            return delete_named(store, &self.names, printer).await;
         }
         // `None` if `SystemTime` cannot represent a time so long ago: no session is that old.
         let unused_since = SystemTime::now().checked_sub(self.older.unwrap_or_default());
@@ -84,6 +80,26 @@ impl Delete {
         }
         Ok(())
     }
+}
+
+/// Deletes the sessions with these names. The others are deleted even if some do not exist or are open.
+async fn delete_named(
+    store: &Store,
+    names: &[String],
+    printer: &mut Printer,
+) -> anyhow::Result<()> {
+    let mut errors = Vec::new();
+    for name in names {
+        let deletion = async {
+            let session = storage::existing(store, name).await?;
+            storage::delete(&session, name).await
+        };
+        match deletion.await {
+            Ok(()) => printer.note(format_args!("{name} deleted")),
+            Err(error) => errors.push(error),
+        }
+    }
+    result_of(errors, printer)
 }
 
 /// Formats a number of sessions.
