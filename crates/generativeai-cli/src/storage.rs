@@ -85,7 +85,13 @@ pub(crate) async fn check_name(name: &str) -> anyhow::Result<()> {
 
 /// Creates a session in the store. An empty name means none.
 async fn new_session(name: &str) -> Result<Session> {
-    Store::open_default().await?.new_session(name).await
+    let store = Store::open_default().await?;
+    for id in OpenMark::take_abandoned() {
+        if let Ok(session) = store.session(&id.to_string()).await {
+            delete_if_unused(&session).await;
+        }
+    }
+    store.new_session(name).await
 }
 
 /// Starts a conversation that is not saved.
@@ -300,20 +306,23 @@ pub(crate) async fn close(
 async fn save_or_delete(mut conversation: Conversation) -> Result<()> {
     save(&mut conversation).await?;
     let may_delete = conversation.is_new && conversation.is_empty();
-    let Some(session) = conversation.session.filter(|_| may_delete) else {
-        return Ok(());
-    };
-    // Another process may have named the session, or used it by its number.
-    let has_no_message = async {
-        let stored = copy(session.clone(), conversation.chat.model()).await;
-        stored.is_ok_and(|mut stored| stored.is_empty() && stored.redo().is_none())
-    };
-    if is_unnamed(&session).await && has_no_message.await {
+    if let Some(session) = conversation.session.filter(|_| may_delete) {
         drop(conversation.open_mark);
-        // An error is ignored: then an empty session remains, which does no harm.
-        let _ = delete(&session, "").await;
+        delete_if_unused(&session).await;
     }
     Ok(())
+}
+
+/// Deletes a session without a name, and without messages that could be shown or redone, unless it is open.
+async fn delete_if_unused(session: &Session) {
+    let has_no_message = async {
+        let stored = copy(session.clone(), &GenerativeModel::new("none")).await;
+        stored.is_ok_and(|mut stored| stored.is_empty() && stored.redo().is_none())
+    };
+    if is_unnamed(session).await && has_no_message.await {
+        // An error is ignored: then an empty session remains, which does no harm.
+        let _ = delete(session, "").await;
+    }
 }
 
 /// Reports that the last messages are not saved.

@@ -69,6 +69,19 @@ impl OpenMark {
         }
     }
 
+    /// Removes the marks of processes that were killed, and returns the numbers of their sessions.
+    pub(super) fn take_abandoned() -> Vec<i64> {
+        let folder = path("").and_then(fs::read_dir);
+        let files = folder.into_iter().flatten().flatten();
+        let numbers = files.filter_map(|file| {
+            let name = file.file_name();
+            name.to_str()?.strip_suffix(".open")?.parse().ok()
+        });
+        // The lock is dropped at once, which removes the file.
+        let is_abandoned = |&id: &i64| matches!(Self::of_deletion(id), Ok(Some(_)));
+        numbers.filter(is_abandoned).collect()
+    }
+
     /// Marks a session as being deleted. Returns `None` if it is open.
     pub(super) fn of_deletion(session: i64) -> io::Result<Option<Self>> {
         let file = LockFile::lock(&path(&format!("{session}.open"))?, File::try_lock)?;
