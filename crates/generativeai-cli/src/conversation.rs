@@ -72,27 +72,26 @@ impl Conversation {
         }
     }
 
-    /// Returns a copy that is [settled](Self::settle), to show or write the interrupted reply. In this conversation it
-    /// stays unfinished: otherwise it would lose its token.
-    pub(crate) fn settled(&self) -> Self {
+    /// Returns a copy with the part of an unfinished turn in its history, to show it. In this conversation the turn
+    /// stays unfinished: otherwise it would lose its token, and its calls could not be approved.
+    pub(crate) fn with_part(&self) -> Self {
         let mut copy = Self::new(self.chat.fork(), None);
-        copy.settle();
+        copy.chat.keep_partial();
         copy
     }
 
-    /// Undoes the last turn and returns its message. An unfinished turn that cannot be continued is undone as well.
+    /// Undoes the last turn and returns its message. A message that failed without any reply is undone as well.
     pub(crate) fn undo(&mut self) -> Option<Content> {
-        self.settle();
-        if self.chat.unfinished().is_some() {
+        if !self.chat.keep_partial() && self.chat.unfinished().is_some() {
             self.chat.rewind();
         }
         self.chat.rewind().map(|(message, _)| message)
     }
 
     /// Restores the last undone turn and returns its message. Unfinished turns are skipped, and stay undone. A turn
-    /// that an interrupted reply has followed cannot be restored.
+    /// that an unfinished one with a part of its reply has followed cannot be restored.
     pub(crate) fn redo(&mut self) -> Option<Content> {
-        if self.can_continue() {
+        if self.chat.unfinished().is_some() && self.with_part().unanswered().is_none() {
             return None;
         }
         let length = self.chat.history().len();
@@ -121,21 +120,62 @@ impl Conversation {
         let unfinished = self.chat.unfinished();
         unfinished.is_some_and(|turn| turn.continuation_token().is_some())
     }
+}
 
-    /// Returns the contents of the history, each with whether it is an interrupted reply.
-    pub(crate) fn contents(&self) -> impl Iterator<Item = (&Content, bool)> {
-        let history = self.chat.history().iter().enumerate();
-        history.map(|(at, content)| (content, self.chat.is_interrupted(at)))
-    }
+/// Returns all contents of a chat: its history, the part of an unfinished turn, and a message without a reply.
+pub(crate) fn contents(mut chat: ChatSession) -> Vec<Content> {
+    chat.keep_partial();
+    let message = chat.unfinished().map(|turn| &turn.sent);
+    chat.history().iter().chain(message).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use generativeai::testing::Scripted;
-    use generativeai::{Error, ErrorKind, GenerativeModel};
+    use generativeai::{
+        AutomaticFunctionCalling, CallRequest, Decision, Error, ErrorKind, Function,
+        GenerativeModel,
+    };
 
     use super::*;
-    use crate::transcript::text_of;
+    use crate::transcript::{paragraphs, text_of};
+
+    #[tokio::test]
+    async fn a_turn_that_waits_for_approval_is_shown_and_undone_as_the_last_one() {
+        let backend = Scripted::default().then_call("write_note", serde_json::json!({}));
+        let write = Function::new("write_note", "Writes a note.", || "done");
+        let wait =
+            AutomaticFunctionCalling::default().approve(async |_: CallRequest| Decision::Wait);
+        let model = GenerativeModel::new("m").backend(backend).tools(write);
+        let mut chat = model.start_chat().automatic_function_calling(wait);
+        chat.set_history(["one", "1"].map(Content::from));
+        chat.send_message("two").await.expect("a turn that waits");
+        let mut conversation = Conversation::new(chat, None);
+        let shown = |conversation: &Conversation| {
+            let paragraphs = paragraphs(conversation).into_iter();
+            paragraphs
+                .map(|paragraph| paragraph.to_string())
+                .collect::<Vec<_>>()
+        };
+
+        let waiting = ["you: two", "model: [calls write_note] (waits for approval)"];
+        assert_eq!(shown(&conversation)[2..], waiting);
+        assert!(conversation.redo().is_none());
+        assert_eq!(
+            conversation.undo().as_ref().map(text_of).as_deref(),
+            Some("two")
+        );
+        assert_eq!(conversation.chat.history().len(), 2);
+        assert_eq!(
+            conversation.redo().as_ref().map(text_of).as_deref(),
+            Some("two")
+        );
+        let not_run = "tools: [write_note: not run: nobody approved the call] (interrupted)";
+        assert_eq!(
+            shown(&conversation).last().map(String::as_str),
+            Some(not_run)
+        );
+    }
 
     #[tokio::test]
     async fn undo_and_redo_skip_a_failed_message() {

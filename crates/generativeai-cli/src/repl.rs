@@ -39,6 +39,7 @@ pub(crate) fn run(
     let prompt = Prompt::new(&signals, printer)?;
     printer.note("/help lists the commands; Ctrl-D quits.");
     let mut repl = Repl::new(runtime, signals, prompt, printer, conversation, options);
+    repl.recover();
     repl.show_resumed();
     if let Err(error) = repl.decide_waiting() {
         repl.printer.error(&error);

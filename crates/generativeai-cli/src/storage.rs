@@ -130,8 +130,18 @@ pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Sessio
     }
 }
 
+/// Returns whether a text is the number of a session. It is not a valid name then.
+pub(crate) fn is_number(name: &str) -> bool {
+    name.trim().parse::<i64>().is_ok()
+}
+
 /// Creates the error for an unknown session. It suggests the most similar name; `remedy` is added at its end.
 pub(crate) async fn unknown(name: &str, remedy: &str) -> UsageError {
+    if is_number(name) {
+        return UsageError(format!(
+            "no session has the number {name}: `genai sessions list` lists all"
+        ));
+    }
     let names = names().await;
     let similar = nearest(name, names.iter().map(String::as_str));
     let question = similar.map(|similar| format!("did you mean `{similar}`? "));
@@ -225,32 +235,23 @@ pub(crate) async fn import(
     Ok((session, instruction))
 }
 
-/// Reports a turn that an earlier process left unfinished, if the model can continue it. Otherwise resolves it, like
-/// [`recover`].
-pub(crate) fn recover_or_continue(conversation: &mut Conversation, printer: &mut Printer) {
-    match conversation.can_continue() {
-        true => printer.note("(the last reply was interrupted: /continue continues it)"),
-        false => recover(conversation, printer),
-    }
-}
-
-/// Resolves a turn that an earlier process left unfinished: keeps the part of the reply that arrived, or discards the
-/// message if there is none. Calls that wait for approval continue to wait.
-pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
+/// Resolves a turn that an earlier process left unfinished: keeps the part of the reply that arrived, or discards and
+/// returns the message if there is none. Calls that wait for approval continue to wait.
+pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) -> Option<Content> {
     if !approval::waiting(&conversation.chat).is_empty() {
-        return;
+        return None;
     }
-    let Some(message) = conversation.unanswered().map(excerpt) else {
-        return;
-    };
+    let message = conversation.unanswered()?.clone();
     if conversation.chat.keep_partial() {
         printer.note("(the last reply was interrupted; the part that arrived was kept)");
-    } else {
-        conversation.chat.rewind();
-        printer.note(format_args!(
-            "(the last message was not answered and was discarded: {message})"
-        ));
+        return None;
     }
+    conversation.chat.rewind();
+    printer.note(format_args!(
+        "(the last message was not answered and was discarded: {})",
+        excerpt(&message)
+    ));
+    Some(message)
 }
 
 /// Saves pending events, and names the session after its first message.
@@ -301,8 +302,7 @@ pub(crate) async fn close(
     closed.is_some()
 }
 
-/// Saves pending events. Deletes a session of this run without a name, and without messages that could be shown or
-/// redone.
+/// Saves pending events. Deletes a session of this run that was not used.
 async fn save_or_delete(mut conversation: Conversation) -> Result<()> {
     save(&mut conversation).await?;
     let may_delete = conversation.is_new && conversation.is_empty();
@@ -345,7 +345,7 @@ pub(crate) async fn fork(conversation: &mut Conversation, name: &str) -> Result<
             session.fork(name, None).await?
         }
         None => {
-            let history = conversation.settled().chat.history().to_vec();
+            let history = conversation.with_part().chat.history().to_vec();
             let store = Store::open_default().await?;
             store.import_contents(name, history).await?
         }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use generativeai::protocol::content::{Content, Part, Role};
+use generativeai::ChatSession;
+use generativeai::protocol::content::{Content, FunctionResponse, Part, Role};
 
+use crate::approval;
 use crate::conversation::Conversation;
 
-/// Maximum length of a message that is shown to identify a turn, in characters.
+/// Maximum length of a message that is shown to identify a turn, and of an error of a function, in characters.
 const SHORT: usize = 200;
 
 /// Author of a content of the history.
@@ -48,17 +50,17 @@ pub(crate) struct Paragraph {
     text: String,
     /// Whether the content has text, and not only function calls.
     has_text: bool,
-    /// Note behind the text if the content belongs to an interrupted reply; otherwise empty.
-    mark: &'static str,
+    /// Note behind the text if the content ends an unfinished turn; otherwise empty.
+    mark: String,
 }
 
 impl Paragraph {
-    fn new((content, interrupted): (&Content, bool)) -> Self {
+    fn new((content, state): (&Content, Option<&str>)) -> Self {
         Self {
             author: Author::of(content),
             text: text_of(content).trim_end().to_owned(),
             has_text: !content.text().is_empty(),
-            mark: if interrupted { " (interrupted)" } else { "" },
+            mark: state.map_or_else(String::new, |state| format!(" ({state})")),
         }
     }
 
@@ -91,7 +93,7 @@ impl Paragraph {
             && (number == first || !number.starts_with(['.', ')']))
             && !first.contains('|');
         let between = if is_text { " " } else { "\n\n" };
-        let (author, text, mark) = (self.author, &self.text, self.mark);
+        let (author, text, mark) = (self.author, &self.text, &self.mark);
         Some(format!("{author}:{between}{text}{mark}"))
     }
 }
@@ -102,16 +104,49 @@ impl fmt::Display for Paragraph {
     }
 }
 
-/// Returns the history as paragraphs, one for each content.
+/// A conversation as it is shown, with the part of an unfinished turn.
+struct Shown {
+    chat: ChatSession,
+    /// Whether calls at its end wait for approval.
+    waits: bool,
+}
+
+impl Shown {
+    fn new(conversation: &Conversation) -> Self {
+        Self {
+            chat: conversation.with_part().chat,
+            waits: !approval::waiting(&conversation.chat).is_empty(),
+        }
+    }
+
+    /// Returns the contents. The one at which an unfinished turn ends has the state of that turn.
+    fn contents(&self) -> Vec<(&Content, Option<&'static str>)> {
+        let history = self.chat.history().iter().enumerate();
+        let state = |at| self.chat.is_interrupted(at).then_some("interrupted");
+        let mut contents: Vec<_> = history.map(|(at, content)| (content, state(at))).collect();
+        if self.waits {
+            // The last content reports that the calls were not run, which is not decided yet.
+            contents.pop();
+            if let Some((_, state)) = contents.last_mut() {
+                *state = Some("waits for approval");
+            }
+        }
+        contents
+    }
+}
+
+/// Returns the conversation as paragraphs, one for each content.
 pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<Paragraph> {
-    conversation.contents().map(Paragraph::new).collect()
+    let shown = Shown::new(conversation);
+    shown.contents().into_iter().map(Paragraph::new).collect()
 }
 
 /// Returns the last message and all contents after it as paragraphs, limited to their last `lines` lines. Also returns
 /// the number of omitted lines.
 pub(crate) fn last_exchange(conversation: &Conversation, lines: usize) -> (Vec<Paragraph>, usize) {
-    let is_message = |(content, _): &(&Content, bool)| Author::of(content) == Author::You;
-    let contents: Vec<_> = conversation.contents().collect();
+    let shown = Shown::new(conversation);
+    let contents = shown.contents();
+    let is_message = |(content, _): &(&Content, _)| Author::of(content) == Author::You;
     let start = contents.iter().rposition(is_message).unwrap_or(0);
     let (mut shown, mut left, mut hidden) = (Vec::new(), lines, 0);
     for &content in contents[start..].iter().rev() {
@@ -134,7 +169,7 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
         let parts: Vec<_> = instruction.parts.iter().map(text_of_part).collect();
         text += &format!("\n## Instruction\n\n{}\n", parts.join("\n\n"));
     }
-    for (content, interrupted) in conversation.contents() {
+    for (content, state) in Shown::new(conversation).contents() {
         let (title, between) = match Author::of(content) {
             Author::You => ("You", "\n\n"),
             Author::Model => ("Model", ""),
@@ -143,8 +178,8 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
         let parts = content.parts.iter().filter(|part| !part.is_thought());
         let parts: Vec<_> = parts.map(text_of_part).collect();
         text += &format!("\n## {title}\n\n{}\n", parts.join(between).trim_end());
-        if interrupted {
-            text += "\n*(interrupted)*\n";
+        if let Some(state) = state {
+            text += &format!("\n*({state})*\n");
         }
     }
     text
@@ -153,11 +188,31 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
 /// Returns the beginning of the text of a message, without its files.
 pub(crate) fn excerpt(content: &Content) -> String {
     let text = content.parts.iter().rev().find_map(Part::as_text);
-    let text = text.unwrap_or_default().trim();
+    short(text.unwrap_or_default().trim())
+}
+
+/// Returns the beginning of a text.
+fn short(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// Returns the calls at the end of a turn that failed or were not run, each with the reason.
+pub(crate) fn failed_calls(content: &Content) -> impl Iterator<Item = String> {
+    let responses = content.parts.iter().filter_map(Part::as_function_response);
+    responses.filter_map(failure)
+}
+
+/// Returns the name of a function and its error, if it failed or was not run.
+fn failure(response: &FunctionResponse) -> Option<String> {
+    let error = response.response.as_ref()?.get("error")?.as_str()?;
+    Some(format!("{}: {}", name_of(response), short(error)))
+}
+
+fn name_of(response: &FunctionResponse) -> &str {
+    response.name.as_deref().unwrap_or("?")
 }
 
 /// Returns the text of a content, without thoughts. Other parts are named in brackets.
@@ -182,7 +237,8 @@ fn text_of_part(part: &Part) -> String {
         return format!("[calls {}]", call.name());
     }
     if let Some(response) = part.as_function_response() {
-        return format!("[result of {}]", response.name.as_deref().unwrap_or("?"));
+        let result = || format!("result of {}", name_of(response));
+        return format!("[{}]", failure(response).unwrap_or_else(result));
     }
     let kind = part.kind().unwrap_or("empty part");
     let media = part

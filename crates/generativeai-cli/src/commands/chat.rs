@@ -219,7 +219,6 @@ impl Chat {
             drop(lock);
             exit
         } else {
-            storage::recover_or_continue(&mut conversation, printer);
             // The prompt locks the session again for each message, so that another process can use it in between.
             drop(lock);
             let options = ReplOptions {
@@ -347,7 +346,10 @@ impl Chat {
         if !self.new {
             let has_message = !self.words.is_empty() || self.template.is_some();
             let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-            let may_ask = is_terminal && !has_message && !self.session_must_exist;
+            let may_ask = is_terminal
+                && !has_message
+                && !self.session_must_exist
+                && !storage::is_number(name);
             let question = format_args!("There is no session `{name}`. Start it? [y/N] ");
             if !may_ask || !printer.confirm(question) {
                 let remedy = match self.session_must_exist {

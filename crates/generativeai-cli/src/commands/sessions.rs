@@ -163,8 +163,7 @@ async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Resul
     let session = storage::existing(store, name).await?;
     // The chat sends nothing, so its model needs no backend.
     let no_model = GenerativeModel::new("none");
-    let mut conversation = storage::read(session, &no_model).await?;
-    conversation.chat.keep_partial();
+    let conversation = storage::read(session, &no_model).await?;
     let mut between = "";
     for paragraph in transcript::paragraphs(&conversation) {
         printer.answer(std::mem::replace(&mut between, "\n"))?;
@@ -176,7 +175,7 @@ async fn show(store: &Store, name: &str, printer: &mut Printer) -> anyhow::Resul
             None => printer.answer(&format!("{paragraph}\n"))?,
         }
     }
-    if let Some(message) = conversation.unanswered() {
+    if let Some(message) = conversation.with_part().unanswered() {
         let text = transcript::text_of(message);
         printer.answer(&format!(
             "{between}you: {} (not answered)\n",

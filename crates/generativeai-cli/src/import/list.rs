@@ -1,7 +1,9 @@
 //! Finding the list of messages in a file. Formats are recognized by the names of their members.
 
+use generativeai::ChatSession;
 use serde_json::{Map, Value, json};
 
+use crate::conversation;
 use crate::exit::UsageError;
 
 /// Description of the known formats, for errors.
@@ -78,6 +80,9 @@ fn own_messages(mut object: Map<String, Value>) -> Result<Vec<Value>, UsageError
     if object.is_empty() {
         return Err(no_messages());
     }
+    if let Some(contents) = with_unfinished(&object) {
+        return Ok(contents);
+    }
     LISTS
         .iter()
         .find_map(|name| list(&mut object, name))
@@ -88,6 +93,15 @@ fn own_messages(mut object: Map<String, Value>) -> Result<Vec<Value>, UsageError
                 "the file has no list of messages, only `{members}`: {EXPECTED}"
             ))
         })
+}
+
+/// Returns the contents in a file of `/save` with an unfinished turn, including that turn. `None` for any other file.
+fn with_unfinished(object: &Map<String, Value>) -> Option<Vec<Value>> {
+    object.get("unfinished")?;
+    let chat: ChatSession = serde_json::from_value(Value::Object(object.clone())).ok()?;
+    let contents = conversation::contents(chat);
+    let contents = contents.iter().map(serde_json::to_value);
+    contents.collect::<Result<_, _>>().ok()
 }
 
 /// Returns the system instruction of a request, of a prompt of AI Studio, or of the model in a file of `/save`. The

@@ -280,3 +280,28 @@ fn a_conversation_that_would_take_gigabytes_of_memory_is_refused() {
         b"{\"generativeaiSession\":1,\"name\":\"x\"}\n"
     ));
 }
+
+#[test]
+fn the_unfinished_turn_of_a_saved_chat_is_read() {
+    let file = |unfinished: &str| {
+        format!(
+            r#"{{"model":{{"name":"models/m"}},"history":[{{"role":"user","parts":[{{"text":"Hi"}}]}},
+            {{"role":"model","parts":[{{"text":"Hello!"}}]}}],"unfinished":{{"sent":{{"role":"user",
+            "parts":[{{"text":"Write it"}}]}},{unfinished}}}}}"#
+        )
+    };
+    let waiting = r#""received":{"candidates":[{"content":{"role":"model","parts":[
+        {"functionCall":{"name":"write","args":{}}}]},"finishReason":"STOP"}]},
+        "approval":{"id":"x","decisions":{}},
+        "reason":{"awaitingApproval":[{"id":"x-0","call":{"name":"write","args":{}}}]}"#;
+
+    for (unfinished, roles) in [
+        (r#""reason":"interrupted""#, &["user", "model", "user"][..]),
+        (waiting, &["user", "model", "user", "model", "user"]),
+    ] {
+        let texts = texts(&file(unfinished));
+        let read: Vec<_> = texts.iter().map(|(role, _)| role.as_str()).collect();
+        assert_eq!(read, roles);
+        assert_eq!(texts[2].1, "Write it");
+    }
+}

@@ -59,7 +59,7 @@ enum Sent {
     Failed {
         is_retryable: bool,
     },
-    /// Another process changed the session, so it was read again.
+    /// Another process changed the session, which has to be read again.
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
     Nothing,
@@ -139,8 +139,8 @@ impl<'a> Repl<'a> {
 
     /// Shows the last exchange, if the session has one.
     pub(super) fn show_resumed(&mut self) {
-        let conversation = self.conversation().settled();
-        let (paragraphs, hidden) = transcript::last_exchange(&conversation, MAX_RESUMED_LINES);
+        let (paragraphs, hidden) =
+            transcript::last_exchange(self.conversation(), MAX_RESUMED_LINES);
         if hidden > 0 {
             self.printer
                 .note(format_args!("(… {hidden} more lines: /history shows all)"));
@@ -229,14 +229,14 @@ impl<'a> Repl<'a> {
     }
 
     /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. Returns whether the turn
-    /// was kept. After a conflict, `text` is inserted into the prompt, so that the user can send it again.
-    pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
+    /// was kept. After a conflict, `draft` is inserted into the prompt, so that the user can send it again.
+    pub(super) fn converse(&mut self, next: Next, draft: &str) -> anyhow::Result<bool> {
         let is_retry = matches!(next, Next::Retry);
         let (keeps_partial, kept_note, discarded_note) = match self.exchange(next)? {
             Sent::Complete | Sent::Waiting => return Ok(true),
             Sent::Nothing => return Ok(false),
             Sent::Conflict => {
-                self.prompt.insert(text);
+                self.reload(draft)?;
                 return Ok(false);
             }
             Sent::Stopped => (
@@ -252,11 +252,17 @@ impl<'a> Repl<'a> {
                 "(your message was discarded: the session is unchanged)",
             ),
         };
-        // A reply with a token stays unfinished, so that a retry can continue it.
         let conversation = self.conversation();
-        let kept =
-            conversation.can_continue() || (keeps_partial && conversation.chat.keep_partial());
+        let chat = &mut conversation.chat;
+        // The model has to know of functions that were called.
+        let has_rounds = chat
+            .unfinished()
+            .is_some_and(|turn| !turn.rounds.is_empty());
+        // A reply with a token stays unfinished, so that a retry can continue it.
+        let kept = conversation.can_continue()
+            || ((keeps_partial || has_rounds) && conversation.chat.keep_partial());
         if kept {
+            self.report_failed_calls();
             self.printer.note(kept_note);
         } else {
             self.discard();
@@ -291,10 +297,7 @@ impl<'a> Repl<'a> {
                 Ok(Sent::Stopped)
             }
             Err(error) if error.is::<ReaderGone>() => Err(error),
-            Err(error) if is_conflict(&error) => {
-                self.reload()?;
-                Ok(Sent::Conflict)
-            }
+            Err(error) if is_conflict(&error) => Ok(Sent::Conflict),
             Err(error) => {
                 self.printer.error(&error);
                 let error = error.downcast_ref::<Error>();
@@ -351,8 +354,21 @@ impl<'a> Repl<'a> {
         true
     }
 
-    /// Reads the session again, since another process changed it, and shows its last exchange.
-    fn reload(&mut self) -> anyhow::Result<()> {
+    /// Reports the calls at the end of a turn that was just kept that failed, or were not run.
+    fn report_failed_calls(&mut self) {
+        let chat = &self.conversations.current().chat;
+        let last = chat
+            .history()
+            .last()
+            .filter(|_| chat.unfinished().is_none());
+        for call in last.into_iter().flat_map(transcript::failed_calls) {
+            self.printer.note(format_args!("({call})"));
+        }
+    }
+
+    /// Reads the session again, since another process changed it, and shows its last exchange. Inserts a message that
+    /// was not sent into the prompt.
+    fn reload(&mut self, draft: &str) -> anyhow::Result<()> {
         let conversation = self.conversations.current();
         let Some(session) = conversation.session.clone() else {
             return Ok(());
@@ -360,21 +376,46 @@ impl<'a> Repl<'a> {
         let model = conversation.chat.model().clone();
         let read = self.runtime.block_on(storage::read(session, &model))?;
         self.conversation().replace(read);
-        self.printer
-            .note("(another process added messages, which are now part of this session: send yours again)");
+        let remedy = match draft {
+            "" => "",
+            _ => ": send yours again",
+        };
+        self.printer.note(format_args!(
+            "(another process added messages, which are now part of this session{remedy})"
+        ));
         self.show_resumed();
+        self.insert_draft(draft);
         Ok(())
+    }
+
+    /// Inserts a message into the prompt, where the user can edit and send it.
+    pub(super) fn insert_draft(&mut self, text: &str) {
+        // At the prompt, a message that starts with a slash needs a second one.
+        let slash = if text.starts_with('/') { "/" } else { "" };
+        self.prompt.insert(&format!("{slash}{text}"));
+    }
+
+    /// Resolves a turn that an earlier process left unfinished, unless the model can continue it. A message without a
+    /// reply becomes a draft.
+    pub(super) fn recover(&mut self) {
+        let conversation = self.conversations.current_mut();
+        if conversation.can_continue() {
+            self.printer
+                .note("(the last reply was interrupted: /continue continues it)");
+        } else if let Some(message) = storage::recover(conversation, self.printer) {
+            self.insert_draft(attachment::text_of(&message));
+        }
     }
 
     /// Removes a message without a reply from the session.
     ///
-    /// The store keeps the message as not answered if the program ends, and if functions were called because of it.
+    /// The store keeps the message as not answered if the program ends.
     fn discard(&mut self) {
         let is_exiting = self.signals.exit().is_some();
         let chat = &mut self.conversations.current_mut().chat;
-        let has_no_calls = approval::waiting(chat).is_empty()
-            && chat.unfinished().is_some_and(|turn| turn.rounds.is_empty());
-        if has_no_calls && !is_exiting {
+        // Without an unfinished turn the message was refused, and a rewind would undo the turn before it.
+        let is_discarded = chat.unfinished().is_some() && approval::waiting(chat).is_empty();
+        if is_discarded && !is_exiting {
             chat.rewind();
         }
     }

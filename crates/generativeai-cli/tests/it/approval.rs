@@ -242,6 +242,7 @@ fn stopping_keeps_the_turn_and_runs_nothing() {
     let mut terminal = asked(&service, (40, 80));
 
     terminal.enter("stop");
+    terminal.wait_for("(greet: not run: nobody approved the call)");
     terminal.wait_for("(stopped");
     terminal.quit();
 
@@ -304,4 +305,44 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
     assert!(second_request(&service).contains("Good day, Ada!"));
     let list = ran(saved(genai(&["sessions", "list"])).output());
     assert!(!list.stdout.contains("waits"), "{list:?}");
+}
+
+#[test]
+fn without_the_tool_a_turn_that_waits_is_shown_written_and_undone() {
+    let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
+    let saved = |command| saving(command, data.path());
+    let tool = server("greet", "Good day");
+    let chat = |words: &[&str]| {
+        let all = [&["chat", "-m", "gemini-x", "--session", "letters"], words].concat();
+        let mut chat = saved(service.genai(&all));
+        chat.current_dir(data.path());
+        chat
+    };
+    let mut terminal = Terminal::start(&chat(&["--new", "--tool", &tool]));
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("stop?");
+    terminal.signal("KILL");
+    terminal.wait_until_killed();
+    let sessions = |words: &[&str]| {
+        let command = genai(&[&["sessions"], words].concat());
+        ran(saved(command).output()).stdout
+    };
+    let show = "you: Greet Ada.\n\nmodel: [calls greet] (waits for approval)\n";
+    assert_eq!(sessions(&["show", "letters"]), show);
+    let contents = sessions(&["export", "--contents", "letters"]);
+    assert_contains(&contents, "not run: nobody approved the call");
+
+    let mut terminal = Terminal::start(&chat(&[]));
+    let history = "you: Greet Ada.\nmodel: [calls greet] (waits for approval)";
+    terminal.wait_for(history);
+    assert_eq!(terminal.ask("/history"), history);
+    assert_contains(&terminal.ask("/continue"), "tool calls wait for approval");
+    terminal.ask("/save waiting.json");
+    assert_contains(&terminal.ask("/load waiting.json"), "you: Greet Ada.");
+    terminal.ask("/session 1");
+    let undone = "(calls that waited for approval were not run)\n\
+                  undone: Greet Ada.\n(/redo restores it)";
+    assert_eq!(terminal.ask("/undo"), undone);
+    assert_eq!(terminal.ask("/redo"), "restored: Greet Ada.");
+    terminal.quit();
 }

@@ -142,11 +142,13 @@ fn ctrl_c_during_a_function_keeps_the_turn_and_the_server() {
     terminal.wait_for("(calls greet with {\"name\":\"Ada\"})");
     let mut call = user.called();
     terminal.type_keys(CTRL_C);
+    terminal.wait_for("(greet: interrupted before it answered: it may or may not have taken");
     terminal.wait_for("(stopped; the part that arrived is kept");
 
     assert_eq!(
         terminal.ask("/history"),
-        "you: Greet Ada.\nmodel: [calls greet]\ntools: [result of greet] (interrupted)"
+        "you: Greet Ada.\nmodel: [calls greet]\n\
+         tools: [greet: interrupted before it answered: it may or may not have taken\neffect] (interrupted)"
     );
     // The server is still running, though its late result is ignored.
     call.write_all(b"!").expect("the server lives");
@@ -157,7 +159,7 @@ fn ctrl_c_during_a_function_keeps_the_turn_and_the_server() {
     user.service.request();
     let second = user.service.request();
     assert_contains(&second, "interrupted before it answered");
-    assert_contains(&user.shown(), "tools: [result of greet] (interrupted)");
+    assert_contains(&user.shown(), "taken effect] (interrupted)");
 }
 
 #[test]
@@ -188,7 +190,7 @@ fn ctrl_c_during_a_function_ends_a_single_message_with_130() {
     terminal.type_keys(CTRL_C);
 
     assert_eq!(terminal.end().code, 130);
-    assert_contains(&user.shown(), "tools: [result of greet] (interrupted)");
+    assert_contains(&user.shown(), "taken effect] (interrupted)");
     let next = ran(user.chat(&["--continue", "And now?"]).output());
     next.assert_printed("Ada was greeted.\n");
     assert!(!user.is_called_again());

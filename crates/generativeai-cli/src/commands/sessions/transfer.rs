@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use generativeai::GenerativeModel;
 use generativeai_store::Store;
 
 use crate::render::Printer;
-use crate::{completions, import, storage};
+use crate::{completions, conversation, import, storage};
 
 /// Print a session as JSON Lines, for `genai sessions import`.
 #[derive(Debug, Args)]
@@ -28,7 +29,9 @@ impl Export {
     pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         let session = storage::existing(store, &self.name).await?;
         let text = if self.contents {
-            serde_json::to_string_pretty(&session.contents().await?)? + "\n"
+            // The chat sends nothing, so its model needs no backend.
+            let chat = session.chat(&GenerativeModel::new("none")).await?;
+            serde_json::to_string_pretty(&conversation::contents(chat))? + "\n"
         } else {
             let mut lines = Vec::new();
             session.export_jsonl(&mut lines).await?;

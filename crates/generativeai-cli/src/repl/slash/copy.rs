@@ -27,7 +27,7 @@ impl Repl<'_> {
             self.printer.note(note);
             return Ok(());
         }
-        let conversation = self.conversation().settled();
+        let conversation = self.conversation().with_part();
         let mut replies = conversation.chat.history().iter().rev();
         let reply = replies.find(|content| content.role == Some(Role::Model));
         let Some(reply) = reply.map(|content| content.text()) else {

@@ -38,7 +38,7 @@ impl Repl<'_> {
             self.no_messages();
             return Ok(());
         }
-        let json = export::json(&self.conversation().settled())?;
+        let json = export::json(self.conversation())?;
         let own: Option<PathBuf> = self.conversation().file.clone();
         let path = export::write(name, "json", own.as_deref(), &json)?;
         self.printer
@@ -67,15 +67,13 @@ impl Repl<'_> {
         let Some(loaded) = self.wait(work) else {
             return Ok(());
         };
-        let mut conversation = loaded.with_context(|| format!("cannot load {name}"))?;
-        storage::recover_or_continue(&mut conversation, self.printer);
-        self.switch_to(conversation);
+        self.switch_to(loaded.with_context(|| format!("cannot load {name}"))?);
         Ok(())
     }
 
     /// Writes the session as Markdown.
     pub(super) fn export_file(&mut self, name: &str) -> anyhow::Result<()> {
-        let text = transcript::markdown(&self.conversation().settled());
+        let text = transcript::markdown(self.conversation());
         let path = export::write(name, "md", None, &text)?;
         self.printer
             .note(format_args!("written to {}", path.display()));

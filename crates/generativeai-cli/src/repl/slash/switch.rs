@@ -109,7 +109,7 @@ impl Repl<'_> {
             self.printer.note("(stopped: still in this session)");
             return Ok(());
         };
-        let Some(mut conversation) = found? else {
+        let Some(conversation) = found? else {
             self.unknown_session(name);
             return Ok(());
         };
@@ -122,7 +122,6 @@ impl Repl<'_> {
             self.printer
                 .note("(with --no-save this is a copy: new messages are not saved)");
         }
-        storage::recover_or_continue(&mut conversation, self.printer);
         self.switch_to(conversation);
         Ok(())
     }
@@ -173,6 +172,7 @@ impl Repl<'_> {
 
     /// Reports a switch to an open conversation, which may be the same one.
     fn announce_open(&mut self, from: &str) -> anyhow::Result<()> {
+        self.recover();
         if self.conversations.label() == from {
             return self.show_session();
         }

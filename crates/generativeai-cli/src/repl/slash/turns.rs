@@ -5,12 +5,14 @@ use std::mem;
 use generativeai::Compaction;
 use generativeai::protocol::content::Content;
 
+use crate::approval;
 use crate::attachment::{self, mention};
 use crate::repl::editor;
 use crate::repl::input::Input;
 use crate::repl::line::Line;
 use crate::repl::next::Next;
 use crate::repl::state::Repl;
+use crate::reply::is_cut;
 use crate::transcript::{self, excerpt};
 
 /// Message that asks a model to continue a truncated reply. Used if the service sent no continuation token.
@@ -24,7 +26,7 @@ impl Repl<'_> {
         };
         let mut done = 0;
         while done < count
-            && let Some(message) = self.conversation().undo()
+            && let Some(message) = self.undo_last()
         {
             let text = excerpt(&message);
             self.printer.note(format_args!("undone: {text}"));
@@ -37,6 +39,12 @@ impl Repl<'_> {
                 .printer
                 .note(format_args!("(/redo {done} restores them)")),
         }
+    }
+
+    /// Undoes the last turn and returns its message. Calls of it that wait for approval are not run.
+    fn undo_last(&mut self) -> Option<Content> {
+        self.leave_waiting();
+        self.conversation().undo()
     }
 
     /// Restores undone turns, by default the last one.
@@ -58,8 +66,9 @@ impl Repl<'_> {
 
     /// Sends the last message again. If that fails, its earlier reply is restored.
     pub(super) fn regenerate(&mut self) -> anyhow::Result<()> {
-        match self.conversation().undo() {
-            Some(message) => self.send_instead(message),
+        match self.undo_last() {
+            // If another process added messages, this one is still in the history: it does not become a draft.
+            Some(message) => self.send_instead(message, ""),
             None => {
                 self.no_messages();
                 Ok(())
@@ -68,20 +77,31 @@ impl Repl<'_> {
     }
 
     /// Sends a message instead of the turn that was just undone. If that fails, restores the turn.
-    fn send_instead(&mut self, message: Content) -> anyhow::Result<()> {
-        if !self.send(message)? && self.conversation().redo().is_some() {
+    fn send_instead(&mut self, message: Content, draft: &str) -> anyhow::Result<()> {
+        let was_kept = self.converse(Next::Message(message), draft)?;
+        if !was_kept && self.conversation().redo().is_some() {
             self.printer.note("(the previous reply is kept)");
         }
         Ok(())
     }
 
     /// Continues the last reply: from its continuation token if it has one, and otherwise with a message to the model.
+    /// If calls wait for approval, asks about them.
     pub(super) fn continue_reply(&mut self) -> anyhow::Result<()> {
         if self.conversation().can_continue() {
             return self.converse(Next::Retry, "").map(drop);
         }
-        if self.conversation().chat.history().is_empty() {
+        let chat = &self.conversation().chat;
+        if !approval::waiting(chat).is_empty() {
+            return self.decide_waiting();
+        }
+        let Some(last) = chat.history().len().checked_sub(1) else {
             self.no_messages();
+            return Ok(());
+        };
+        // Without a last response, for example after an undo, it is not known how the reply ended.
+        if chat.last().is_some_and(|last| !is_cut(last)) && !chat.is_interrupted(last) {
+            self.printer.note("the last reply is complete");
             return Ok(());
         }
         self.send(Content::user(CONTINUE)).map(drop)
@@ -90,7 +110,7 @@ impl Repl<'_> {
     /// Edits the last message, in the user's editor or at the prompt, and sends it instead. It is not undone before
     /// that.
     pub(super) fn edit_message(&mut self) -> anyhow::Result<()> {
-        let Some(message) = self.conversation().settled().undo() else {
+        let Some(message) = self.conversation().with_part().undo() else {
             self.no_messages();
             return Ok(());
         };
@@ -100,9 +120,7 @@ impl Repl<'_> {
                 .signals
                 .ignore_interrupts_during(|| editor::edit(&editor, text))?,
             None if self.prompt.can_edit() => {
-                // At the prompt, a message that starts with a slash needs a second one.
-                let slash = if text.starts_with('/') { "/" } else { "" };
-                self.prompt.insert(&format!("{slash}{text}"));
+                self.insert_draft(text);
                 self.printer
                     .note("(edit the message and press Enter; Ctrl-C keeps the original)");
                 self.editing = Some(message);
@@ -111,7 +129,7 @@ impl Repl<'_> {
             None => anyhow::bail!(editor::NO_EDITOR),
         };
         let edited = edited.trim();
-        if edited.is_empty() || edited == text {
+        if edited.is_empty() || edited == text.trim() {
             self.unchanged();
             return Ok(());
         }
@@ -128,15 +146,20 @@ impl Repl<'_> {
         original: &Content,
         text: &str,
     ) -> anyhow::Result<()> {
-        let sent = mention::find(attachment::text_of(original));
+        let original_text = attachment::text_of(original);
+        if text == original_text.trim() {
+            self.unchanged();
+            return Ok(());
+        }
+        let sent = mention::find(original_text);
         let mut added = mention::find(text);
         added.retain(|mention| !sent.contains(mention));
         let next = mem::take(&mut self.attachments);
         let attached = self.attach_mentions(added);
         let added = mem::replace(&mut self.attachments, next);
         attached?;
-        self.conversation().undo();
-        self.send_instead(attachment::edited(original, &added, text))
+        self.undo_last();
+        self.send_instead(attachment::edited(original, &added, text), text)
     }
 
     /// Ends editing at the prompt if something other than a message was entered.
@@ -156,7 +179,7 @@ impl Repl<'_> {
 
     /// Shows the messages of the conversation, or the last ones.
     pub(super) fn show_history(&mut self, count: &str) -> anyhow::Result<()> {
-        let paragraphs = transcript::paragraphs(&self.conversation().settled());
+        let paragraphs = transcript::paragraphs(self.conversation());
         if paragraphs.is_empty() {
             self.no_messages();
             return Ok(());
