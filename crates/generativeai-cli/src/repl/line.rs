@@ -28,6 +28,7 @@ pub(super) enum Command {
     Fork,
     New,
     Session,
+    Rename,
     Sessions,
     History,
     System,
@@ -67,6 +68,7 @@ pub(super) const COMMANDS: &[CommandEntry] = &[
     entry(Command::Fork, &["fork"], "[NAME]", "continue in a copy of this session"),
     entry(Command::New, &["new", "clear"], "[NAME]", "start a new session"),
     entry(Command::Session, &["session", "resume"], "[NAME]", "show this session, or switch to another"),
+    entry(Command::Rename, &["rename"], "NAME", "rename this session"),
     entry(Command::Sessions, &["sessions"], "", "list the saved sessions"),
     entry(Command::History, &["history"], "[COUNT]", "show the messages, or only the last ones"),
     entry(Command::System, &["system"], "[TEXT|-]", "show, set or remove (-) the system instruction"),
@@ -149,9 +151,8 @@ impl<'a> Line<'a> {
             }
             Some(entry) => Self::Command(entry.command, argument),
             None => {
-                let names = COMMANDS
-                    .iter()
-                    .flat_map(|entry| entry.names.iter().copied());
+                // Only names that the help shows.
+                let names = COMMANDS.iter().map(CommandEntry::name);
                 Self::Unknown(name, nearest(name, names))
             }
         }
@@ -194,6 +195,7 @@ mod tests {
     fn an_unknown_command_is_not_sent_and_gets_a_suggestion() {
         assert_eq!(Line::parse("/unod it"), Line::Unknown("unod", Some("undo")));
         assert_eq!(Line::parse("/xyz"), Line::Unknown("xyz", None));
+        assert_eq!(Line::parse("/resum"), Line::Unknown("resum", None));
         assert_eq!(Line::parse("/edit it"), Line::UnexpectedArgument("edit"));
         assert_eq!(Line::parse("/"), Line::Unknown("", None));
     }

@@ -20,6 +20,7 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Fork => return repl.fork(argument),
         Command::New => return repl.new_session(argument),
         Command::Session => return repl.switch_session(argument),
+        Command::Rename => return repl.rename(argument),
         Command::Sessions => return repl.list_sessions(),
         Command::History => return repl.show_history(argument),
         Command::System => return repl.system_instruction(argument),

@@ -181,6 +181,7 @@ fn a_session_that_another_process_changed_keeps_its_budget() {
     terminal.type_keys("\r");
     terminal.wait_for("(/compact N sets another budget, /compact off removes it)");
     terminal.quit();
+    assert_contains(&user.sessions(&["show", "hills"]), "And Snowdon?");
 }
 
 #[test]
@@ -230,4 +231,88 @@ fn an_empty_session_that_another_process_used_is_not_deleted() {
     terminal.quit();
 
     assert_contains(&user.sessions(&["show", "2"]), "And Snowdon?");
+}
+
+#[test]
+fn a_return_to_an_open_session_shows_what_another_process_added() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--session", "hills"]));
+    terminal.ask("/new");
+    let mut other = user.chat(&["--session", "hills", "And Snowdon?"]);
+    assert_eq!(ran(other.output()).code, Some(0));
+
+    assert_contains(&terminal.ask("/session 1"), "you: And Snowdon?");
+    assert_contains(&terminal.ask("/history"), "you: And Snowdon?");
+    terminal.quit();
+}
+
+#[test]
+fn a_message_that_could_not_be_regenerated_is_not_a_draft() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--session", "hills"]));
+    terminal.wait_for_prompt();
+    let mut other = user.chat(&["--session", "hills", "And Snowdon?"]);
+    assert_eq!(ran(other.output()).code, Some(0));
+
+    let shown = terminal.ask("/regenerate");
+    assert_contains(&shown, "which are now part of this session)");
+    assert!(
+        terminal.screen().trim_end().ends_with('>'),
+        "{}",
+        terminal.screen()
+    );
+    terminal.quit();
+}
+
+#[test]
+fn a_message_without_a_reply_becomes_a_draft_after_a_crash() {
+    let user = User {
+        data: tempfile::tempdir().expect("a folder"),
+        service: Service::start(Answer::Silent),
+    };
+    let mut terminal = Terminal::start(&user.chat(&["--new", "--session", "hills"]));
+    terminal.enter("//etc is a folder?");
+    user.service.request();
+    terminal.signal("KILL");
+    terminal.wait_until_killed();
+
+    let mut terminal = Terminal::start(&user.chat(&["--session", "hills"]));
+    terminal.wait_for("(the last message was not answered and was discarded");
+    terminal.wait_for("> //etc is a folder?");
+    terminal.type_keys("\x03");
+    terminal.quit();
+}
+
+#[test]
+fn empty_sessions_of_killed_processes_are_deleted() {
+    let user = User::new();
+    for _ in 0..2 {
+        let mut terminal = Terminal::start(&user.chat(&[]));
+        terminal.wait_for_prompt();
+        terminal.signal("KILL");
+        terminal.wait_until_killed();
+        assert_eq!(user.sessions(&["list"]).lines().count(), 2);
+    }
+
+    let next = ran(user.chat(&["Hello"]).output());
+    assert_eq!(next.code, Some(0), "{next:?}");
+    assert!(!user.sessions(&["list"]).contains("0 messages"));
+}
+
+#[test]
+fn an_unchanged_message_and_a_complete_reply_send_nothing() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--session", "hills"]));
+
+    assert_eq!(terminal.ask("/continue"), "the last reply is complete");
+    terminal.enter("/edit");
+    terminal.wait_for("> How tall is Ben Nevis?");
+    terminal.type_keys("\r");
+    terminal.wait_for("(unchanged)");
+    terminal.quit();
+
+    assert_eq!(
+        user.sessions(&["show", "hills"]).matches("you: ").count(),
+        1
+    );
 }

@@ -226,6 +226,7 @@ fn the_help_lists_all_commands() {
 /fork [NAME]           continue in a copy of this session
 /new [NAME]            start a new session
 /session [NAME]        show this session, or switch to another
+/rename NAME           rename this session
 /sessions              list the saved sessions
 /history [COUNT]       show the messages, or only the last ones
 /system [TEXT|-]       show, set or remove (-) the system instruction

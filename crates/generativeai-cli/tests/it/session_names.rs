@@ -4,6 +4,7 @@ use std::fs;
 
 use super::sessions::User;
 use super::support::{assert_contains, genai, ran, saving};
+use super::terminal::Terminal;
 
 #[test]
 fn a_named_session_is_created_and_continued() {
@@ -119,4 +120,54 @@ fn a_misspelled_session_is_refused_unless_new_is_given() {
     );
 
     assert_eq!(user.output(&["list"]).lines().count(), 1);
+}
+
+#[test]
+fn a_number_that_no_session_has_is_not_offered_as_a_name() {
+    let user = User::new();
+    let unknown = "no session has the number 99999: `genai sessions list` lists all\n";
+    let command = user.service.genai(&["chat", "--session", "99999", "Hello"]);
+    user.run(command).assert_refused(2, &[unknown]);
+
+    let chat = user.service.genai(&["chat", "--session", "99999"]);
+    let left = Terminal::start(&chat).end();
+    assert!(
+        left.screen.contains("no session has the number 99999"),
+        "{left:?}"
+    );
+
+    let mut terminal = Terminal::start(&user.service.genai(&["chat", "-m", "gemini-x"]));
+    assert_eq!(
+        terminal.ask("/session 99999"),
+        "no session has the number 99999: /sessions lists all"
+    );
+    terminal.quit();
+}
+
+#[test]
+fn a_session_is_renamed_at_the_prompt() {
+    let user = User::new();
+    user.chat(&["--new", "--session", "hills", "Hello"]);
+    let chat = user.service.genai(&["chat", "--session", "hills"]);
+    let mut terminal = Terminal::start(&saving(chat, user.data.path()));
+
+    assert_eq!(terminal.ask("/rename"), "no name given: try /rename NAME");
+    assert_contains(&terminal.ask("/rename 7"), "is a number");
+    assert_eq!(terminal.ask("/rename ben"), "session 1: ben");
+    terminal.quit();
+
+    assert_contains(&user.output(&["list"]), "  ben");
+}
+
+#[test]
+fn existing_sessions_are_deleted_although_others_are_missing() {
+    let user = User::new();
+    for name in ["one", "two"] {
+        user.chat(&["--new", "--session", name, "Hello"]);
+    }
+
+    let deleted = user.sessions(&["rm", "one", "999", "none", "two"]);
+
+    deleted.assert_refused(2, &["one deleted", "two deleted", "999", "`none`"]);
+    assert_eq!(user.sessions(&["list"]).stdout, "");
 }

@@ -128,6 +128,11 @@ impl Repl<'_> {
 
     /// Reports a session that does not exist, and suggests one with a similar name.
     fn unknown_session(&mut self, name: &str) {
+        if storage::is_number(name) {
+            return self.printer.note(format_args!(
+                "no session has the number {name}: /sessions lists all"
+            ));
+        }
         let names = session_names();
         let similar = nearest(name, names.iter().map(String::as_str));
         let suggestion = similar.map(|similar| format!("did you mean `{similar}`? "));
@@ -167,16 +172,52 @@ impl Repl<'_> {
     pub(super) fn switch_to(&mut self, conversation: Conversation) {
         let from = self.conversations.label();
         self.conversations.add(conversation);
+        self.recover();
         self.announce(&from);
     }
 
     /// Reports a switch to an open conversation, which may be the same one.
     fn announce_open(&mut self, from: &str) -> anyhow::Result<()> {
-        self.recover();
         if self.conversations.label() == from {
             return self.show_session();
         }
+        let read = self.read_again();
         self.announce(from);
+        read
+    }
+
+    /// Reads the session again, in case another process added messages.
+    fn read_again(&mut self) -> anyhow::Result<()> {
+        let conversation = self.conversations.current();
+        let has_saved_all = conversation.chat.unsaved().is_none();
+        let Some(session) = conversation.session.clone().filter(|_| has_saved_all) else {
+            return Ok(());
+        };
+        let model = conversation.chat.model().clone();
+        if let Some(read) = self.wait(storage::read(session, &model)) {
+            let read = read?;
+            // An unchanged conversation keeps what the store does not have, such as the end of a stopped reply.
+            if read.chat.history() != self.conversation().chat.history() {
+                self.conversation().replace(read);
+            }
+        }
+        Ok(())
+    }
+
+    /// Renames the session.
+    pub(super) fn rename(&mut self, name: &str) -> anyhow::Result<()> {
+        let Some(session) = self.conversation().session.clone() else {
+            self.printer
+                .note("this session is not saved, so it has no name");
+            return Ok(());
+        };
+        if name.is_empty() {
+            self.printer.note("no name given: try /rename NAME");
+        } else if let Some(renamed) = self.wait(session.rename(name)) {
+            renamed?;
+            self.conversation().is_named = true;
+            self.show_session()?;
+        }
         Ok(())
     }
 
