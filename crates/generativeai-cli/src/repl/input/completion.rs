@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn commands_are_completed() {
-        assert_eq!(values("/re"), ["/redo", "/regenerate"]);
+        assert_eq!(values("/re"), ["/redo", "/regenerate", "/rename"]);
         assert_eq!(values("/his"), ["/history"]);
         assert_eq!(values("no /his"), [""; 0]);
     }
