@@ -105,8 +105,10 @@ impl<D: Decoder> Chunks<D> {
     ) -> Self {
         Self(State::Waiting(Box::pin(async move {
             // Within the future: the deadline starts when the stream is first polled.
-            let attempts = Attempts::begin(service, request?, options, Deadlines::streaming)?;
-            Box::new(Reader::new(attempts, decoder)).wait(None).await
+            let request = request?;
+            let attempts = Attempts::begin(service, options, Deadlines::streaming)?;
+            let reader = Box::new(Reader::new(attempts, request, decoder));
+            reader.wait(None).await
         })))
     }
 
@@ -150,6 +152,7 @@ impl<D: Decoder> Stream for Chunks<D> {
 /// Reader of the chunks of one streamed reply.
 struct Reader<D> {
     attempts: Attempts,
+    request: Outgoing,
     decoder: D,
     /// Chunk that was read, until it is returned: see "Chunks are polled" in ARCHITECTURE.md.
     chunk: GenerateContentResponse,
@@ -162,9 +165,10 @@ struct Reader<D> {
 }
 
 impl<D: Decoder> Reader<D> {
-    fn new(attempts: Attempts, decoder: D) -> Self {
+    fn new(attempts: Attempts, request: Outgoing, decoder: D) -> Self {
         Self {
             attempts,
+            request,
             decoder,
             chunk: GenerateContentResponse::default(),
             response: None,
@@ -208,7 +212,7 @@ impl<D: Decoder> Reader<D> {
     async fn read(&mut self) -> Result<bool, Failure> {
         let mut is_first = self.response.is_none();
         if is_first {
-            let response = self.attempts.send().await?;
+            let response = self.attempts.send(&self.request).await?;
             let events = Events::new(self.attempts.service.response_limit);
             self.response = Some((response, events, self.decoder.clone()));
         }
