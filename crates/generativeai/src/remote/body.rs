@@ -1,14 +1,11 @@
 //! Body of a request: serialized once, in pieces that all attempts share.
 
-use std::convert::Infallible;
 use std::io::IoSlice;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -82,42 +79,23 @@ impl SharedBody {
 
     /// Creates the body of one attempt.
     pub(super) fn to_request_body(&self) -> RequestBody {
-        RequestBody(Some(BodyBuf {
+        Full::new(self.to_buf())
+    }
+
+    fn to_buf(&self) -> BodyBuf {
+        BodyBuf {
             body: self.clone(),
             piece: 0,
             offset: 0,
             remaining: self.pieces().map(<[u8]>::len).sum(),
-        }))
+        }
     }
 }
 
 /// Body of one attempt; empty by default.
 ///
 /// All pieces are in one frame, which hyper writes with vectored I/O: in hyper, a frame costs more than a piece.
-#[derive(Default)]
-pub(super) struct RequestBody(Option<BodyBuf>);
-
-impl Body for RequestBody {
-    type Data = BodyBuf;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<BodyBuf>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|buf| Ok(Frame::data(buf))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        // With an exact size, hyper sends `content-length` instead of chunked encoding.
-        let remaining = self.0.as_ref().map_or(0, |buf| buf.remaining);
-        SizeHint::with_exact(remaining as u64)
-    }
-}
+pub(super) type RequestBody = Full<BodyBuf>;
 
 /// Bytes of a body that have not been sent.
 pub(super) struct BodyBuf {
@@ -177,6 +155,10 @@ fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use hyper::body::Body as _;
     use serde_json::{Value, json};
 
     use super::*;
@@ -189,7 +171,7 @@ mod tests {
             .to_request_body();
         let length = body.size_hint().exact().expect("a length");
         let mut text = Vec::new();
-        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut context) {
             let mut data = frame.expect("no error").into_data().ok().expect("data");
             // In steps that end within pieces and beyond them.
@@ -248,9 +230,8 @@ mod tests {
         let whole = json!({ "contents": contents }).to_string();
 
         for room in [1, 2, 16, 64] {
-            let mut body = body.to_request_body();
-            assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
-            let mut buf = body.0.take().expect("a body");
+            let mut buf = body.to_buf();
+            assert_eq!(buf.remaining(), whole.len());
             let mut sent = Vec::new();
             while buf.has_remaining() {
                 let mut slices = vec![IoSlice::new(&[]); room];
