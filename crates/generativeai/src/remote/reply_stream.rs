@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::attempts::Attempts;
 use super::deadline::Deadlines;
 use super::decode::{BodyEnd, Events};
-use super::failure::{self, ErrorReader, Failure};
+use super::failure::{self, Failure};
 use super::reply::{self, Reply};
 use super::request::Outgoing;
 use super::service::Service;
@@ -288,32 +288,37 @@ impl<D: Decoder> Reader<D> {
         let Some((_, _, decoder)) = self.response.as_mut().filter(|_| !is_keep_alive(event)) else {
             return Ok(false);
         };
-        if D::is_end(event) {
-            // `wait` then reads the rest of the body.
-            self.has_ended = true;
-            return Ok(merge(
-                false,
-                &mut self.chunk,
-                decoder.end(StreamEnd::Marked),
-            ));
-        }
         let errors = &self.attempts.service.errors;
-        match read_event(event, decoder, errors, &mut self.chunk) {
-            Ok(has_chunk) => {
-                self.attempts.deadlines.event_received();
+        let mut has_chunk = false;
+        for value in values::<D>(event) {
+            if D::is_end(value) {
+                // `wait` then reads the rest of the body.
+                self.has_ended = true;
+                let last = decoder.end(StreamEnd::Marked);
+                has_chunk = merge(has_chunk, &mut self.chunk, last);
+                break;
+            }
+            let read = reply::read::<D::Event>(value, errors, |event| {
                 if has_chunk {
-                    self.progress.note(&self.chunk);
+                    let mut next = GenerateContentResponse::default();
+                    let next = decoder.decode(event, &mut next).then_some(next);
+                    merge(true, &mut self.chunk, next);
+                } else {
+                    has_chunk = decoder.decode(event, &mut self.chunk);
                 }
-                Ok(has_chunk)
-            }
+            });
             // An error that the service reports is never ignored.
-            Err(failure)
-                if failure.error.status().is_none() && self.progress.ignores::<D>(event) =>
+            if let Err(failure) = read
+                && (failure.error.status().is_some() || !self.progress.ignores::<D>(value))
             {
-                Ok(false)
+                return Err(failure);
             }
-            Err(failure) => Err(failure),
         }
+        self.attempts.deadlines.event_received();
+        if has_chunk {
+            self.progress.note(&self.chunk);
+        }
+        Ok(has_chunk)
     }
 
     /// Ends the reply. Dropping its response releases the connection, and another request may be in flight.
@@ -367,32 +372,6 @@ async fn drain(response: &mut Response) {
 /// Returns whether an event keeps the connection alive and contains nothing.
 fn is_keep_alive(event: &[u8]) -> bool {
     matches!(event.trim_ascii(), b"" | b"null" | b"\"\"")
-}
-
-/// Reads an event into `chunk`, which is replaced. Returns whether the event contains anything for the caller.
-fn read_event<D: Decoder>(
-    event: &[u8],
-    decoder: &mut D,
-    errors: &ErrorReader,
-    chunk: &mut GenerateContentResponse,
-) -> Result<bool, Failure> {
-    let mut has_chunk = false;
-    for value in values::<D>(event) {
-        if D::is_end(value) {
-            has_chunk = merge(has_chunk, chunk, decoder.end(StreamEnd::Marked));
-            continue;
-        }
-        reply::read::<D::Event>(value, errors, |event| {
-            if has_chunk {
-                let mut next = GenerateContentResponse::default();
-                let next = decoder.decode(event, &mut next).then_some(next);
-                merge(true, chunk, next);
-            } else {
-                has_chunk = decoder.decode(event, chunk);
-            }
-        })?;
-    }
-    Ok(has_chunk)
 }
 
 /// Merges the next chunk into one that was read, if it was. Returns whether there is a chunk now.
