@@ -8,7 +8,6 @@ use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use serde::Serialize;
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Json;
 use crate::protocol::request::GenerateContentRequest;
 
@@ -28,8 +27,8 @@ struct Parts {
 
 impl SharedBody {
     /// Serializes a value.
-    pub(super) fn of(value: &impl Serialize) -> Result<Self> {
-        Ok(Self::of_bytes(to_json(value)?.into()))
+    pub(super) fn of(value: &impl Serialize) -> Self {
+        Self::of_bytes(to_json(value).into())
     }
 
     /// Wraps bytes, such as a piece of a file.
@@ -43,13 +42,13 @@ impl SharedBody {
     /// Serializes a request, without its model, which is part of the URL.
     ///
     /// The JSON of the history is cached and not copied, so only the new contents of a turn are serialized.
-    pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
+    pub(super) fn of_request(mut request: GenerateContentRequest) -> Self {
         request.model = None;
         let contents = mem::take(&mut request.contents);
         if contents.is_empty() {
             return Self::of(&request);
         }
-        let mut rest = to_json(&request)?;
+        let mut rest = to_json(&request);
         let mut after = "]}";
         if rest == b"{}" {
             rest.clear();
@@ -59,12 +58,12 @@ impl SharedBody {
             rest[0] = b',';
             after = "]";
         }
-        Ok(Self(Arc::new(Parts {
+        Self(Arc::new(Parts {
             before: "{\"contents\":[",
             contents: Some(contents.json()),
             after,
             rest: rest.into(),
-        })))
+        }))
     }
 
     /// Returns the pieces, none of which is empty.
@@ -146,11 +145,8 @@ impl Buf for BodyBuf {
     }
 }
 
-fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|error| {
-        let message = "the request cannot be serialized as JSON";
-        Error::new(ErrorKind::Request, message).with_source(error)
-    })
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("requests have only string keys, and no serializer that fails")
 }
 
 #[cfg(test)]
@@ -166,9 +162,7 @@ mod tests {
 
     fn sent(request: &Value) -> (Value, u64) {
         let request = serde_json::from_value(request.clone()).expect("a request");
-        let mut body = SharedBody::of_request(request)
-            .expect("a body")
-            .to_request_body();
+        let mut body = SharedBody::of_request(request).to_request_body();
         let length = body.size_hint().exact().expect("a length");
         let mut text = Vec::new();
         let mut context = Context::from_waker(Waker::noop());
@@ -226,7 +220,7 @@ mod tests {
         }
         let contents = Contents::new(history, vec![Content::user("now")]);
         let request = GenerateContentRequest::default().contents(contents.clone());
-        let body = SharedBody::of_request(request).expect("a body");
+        let body = SharedBody::of_request(request);
         let whole = json!({ "contents": contents }).to_string();
 
         for room in [1, 2, 16, 64] {

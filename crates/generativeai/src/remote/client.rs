@@ -58,7 +58,7 @@ impl Client {
     }
 
     fn outgoing(&self, path: &str, body: Result<impl Serialize>) -> Result<Outgoing> {
-        let body = SharedBody::of(&body?)?;
+        let body = SharedBody::of(&body?);
         Ok(Outgoing::post(self.service.address.at(path)?, body))
     }
 

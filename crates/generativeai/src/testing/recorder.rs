@@ -120,7 +120,7 @@ impl Recorder {
     /// # Errors
     /// An earlier line could not be written.
     fn begin(&self, method: Method, request: &impl Serialize) -> Result<Recording> {
-        let request = method.recorded(request)?;
+        let request = method.recorded(request);
         let mut state = self.output.state();
         if let Some(error) = state.unreported.take() {
             return Err(error);
@@ -137,7 +137,7 @@ impl Recorder {
     /// Writes the line of an exchange without secrets.
     fn write(&self, exchange: &Exchange) -> Result<()> {
         let path = &self.output.path;
-        let mut line = to_json(exchange)?;
+        let mut line = to_json(exchange);
         self.secrets.redact(&mut line);
         if joined(&line).iter().any(|text| self.secrets.occur_in(text)) {
             let message = format!(
@@ -163,7 +163,7 @@ impl Recorder {
         Box::pin(async move {
             let mut recording = this.begin(method, &request)?;
             let response = send(&*this.backend, request).await;
-            recording.add(&response)?;
+            recording.add(&response);
             recording.end()?;
             response
         })
@@ -224,10 +224,9 @@ struct Recording {
 }
 
 impl Recording {
-    fn add<A: Serialize>(&mut self, received: &Result<A>) -> Result<()> {
-        match &mut self.exchange {
-            Some(exchange) => exchange.add(received),
-            None => Ok(()),
+    fn add<A: Serialize>(&mut self, received: &Result<A>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.add(received);
         }
     }
 
@@ -250,7 +249,8 @@ impl Recording {
                 let unwritten = recording.end().err()?;
                 return Some((Err(unwritten), None));
             };
-            match recording.add(&chunk).and(chunk) {
+            recording.add(&chunk);
+            match chunk {
                 Ok(chunk) => Some((Ok(chunk), Some((recording, chunks)))),
                 Err(error) => Some((recording.end().and(Err(error)), None)),
             }

@@ -76,7 +76,7 @@ impl Session {
         let body = SharedBody::of(&UploadedFile {
             file: Some(file),
             ..UploadedFile::default()
-        })?;
+        });
         let request = Outgoing::post(service.address.uploads()?, body)
             .header(PROTOCOL, HeaderValue::from_static("resumable"))
             .header(COMMAND, HeaderValue::from_static("start"))
