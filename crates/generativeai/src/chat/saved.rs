@@ -12,7 +12,6 @@ use super::budget::Budget;
 use super::reason::{Reason, recorded};
 use super::round::{Approval, Round};
 use super::session::ChatSession;
-use super::shared;
 use super::snapshot::Snapshot;
 use super::state::State;
 use super::unfinished::{Checkpoint, Unfinished};
@@ -47,11 +46,7 @@ struct Saved {
     /// Number of contents at the start of the history that are a summary.
     #[serde(default, skip_serializing_if = "is_zero")]
     summary: usize,
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "shared::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Arc<GenerateContentResponse>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unfinished: Option<SavedTurn>,
@@ -65,18 +60,10 @@ struct SavedTurn {
     /// Rounds of function calls. The member has the field's former name.
     #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
     rounds: Vec<Content>,
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "shared::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     received: Option<Arc<GenerateContentResponse>>,
     /// The received reply up to its last continuation token, if more was received after it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "shared::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     checkpoint: Option<Arc<GenerateContentResponse>>,
     /// Approval of the calls of the received reply, if they need one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
