@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
+use std::sync::Arc;
 
 use super::reason::WaitingCall;
 use super::round::Round;
 use crate::stream::BoxFuture;
-use crate::tools::{AutomaticFunctionCalling, CallRequest, Decision, FunctionEvent, Toolbox};
+use crate::tools::{AutomaticFunctionCalling, CallRequest, Decision, FunctionEvent, Toolbox, ask_policy};
 
 /// Calls that the policy decides on, one after the other.
 pub(super) struct Deciding {
@@ -71,7 +72,7 @@ fn ask(
             let WaitingCall { id, call } = waiting.clone();
             let function = function.clone();
             let request = CallRequest { id, call, function };
-            policy.ask(request, automatic.approval_time_limit)
+            ask_policy(Arc::clone(policy), request, automatic.approval_time_limit)
         }
     }
 }
