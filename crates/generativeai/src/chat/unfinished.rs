@@ -68,7 +68,7 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     /// Creates the checkpoint of a reply that ends with a token.
-    pub(super) fn new(reply: Arc<GenerateContentResponse>) -> Self {
+    fn new(reply: Arc<GenerateContentResponse>) -> Self {
         let later = Vec::new();
         Self { reply, later }
     }
