@@ -146,6 +146,7 @@ impl SavedTurn {
     pub(super) fn into_events(self) -> Vec<Event> {
         let (sent, rounds) = (self.sent, self.rounds);
         let mut events = vec![Event::Opened { sent, rounds }];
+        // Otherwise the reason needs an event.
         let mut follows_from_decisions = false;
         if let (Some(Approval { id, decisions }), Some(received)) = (self.approval, &self.received)
         {

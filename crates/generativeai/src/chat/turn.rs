@@ -31,13 +31,13 @@ use super::check;
 use super::deciding::Deciding;
 use super::event::Event;
 use super::journal::Write;
-use super::opening::{Beginning, Opening, Start};
+use super::opening::Opening;
 use super::reason::Reason;
 use super::round::{allow_text, forbid_calls, unanswered_in};
 use super::running::{Running, check_runtime};
 use super::session::ChatSession;
 use super::tokens::TokenCounter;
-use super::unfinished::{Transient, Unfinished};
+use super::unfinished::Unfinished;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Hops, Mode, RequestTemplate};
 use crate::protocol::content::Contents;
@@ -90,26 +90,17 @@ impl ChatSession {
     ///
     /// # Errors
     /// The message cannot be sent. The conversation is unchanged.
-    fn begin_turn(
-        &mut self,
-        beginning: Beginning,
-        transient: Transient,
-    ) -> Result<(Box<RequestTemplate>, Step)> {
-        let Beginning {
-            mut sent,
-            rounds,
-            received,
-        } = beginning;
-        sent.remove_empty_parts();
-        check::not_empty(&sent)?;
-        let template = self.model.prepare(transient.settings.as_deref())?;
+    fn begin_turn(&mut self, turn: Unfinished) -> Result<(Box<RequestTemplate>, Step)> {
+        check::not_empty(&turn.sent)?;
+        let template = self.model.prepare(turn.transient.settings.as_deref())?;
         check::one_candidate(&template)?;
         // All checks are above, since the conversation changes from here on. The journal gets the end of an earlier
         // turn that was dropped, before the new turn replaces it.
         self.close_turn();
+        let (sent, rounds) = (turn.sent, turn.rounds);
         self.commit(Event::Opened { sent, rounds });
-        self.state.carry(transient);
-        if let Some(received) = received {
+        self.state.carry(turn.transient);
+        if let Some(received) = turn.received {
             // `Opened` begins a turn without a reply, so the beginning of the reply has to follow it in the journal.
             self.commit_hop(received);
         }
@@ -121,10 +112,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Opens or continues the turn of a message. If the message cannot be sent, the conversation is unchanged, and is
     /// returned with the error.
     pub(super) fn begin(mut chat: C, opening: Opening, mode: Mode) -> Result<Self, (C, Error)> {
-        let Opening { start, transient } = opening;
-        let begun = chat.check_policy().and_then(|()| match start {
-            Start::Turn(beginning) => chat.begin_turn(beginning, transient),
-            Start::Held(decisions) => chat.continue_round(decisions, transient),
+        let begun = chat.check_policy().and_then(|()| match opening {
+            Opening::Turn(turn) => chat.begin_turn(turn),
+            Opening::Held(decisions, transient) => chat.continue_round(decisions, transient),
         });
         match begun {
             Ok((template, step)) => Ok(Self {

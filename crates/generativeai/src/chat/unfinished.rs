@@ -107,6 +107,16 @@ impl Unfinished {
         }
     }
 
+    /// Returns the turn as another attempt begins it: with the message, the completed rounds, the reply up to the token
+    /// from which it continues, and the settings.
+    pub(super) fn restarted(&self) -> Self {
+        Self {
+            received: self.checkpoint(),
+            transient: self.transient.clone(),
+            ..Self::new(self.sent.clone(), self.closed_rounds())
+        }
+    }
+
     /// Returns the token from which [`retry`](crate::ChatSession::retry) continues the reply. `None` if the reply has
     /// no token, or ended: a retry then begins it again.
     ///
