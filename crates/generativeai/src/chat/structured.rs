@@ -50,7 +50,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     /// the schema such as `range` are those of the service.
     pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> SendJson<'chat, T, C> {
         if let Ok(opening) = &mut self.opening {
-            let settings = opening.transient.settings.get_or_insert_default();
+            let settings = opening.settings();
             self.chat.model.request_shape::<T>(settings);
             // The check runs within the turn, so that a reply of the wrong shape fails the turn. It drops the value,
             // since the turn does not have the type parameter: the returned reply is deserialized once more.
