@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::http::request::Parts;
 use axum::response::Response;
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
@@ -14,7 +13,7 @@ use generativeai::{Backend, Result as BackendResult};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::body::BodyReader;
+use crate::body::{BodyReader, IncomingBody};
 use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
@@ -90,7 +89,7 @@ impl Api {
     pub(crate) async fn handle(
         &self,
         parts: &Parts,
-        body: &mut Body,
+        body: &mut IncomingBody,
     ) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let endpoint = route(&parts.method, parts.uri.path());
@@ -145,7 +144,7 @@ impl Api {
         endpoint: FilesEndpoint,
         parts: &Parts,
         query: Query,
-        body: &mut Body,
+        body: &mut IncomingBody,
     ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
         let api = FilesApi {
@@ -171,7 +170,7 @@ impl Api {
     async fn admit(
         &self,
         parts: &Parts,
-        body: &mut Body,
+        body: &mut IncomingBody,
         model: &str,
         deadline: Deadline,
     ) -> Result<Call<'_>, ApiError> {

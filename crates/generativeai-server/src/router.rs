@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use crate::api::Api;
+use crate::body::IncomingBody;
 use crate::error::ApiError;
 use crate::guard::{AllowedOrigins, check_header_count};
 use crate::static_files;
@@ -33,13 +34,14 @@ impl App {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }
 
-    /// Returns the response to a request. If it is an error, the body that nothing has read is discarded first: most
-    /// clients read the response only after they have sent the body.
-    async fn respond(&self, parts: &Parts, mut body: Body) -> Result<Response, ApiError> {
+    /// Returns the response to a request. If it is an error, the rest of the body is discarded first: most clients read
+    /// the response only after they have sent the body. If the server closed the connection before, they would report a
+    /// reset instead.
+    async fn respond(&self, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+        let mut body = IncomingBody::new(&parts.headers, body);
         let response = self.dispatch(parts, &mut body).await;
         if response.is_err() {
-            let bodies = &self.api.bodies;
-            bodies.discard_unread(&parts.headers, body).await;
+            self.api.bodies.discard(body).await;
         }
         response
     }
@@ -48,7 +50,7 @@ impl App {
     ///
     /// A preflight request of a page whose origin is not allowed gets the error that its request would get, which
     /// names the remedy. The page is served before the API, whose key it does not need.
-    async fn dispatch(&self, parts: &Parts, body: &mut Body) -> Result<Response, ApiError> {
+    async fn dispatch(&self, parts: &Parts, body: &mut IncomingBody) -> Result<Response, ApiError> {
         check_header_count(&parts.headers)?;
         self.api.hosts.check(parts)?;
         self.origins.check(parts)?;

@@ -17,7 +17,7 @@ use super::disk::disk_error;
 use super::folder::{Folder, UploadRecord};
 use super::page::Place;
 use super::properties::{random_hex, random_id};
-use super::upload::Upload;
+use super::upload::{Upload, Writer};
 use crate::error::ApiError;
 
 /// Time after which a file is deleted, as by the service.
@@ -58,7 +58,7 @@ impl fmt::Debug for FileStorage {
 }
 
 /// Contents of the folder. This is the only record: the folder is read once, when it is opened.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// By id.
     files: BTreeMap<String, Stored>,
@@ -78,7 +78,6 @@ struct Stored {
 }
 
 /// Upload that has not become a file.
-#[derive(Debug)]
 struct InProgress {
     upload: Arc<Upload>,
     /// Bytes that count for the limit: those announced, or those received.
@@ -321,9 +320,9 @@ impl FileStorage {
     ///
     /// # Errors
     /// The upload is shorter than announced, or a file of this name exists.
-    pub(super) fn complete(&self, upload: &Upload) -> Result<File, ApiError> {
-        let (size, digest) = upload.seal()?;
-        let record = &upload.record;
+    pub(super) fn complete(&self, writer: &mut Writer) -> Result<File, ApiError> {
+        let (size, digest) = writer.seal()?;
+        let record = &writer.upload.record;
         let id = record.file.name.as_deref();
         let id = match id.and_then(|name| name.strip_prefix("files/")) {
             Some(id) => id.to_owned(),
