@@ -12,6 +12,7 @@
 //! Renaming the folder of an upload to the folder of its file completes the upload. So at any moment a file
 //! exists completely or not at all, whatever interrupts the server.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File as DiskFile, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -48,10 +49,10 @@ pub(super) struct UploadRecord {
     pub(super) file: File,
 }
 
-/// A complete file as it was found in the folder.
+/// Complete file.
 #[derive(Debug)]
-pub(super) struct FoundFile {
-    pub(super) id: String,
+pub(super) struct StoredFile {
+    /// Description, as the API returns it.
     pub(super) file: File,
     /// Upload that created the file.
     pub(super) upload: Option<String>,
@@ -154,14 +155,14 @@ impl Folder {
         Ok(())
     }
 
-    /// Returns the files in the folder.
-    pub(super) fn files(&self) -> io::Result<Vec<FoundFile>> {
-        let mut files = Vec::new();
+    /// Returns the files in the folder by id.
+    pub(super) fn files(&self) -> io::Result<BTreeMap<String, StoredFile>> {
+        let mut files = BTreeMap::new();
         for (id, path) in entries(&self.root.join("files"))? {
             let upload: Option<UploadRecord> = read(&path.join(UPLOAD))?;
             if let Some(file) = read(&path.join(FILE))? {
                 let upload = upload.map(|record| record.id);
-                files.push(FoundFile { id, file, upload });
+                files.insert(id, StoredFile { file, upload });
             }
         }
         Ok(files)
