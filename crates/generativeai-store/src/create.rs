@@ -42,8 +42,8 @@ pub(crate) async fn create(
     events: Vec<(EventId, Event)>,
 ) -> Result<i64, Error> {
     let records = events
-        .iter()
-        .map(|(id, event)| Record::new(*id, event, &database.encryption));
+        .into_iter()
+        .map(|(id, event)| Record::new(id, event, &database.encryption));
     let new = NewSession {
         token: random::bytes()?,
         name: names::validate(name)?,
