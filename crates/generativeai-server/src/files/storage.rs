@@ -261,7 +261,11 @@ impl FileStorage {
         self.check_size(size)?;
         let now = (self.clock)();
         let mut state = self.state();
-        let stored: u64 = state.files.values().map(|stored| file_size(&stored.file)).sum();
+        let stored: u64 = state
+            .files
+            .values()
+            .map(|stored| file_size(&stored.file))
+            .sum();
         let uploads = state
             .uploads
             .values()
