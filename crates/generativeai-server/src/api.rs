@@ -21,7 +21,7 @@ use crate::files::{Attachments, FileStorage, FilesApi, Site};
 use crate::framing::Framing;
 use crate::guard::{AllowedHosts, ApiKey};
 use crate::hops::{Hop, Hops};
-use crate::models::{ModelNames, ResolvedModel};
+use crate::models::{ModelNames, without_prefix};
 use crate::query::Query;
 use crate::queue::RequestQueue;
 use crate::reply::ReplyDefaults;
@@ -58,8 +58,8 @@ pub(crate) struct Api {
 
 /// Admitted call of a model method: its body is read, and it may run.
 struct Call<'a> {
-    /// Model to call, instead of the one that the client named.
-    model: ResolvedModel,
+    /// Resource name of the model to call, instead of the one that the client named.
+    model: String,
     /// Text of the request.
     body: Vec<u8>,
     /// Time by which the response must be complete.
@@ -117,7 +117,7 @@ impl Api {
                 let resolved = self.models.resolve(&*self.backend, &name);
                 let resolved = deadline.run(resolved).await??;
                 let options = deadline.options();
-                let model = self.backend.get_model(resolved.name, options);
+                let model = self.backend.get_model(resolved, options);
                 let mut model = deadline.run(model).await??;
                 // Clients look for the model under the name that they asked for.
                 model.name = Some(format!("models/{name}"));
@@ -274,8 +274,8 @@ impl Api {
 
     /// Parses the request of a call, freeing its text.
     async fn prepare(&self, call: &mut Call<'_>) -> Result<Prepared, ApiError> {
-        let version = call.model.version();
-        let defaults = ReplyDefaults::new(version.clone(), &call.body);
+        let version = without_prefix(&call.model).to_owned();
+        let defaults = ReplyDefaults::new(&version, &call.body);
         let mut request: GenerateContentRequest = call.parse()?;
         // A token is bound to the resolved model, and to the request before the references to files are replaced.
         request.model = call.model_name();
@@ -291,7 +291,7 @@ impl Api {
             defaults: match &hop {
                 // The text of the request differs between the hops of a reply, since it contains the token. Ids of
                 // calls must not differ: they are in the digest that a token is compared with.
-                Some(hop) => ReplyDefaults::new(version, hop.request()),
+                Some(hop) => ReplyDefaults::new(&version, hop.request()),
                 None => defaults,
             },
             hop,
@@ -349,7 +349,7 @@ impl Call<'_> {
 
     /// Returns the name that the backend uses for the model.
     fn model_name(&self) -> Option<String> {
-        Some(self.model.name.clone())
+        Some(self.model.clone())
     }
 
     /// Replaces the references to files in a request.
