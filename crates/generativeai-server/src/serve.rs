@@ -22,7 +22,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutWriter;
 
-use crate::guard::AllowedHosts;
 use crate::server::Server;
 
 /// Most headers that hyper parses; its default is 100. Far above the limit of the router, whose error is JSON while
@@ -71,8 +70,8 @@ impl Server {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         // The names by which other machines reach this one are not known.
-        if !listener.local_addr()?.ip().is_loopback() {
-            self.hosts.get_or_insert(AllowedHosts::Any);
+        if self.hosts.is_empty() && !listener.local_addr()?.ip().is_loopback() {
+            self.hosts.push("*".to_owned());
         }
         let timeouts = Timeouts {
             header: self.header_timeout,
