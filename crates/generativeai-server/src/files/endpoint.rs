@@ -94,7 +94,11 @@ impl FilesApi<'_> {
                 let file = properties::parse(b"", mime_type)?;
                 self.store(file, length, body).await
             }
-            UploadCall::Multipart => self.multipart(parts, body).await,
+            UploadCall::Multipart => {
+                let (head, bytes) = multipart::read(&parts.headers, body).await?;
+                let file = properties::parse(&head.properties, head.mime_type.as_deref())?;
+                self.store(file, None, bytes).await
+            }
         }
     }
 
@@ -201,19 +205,6 @@ impl FilesApi<'_> {
                 Ok(active(dialect, upload.received()))
             }
         }
-    }
-
-    /// Stores an upload whose properties come in front of its bytes.
-    async fn multipart(
-        &self,
-        parts: &Parts,
-        body: &mut IncomingBody,
-    ) -> Result<Response, ApiError> {
-        let mut body = multipart::Parts::new(&parts.headers, body)?;
-        let properties = body.properties().await?;
-        let (mime_type, bytes) = body.media().await?;
-        let file = properties::parse(&properties, mime_type.as_deref())?;
-        self.store(file, None, bytes).await
     }
 
     /// Stores an upload in one request. If it fails, nothing is left of it, since no client could continue it.

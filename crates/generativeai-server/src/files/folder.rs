@@ -65,7 +65,7 @@ impl Folder {
     /// Another server uses the folder, or it cannot be written.
     pub(super) fn open(root: PathBuf) -> io::Result<Self> {
         for path in [&root, &root.join("uploads"), &root.join("files")] {
-            private_folder(path, Existing::Allowed)?;
+            private_folder(path)?;
         }
         let path = root.join("lock");
         let lock = DiskFile::options()
@@ -100,7 +100,7 @@ impl Folder {
     /// Creates the folder of an upload, and returns the file for its bytes.
     pub(super) fn create_upload(&self, record: &UploadRecord) -> io::Result<DiskFile> {
         let folder = self.upload(&record.id);
-        private_folder(&folder, Existing::Refused)?;
+        private_folder(&folder)?;
         let data = DiskFile::options()
             .create_new(true)
             .read(true)
@@ -190,17 +190,10 @@ impl Folder {
     }
 }
 
-/// Treatment of a folder that exists before it is created.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Existing {
-    Allowed,
-    Refused,
-}
-
-/// Creates a folder that only its owner can read.
-fn private_folder(path: &Path, existing: Existing) -> io::Result<()> {
+/// Creates a folder that only its owner can read, unless it exists.
+fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
-    builder.recursive(existing == Existing::Allowed);
+    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
