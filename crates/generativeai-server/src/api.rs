@@ -264,14 +264,16 @@ impl Api {
 
     /// Asks the backend for a reply in chunks.
     fn chunks(&self, prepared: Prepared, deadline: Deadline) -> Chunks {
-        let Prepared {
-            request,
-            defaults,
-            hop,
-        } = prepared;
         let options = deadline.options();
-        let stream = self.backend.stream_generate_content(request, options);
-        Chunks::new(stream, deadline, defaults, hop)
+        Chunks {
+            first: None,
+            stream: self
+                .backend
+                .stream_generate_content(prepared.request, options),
+            deadline,
+            defaults: prepared.defaults,
+            hop: prepared.hop,
+        }
     }
 
     /// Parses the request of a call, freeing its text.

@@ -36,7 +36,6 @@ pub(crate) struct Hops {
 }
 
 /// One hop of a reply: skips the content of earlier hops, and ends after a number of tokens.
-#[derive(Debug)]
 pub(crate) struct Hop {
     hops: Arc<Hops>,
     /// Digest of the request.
