@@ -40,8 +40,8 @@ fn history(messages: usize) -> impl Iterator<Item = Content> {
 }
 
 impl Chat for SdkChat {
-    /// Runs a turn. A streamed reply goes to a clone of the chat, because otherwise replies of megabytes would be part of
-    /// the next request.
+    /// A streamed reply goes to a clone of the chat, because otherwise replies of megabytes would be part of the next
+    /// request.
     async fn turn(&mut self) -> Outcome {
         if self.answer == Answer::Reply {
             let reply = self.session.send_message(wire::message()).await?;

@@ -59,7 +59,8 @@ pub(super) async fn read(
                 let end = match delimiter.find(&buffer) {
                     Some(0) => return Ok(None),
                     Some(at) => at,
-                    // The end of the buffer may be the beginning of a delimiter. It stays until more bytes have arrived.
+                    // The end of the buffer may be the beginning of a delimiter. It stays until more bytes have
+                    // arrived.
                     None => (buffer.len() + 1).saturating_sub(delimiter.needle().len()),
                 };
                 if end > 0 {
