@@ -42,8 +42,8 @@ pub(crate) async fn create(
     events: Vec<(EventId, Event)>,
 ) -> Result<i64, Error> {
     let records = events
-        .iter()
-        .map(|(id, event)| Record::new(*id, event, &database.encryption));
+        .into_iter()
+        .map(|(id, event)| Record::new(id, event, &database.encryption));
     let new = NewSession {
         token: random::bytes()?,
         name: names::validate(name)?,
@@ -117,7 +117,7 @@ async fn insert(tx: &mut Transaction<'_>, new: &NewSession) -> Result<Option<i64
 /// Returns the number of events that a fork shares with its parent.
 async fn forked_length(tx: &mut Transaction<'_>, parent: i64, at: Option<i64>) -> Result<i64> {
     // Locks the parent until the fork is committed: a concurrent deletion would remove the events that they share.
-    let length = match session_row::read_for_update(tx, parent).await? {
+    let length = match session_row::read(tx, parent).await? {
         Some(row) if !row.is_deleted => row.length,
         _ => {
             let message = format!("session {parent} no longer exists");
