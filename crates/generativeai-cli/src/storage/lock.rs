@@ -65,10 +65,7 @@ impl Drop for SessionLock {
     fn drop(&mut self) {
         // Removed while it is still locked: after the unlock it could be the lock of another process. An error is
         // ignored, since the next owner can use the file as well.
-        if cfg!(unix) {
-            let _ = fs::remove_file(&self.path);
-        }
-        let _ = self.file.unlock();
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -140,7 +137,6 @@ impl Drop for OpenMark {
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
@@ -150,14 +146,12 @@ fn path(session: i64) -> io::Result<PathBuf> {
     let store = Store::default_path().map_err(io::Error::other)?;
     let folder = store.with_file_name("locks");
     let mut builder = DirBuilder::new();
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(&folder)?;
     Ok(folder.join(session.to_string()))
 }
 
 /// Returns whether an open file is still the one at a path.
-#[cfg(unix)]
 fn is_same(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
 
@@ -165,11 +159,6 @@ fn is_same(file: &File, path: &Path) -> bool {
         (Ok(open), Ok(found)) => (open.dev(), open.ino()) == (found.dev(), found.ino()),
         _ => false,
     }
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &File, _: &Path) -> bool {
-    true
 }
 
 #[cfg(test)]

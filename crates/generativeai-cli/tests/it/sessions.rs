@@ -333,7 +333,6 @@ fn a_file_of_another_program_is_imported_and_named_after_its_first_message() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn saved_sessions_are_readable_only_by_the_user() {
     use std::os::unix::fs::PermissionsExt;
