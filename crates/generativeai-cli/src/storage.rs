@@ -173,12 +173,11 @@ async fn read_new(session: Session, model: &GenerativeModel) -> Result<Conversat
 /// # Errors
 /// Another process has the session open: its next messages would fail.
 pub(crate) async fn delete(session: &Session, name: &str) -> anyhow::Result<()> {
-    if let Some(process) = OpenMark::owner(session.id()) {
-        bail!("session `{name}` is open in another genai (process {process}): quit that one first");
+    let mark = OpenMark::of_deletion(session.id());
+    if matches!(mark, Ok(None)) {
+        bail!("session `{name}` is open in another genai: quit that one first");
     }
-    session.delete().await?;
-    OpenMark::remove_all(session.id());
-    Ok(())
+    Ok(session.delete().await?)
 }
 
 /// Opens a copy of a stored session that is not saved.

@@ -114,7 +114,7 @@ fn a_session_that_another_program_has_open_is_not_deleted() {
     let mut terminal = Terminal::start(&saving(chat, user.data.path()));
     terminal.wait_for_prompt();
 
-    let refused = "session `one` is open in another genai (process ";
+    let refused = "session `one` is open in another genai: quit that one first";
     user.sessions(&["rm", "one"]).assert_refused(1, &[refused]);
     let refused = [refused, "1 session not deleted"];
     user.sessions(&["rm", "--all", "-y"])
