@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use generativeai::protocol::content::Data;
 use generativeai::{GenerativeModel, Remote};
 
 use super::{Attachment, MAX_SIZE};
@@ -47,10 +48,16 @@ impl Uploaders {
             .on_progress(printer.progress("uploading").of_upload());
         let part = attachment.await?;
         let size = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
+        let kind = match &part.data {
+            Some(Data::FileData(file)) => file.mime_type.clone(),
+            _ => None,
+        };
         Ok(Attachment {
             path: path.to_owned(),
+            kind: kind.unwrap_or_default(),
             size: usize::try_from(size.len()).unwrap_or(usize::MAX),
-            ..Attachment::of_part(&part)
+            part,
+            tokens: None,
         })
     }
 }

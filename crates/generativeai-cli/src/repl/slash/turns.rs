@@ -5,7 +5,7 @@ use std::mem;
 use generativeai::Compaction;
 use generativeai::protocol::content::Content;
 
-use crate::attachment::{self, Attachment, mention};
+use crate::attachment::{self, mention};
 use crate::repl::editor;
 use crate::repl::input::Input;
 use crate::repl::line::Line;
@@ -130,12 +130,12 @@ impl Repl<'_> {
         let sent = mention::find(attachment::text_of(original));
         let mut added = mention::find(text);
         added.retain(|mention| !sent.contains(mention));
-        let next = mem::replace(&mut self.attachments, Attachment::of_message(original));
+        let next = mem::take(&mut self.attachments);
         let attached = self.attach_mentions(added);
-        let files = mem::replace(&mut self.attachments, next);
+        let added = mem::replace(&mut self.attachments, next);
         attached?;
         self.conversation().undo();
-        self.send_instead(attachment::message(&files, text))
+        self.send_instead(attachment::edited(original, &added, text))
     }
 
     /// Ends editing at the prompt if something other than a message was entered.
