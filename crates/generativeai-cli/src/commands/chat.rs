@@ -8,14 +8,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
-use generativeai::GenerativeModel;
 use generativeai::protocol::config::GenerationConfig;
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, DefaultDecision};
 use crate::attachment;
-use crate::attachment::upload::Uploaders;
-use crate::backend::ModelChoice;
+use crate::backend::{ModelChoice, OpenModel};
 use crate::completions;
 use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError, refused};
@@ -195,13 +193,13 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
-        let model_name = checked.model.choice.to_string();
         let opened =
             signals.exit_at_once_during(|| self.open_model(checked.model, &tools, printer));
-        let (model, uploaders) = opened?;
+        let model = opened?;
         let opened = async {
-            let attachments = attached(checked.files, &uploaders, &model, printer).await?;
-            let opened = storage::open(checked.session, &model, !self.no_save, printer).await?;
+            let attachments = attached(checked.files, model.uploader.as_ref(), printer).await?;
+            let choice = checked.session;
+            let opened = storage::open(choice, &model.model, !self.no_save, printer).await?;
             anyhow::Ok((attachments, opened))
         };
         let Some(opened) = runtime.block_on(signals.unless_stopped(opened)) else {
@@ -233,8 +231,7 @@ impl Chat {
                 save: !self.no_save,
                 engine: self.engine,
                 approvals,
-                uploaders,
-                model_name,
+                model,
             };
             repl::run(&runtime, conversation, options, signals, printer)
         };
@@ -264,15 +261,15 @@ impl Chat {
         })
     }
 
-    /// Loads the model, and applies its settings. Also returns the clients that upload files for it.
+    /// Loads the model, and applies its settings.
     fn open_model(
         &self,
         settings: ModelSettings,
         tools: &ToolServers,
         printer: &mut Printer,
-    ) -> anyhow::Result<(GenerativeModel, Uploaders)> {
-        let (model, uploaders) = settings.choice.open(&self.engine, printer)?;
-        let mut model = model.generation_config(settings.config);
+    ) -> anyhow::Result<OpenModel> {
+        let opened = settings.choice.open(&self.engine, printer)?;
+        let mut model = opened.model.generation_config(settings.config);
         if let Some(system) = settings.system {
             model = model.system_instruction(system);
         }
@@ -280,7 +277,7 @@ impl Chat {
             model = model.tools(tools.toolbox());
         }
         model.check().map_err(refused)?;
-        Ok((model, uploaders))
+        Ok(OpenModel { model, ..opened })
     }
 
     /// Refuses options for a single answer in a session at the terminal.

@@ -13,12 +13,11 @@ use super::conversations::Conversations;
 use super::input::Prompt;
 use super::level::Level;
 use super::next::{Decisions, Next};
-use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
 use crate::approval::{self, Approvals};
 use crate::attachment::mention::{self, Mention};
-use crate::attachment::upload::Uploaders;
-use crate::attachment::{self, Attachment};
+use crate::attachment::{self, Attachment, upload};
+use crate::backend::OpenModel;
 use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
@@ -47,10 +46,8 @@ pub(crate) struct ReplOptions {
     pub(crate) engine: EngineOptions,
     /// Approvals of tool calls. `None` without tools.
     pub(crate) approvals: Option<Approvals>,
-    /// Client that uploads files for the first model, if it is a Gemini model.
-    pub(crate) uploaders: Uploaders,
-    /// Name of the first model, as the user can enter it.
-    pub(crate) model_name: String,
+    /// The first model.
+    pub(crate) model: OpenModel,
 }
 
 /// Outcome of a message or a retry.
@@ -81,16 +78,15 @@ pub(super) struct Repl<'a> {
     pub(super) conversations: Conversations,
     /// Files for the next message.
     pub(super) attachments: Vec<Attachment>,
-    /// Clients that upload files for the models of this run.
-    pub(super) uploaders: Uploaders,
     /// Lock of the session, from sending a message until it is saved.
     pub(super) lock: Option<SessionLock>,
     /// Lines typed before the prompt, for example during the last reply.
     pub(super) type_ahead: TypeAhead,
-    /// Token limits of the models of this run, as far as they are known.
-    pub(super) token_limits: TokenLimits,
-    /// Names of the models of this run as the user can enter them, by the names that the SDK uses.
-    pub(super) model_names: HashMap<String, String>,
+    /// Maximum numbers of tokens of a request, by the name of the model. `None` if a model does not report its limit, so
+    /// that it is not requested again.
+    pub(super) token_limits: HashMap<String, Option<i32>>,
+    /// Models of this run, by the names that the SDK uses.
+    pub(super) models: HashMap<String, OpenModel>,
     /// The last message, while it is edited at the prompt.
     pub(super) editing: Option<Content>,
     /// Whether it was reported that messages are not saved.
@@ -106,21 +102,20 @@ impl<'a> Repl<'a> {
         conversation: Conversation,
         options: ReplOptions,
     ) -> Self {
-        let model = conversation.chat.model().name().to_owned();
+        let model = options.model.clone();
         Self {
             runtime,
             signals,
             prompt,
             printer,
-            uploaders: options.uploaders.clone(),
-            model_names: HashMap::from([(model, options.model_name.clone())]),
+            models: HashMap::from([(model.model.name().to_owned(), model)]),
             editing: None,
             options,
             conversations: Conversations::new(conversation),
             attachments: Vec::new(),
             lock: None,
             type_ahead: TypeAhead::default(),
-            token_limits: TokenLimits::default(),
+            token_limits: HashMap::new(),
             reported_unsaved: false,
         }
     }
@@ -207,8 +202,9 @@ impl<'a> Repl<'a> {
 
     /// Uploads a file that is too large for a message. Ctrl-C stops the upload.
     fn upload(&mut self, path: &Path) -> anyhow::Result<Attachment> {
-        let model = self.conversation().chat.model().clone();
-        let upload = self.uploaders.upload(path, &model, self.printer);
+        let model = self.models.get(self.conversations.current().chat.model().name());
+        let client = model.and_then(|model| model.uploader.as_ref());
+        let upload = upload::upload(path, client, self.printer);
         let uploaded = self.runtime.block_on(self.signals.unless_stopped(upload));
         self.signals.clear();
         uploaded.unwrap_or_else(|| bail!("the upload of {} was stopped", path.display()))
