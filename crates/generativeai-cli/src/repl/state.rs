@@ -55,11 +55,8 @@ enum Sent {
     Complete,
     /// The user stopped the reply.
     Stopped,
-    /// The reply failed, and the error was reported.
-    Failed,
-    /// The reply was interrupted by an error after which a retry may succeed, such as a broken connection. The error
-    /// was reported.
-    Broken,
+    /// The reply failed, and the error was reported. A retry may succeed, for example after a broken connection.
+    Failed { is_retryable: bool },
     /// Another process changed the session, so it was read again.
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
@@ -230,50 +227,37 @@ impl<'a> Repl<'a> {
     /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. Returns whether the turn
     /// was kept. After a conflict, `text` is inserted into the prompt, so that the user can send it again.
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
-        Ok(match self.exchange(next)? {
-            Sent::Complete | Sent::Waiting => true,
-            Sent::Stopped => {
-                let kept = self.keep_partial();
-                self.printer.note(match kept {
-                    true => "(stopped; the part that arrived is kept: /continue continues it)",
-                    false => "(stopped before the reply began; your message was discarded)",
-                });
-                kept
-            }
-            Sent::Broken => {
-                let kept = self.keep_partial();
-                self.report_failed(kept);
-                kept
-            }
-            Sent::Failed => {
-                let kept = self.conversation().can_continue();
-                if !kept {
-                    self.discard();
-                }
-                self.report_failed(kept);
-                kept
-            }
+        let is_retry = matches!(next, Next::Retry);
+        let (keeps_partial, kept_note, discarded_note) = match self.exchange(next)? {
+            Sent::Complete | Sent::Waiting => return Ok(true),
+            Sent::Nothing => return Ok(false),
             Sent::Conflict => {
                 self.prompt.insert(text);
-                false
+                return Ok(false);
             }
-            Sent::Nothing => false,
-        })
-    }
-
-    /// Continues the unfinished reply from its token, and shows the rest. The part that arrived before is always kept.
-    pub(super) fn retry(&mut self) -> anyhow::Result<()> {
-        match self.exchange(Next::Retry)? {
-            Sent::Complete | Sent::Waiting | Sent::Conflict | Sent::Nothing => {}
-            Sent::Stopped => _ = self.keep_partial(),
-            Sent::Broken | Sent::Failed => {
-                if !self.conversation().can_continue() {
-                    self.conversation().chat.keep_partial();
-                }
-                self.printer.note("(the part that arrived is kept)");
-            }
+            Sent::Stopped => (
+                true,
+                "(stopped; the part that arrived is kept: /continue continues it)",
+                "(stopped before the reply began; your message was discarded)",
+            ),
+            Sent::Failed { is_retryable } => (
+                // The error may be about the part that arrived, for example if it was blocked. The part that a retry
+                // continues arrived before.
+                is_retryable || is_retry,
+                "(the part that arrived is kept: /continue continues it)",
+                "(your message was discarded: the session is unchanged)",
+            ),
+        };
+        // A reply with a token stays unfinished, so that a retry can continue it.
+        let conversation = self.conversation();
+        let kept = conversation.can_continue() || keeps_partial && conversation.chat.keep_partial();
+        if kept {
+            self.printer.note(kept_note);
+        } else {
+            self.discard();
+            self.printer.note(discarded_note);
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// Sends a message, a retry or decisions, shows the reply, and asks about calls of tools until none waits.
@@ -308,15 +292,13 @@ impl<'a> Repl<'a> {
             }
             Err(error) => {
                 self.printer.error(&error);
-                if is_over_budget(&error) {
+                let error = error.downcast_ref::<Error>();
+                if error.is_some_and(Error::is_over_budget) {
                     self.printer
                         .note("(/compact N sets another budget, /compact off removes it)");
                 }
-                match is_retryable(&error) {
-                    true => Ok(Sent::Broken),
-                    // The error may be about the part that arrived, for example if it was blocked.
-                    false => Ok(Sent::Failed),
-                }
+                let is_retryable = error.is_some_and(Error::is_retryable);
+                Ok(Sent::Failed { is_retryable })
             }
         }
     }
@@ -381,16 +363,6 @@ impl<'a> Repl<'a> {
         Ok(())
     }
 
-    /// Keeps the part of an interrupted reply that arrived. If there is none, discards the message and returns `false`.
-    fn keep_partial(&mut self) -> bool {
-        // A reply with a token stays unfinished, so that a retry can continue it.
-        let kept = self.conversation().can_continue() || self.conversation().chat.keep_partial();
-        if !kept {
-            self.discard();
-        }
-        kept
-    }
-
     /// Removes a message without a reply from the session.
     ///
     /// The store keeps the message as not answered if the program ends, and if functions were called because of it.
@@ -402,14 +374,6 @@ impl<'a> Repl<'a> {
         if has_no_calls && !is_exiting {
             chat.rewind();
         }
-    }
-
-    /// Reports whether the part of a failed reply was kept.
-    fn report_failed(&mut self, kept: bool) {
-        self.printer.note(match kept {
-            true => "(the part that arrived is kept: /continue continues it)",
-            false => "(your message was discarded: the session is unchanged)",
-        });
     }
 
     /// Adds the usage of the last reply to that of the session, and shows it if the user wants to see it.
@@ -433,18 +397,6 @@ impl<'a> Repl<'a> {
         }
         self.conversation().usage.add(usage);
     }
-}
-
-/// Returns whether a retry may succeed, for example after a broken connection.
-fn is_retryable(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(Error::is_retryable)
-}
-
-/// Returns whether a message exceeds the budget that `/compact` has set.
-fn is_over_budget(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(Error::is_over_budget)
 }
 
 /// Returns whether another process changed the session.

@@ -9,6 +9,7 @@ use crate::attachment::{self, mention};
 use crate::repl::editor;
 use crate::repl::input::Input;
 use crate::repl::line::Line;
+use crate::repl::next::Next;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
 
@@ -77,7 +78,7 @@ impl Repl<'_> {
     /// Continues the last reply: from its continuation token if it has one, and otherwise with a message to the model.
     pub(super) fn continue_reply(&mut self) -> anyhow::Result<()> {
         if self.conversation().can_continue() {
-            return self.retry();
+            return self.converse(Next::Retry, "").map(drop);
         }
         if self.conversation().chat.history().is_empty() {
             self.no_messages();
