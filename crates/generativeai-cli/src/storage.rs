@@ -13,6 +13,7 @@ use crate::approval;
 use crate::conversation::Conversation;
 use crate::exit::{UsageError, refused};
 use crate::render::{Printer, sanitize};
+use crate::signals::Signals;
 use crate::suggest::nearest;
 use crate::transcript::excerpt;
 pub(crate) use lock::{OpenMark, SessionLock};
@@ -247,12 +248,12 @@ pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
 /// Saves pending events, and names the session after its first message.
 pub(crate) async fn save(conversation: &mut Conversation) -> Result<()> {
     conversation.chat.save().await?;
-    if !conversation.is_named()
+    if !conversation.is_named
         && let Some(session) = &conversation.session
         && let Some(message) = first_message(&conversation.chat)
     {
         name_after_message(session, message).await;
-        conversation.set_named();
+        conversation.is_named = true;
     }
     Ok(())
 }
@@ -275,9 +276,26 @@ async fn is_unnamed(session: &Session) -> bool {
     info.is_ok_and(|info| info.name == session.id().to_string())
 }
 
+/// Closes a conversation at the end of the program, and reports messages that are not saved. Returns `false` if Ctrl-C
+/// stopped that.
+pub(crate) async fn close(
+    conversation: Conversation,
+    signals: &Signals,
+    printer: &mut Printer,
+) -> bool {
+    let closing = wait(save_or_delete(conversation), printer);
+    let closed = signals.unless_interrupted(closing).await;
+    match &closed {
+        Some(Ok(())) => {}
+        Some(Err(error)) => report_unsaved(error, printer),
+        None => printer.note("(the last messages are not saved)"),
+    }
+    closed.is_some()
+}
+
 /// Saves pending events. Deletes a session of this run without a name, and without messages that could be shown or
 /// redone.
-pub(crate) async fn close(mut conversation: Conversation) -> Result<()> {
+async fn save_or_delete(mut conversation: Conversation) -> Result<()> {
     save(&mut conversation).await?;
     let may_delete = conversation.is_new && conversation.is_empty();
     let Some(session) = conversation.session.filter(|_| may_delete) else {

@@ -91,11 +91,7 @@ mod modes {
     };
 
     /// Value of a special code that no key has (`_POSIX_VDISABLE`).
-    const DISABLED: u8 = if cfg!(target_os = "linux") {
-        0
-    } else {
-        0xff
-    };
+    const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
 
     /// Settings of the terminal before key mode. Static, since a panic hook and a signal handler restore them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);

@@ -207,10 +207,6 @@ impl Chat {
         };
         let (attachments, (mut conversation, lock)) = opened?;
         let approvals = self.approvals(checked.message.is_none());
-        if let Some(approvals) = &approvals {
-            let chat = &mut conversation.chat;
-            chat.set_automatic_function_calling(approvals.function_calling());
-        }
         if self.schema.is_some() {
             // The reply is JSON: characters such as `*` and `_` are not markup.
             printer.disable_markdown();

@@ -56,7 +56,9 @@ enum Sent {
     /// The user stopped the reply.
     Stopped,
     /// The reply failed, and the error was reported. A retry may succeed, for example after a broken connection.
-    Failed { is_retryable: bool },
+    Failed {
+        is_retryable: bool,
+    },
     /// Another process changed the session, so it was read again.
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
@@ -199,7 +201,9 @@ impl<'a> Repl<'a> {
 
     /// Uploads a file that is too large for a message. Ctrl-C stops the upload.
     fn upload(&mut self, path: &Path) -> anyhow::Result<Attachment> {
-        let model = self.models.get(self.conversations.current().chat.model().name());
+        let model = self
+            .models
+            .get(self.conversations.current().chat.model().name());
         let client = model.and_then(|model| model.uploader.as_ref());
         let upload = upload::upload(path, client, self.printer);
         let uploaded = self.runtime.block_on(self.signals.unless_stopped(upload));
@@ -250,7 +254,8 @@ impl<'a> Repl<'a> {
         };
         // A reply with a token stays unfinished, so that a retry can continue it.
         let conversation = self.conversation();
-        let kept = conversation.can_continue() || keeps_partial && conversation.chat.keep_partial();
+        let kept =
+            conversation.can_continue() || (keeps_partial && conversation.chat.keep_partial());
         if kept {
             self.printer.note(kept_note);
         } else {
@@ -353,9 +358,7 @@ impl<'a> Repl<'a> {
             return Ok(());
         };
         let model = conversation.chat.model().clone();
-        let automatic = self.function_calling();
-        let mut read = self.runtime.block_on(storage::read(session, &model))?;
-        read.chat.set_automatic_function_calling(automatic);
+        let read = self.runtime.block_on(storage::read(session, &model))?;
         self.conversation().replace(read);
         self.printer
             .note("(another process added messages, which are now part of this session: send yours again)");
