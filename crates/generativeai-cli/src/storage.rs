@@ -12,6 +12,7 @@ use generativeai_store::{Session, Store};
 use crate::approval;
 use crate::conversation::Conversation;
 use crate::exit::{UsageError, refused};
+use crate::import;
 use crate::render::{Printer, sanitize};
 use crate::signals::Signals;
 use crate::suggest::nearest;
@@ -163,7 +164,7 @@ pub(crate) async fn read(session: Session, model: &GenerativeModel) -> Result<Co
 }
 
 /// Opens a session that was just created.
-async fn read_new(session: Session, model: &GenerativeModel) -> Result<Conversation> {
+pub(crate) async fn read_new(session: Session, model: &GenerativeModel) -> Result<Conversation> {
     let mut conversation = read(session, model).await?;
     conversation.is_new = true;
     Ok(conversation)
@@ -192,29 +193,39 @@ pub(crate) async fn create(name: &str, model: &GenerativeModel) -> Result<Conver
     read_new(new_session(name).await?, model).await
 }
 
-/// Creates a session with a history, named after its first message.
-pub(crate) async fn create_with(
-    contents: Vec<Content>,
-    model: &GenerativeModel,
-) -> Result<Conversation> {
-    let store = Store::open_default().await?;
-    read_new(store.import_contents("", contents).await?, model).await
-}
-
-/// Creates a session from an event log of `genai sessions export`. It is named after its first message, like any new
-/// session. Without `save` nothing is written.
-pub(crate) async fn import_log(
-    log: &[u8],
-    model: &GenerativeModel,
-    save: bool,
-) -> Result<Conversation> {
-    if !save {
-        // The store replays the log. It exists until the copy has been made.
-        let store = Store::open("sqlite::memory:").await?;
-        return copy(store.import_jsonl("", log).await?, model).await;
+/// Imports the conversation in a file. Also returns its system instruction, which a session does not store.
+///
+/// Without a `name`, the session gets the name in the file. If it has none, or the name is taken or only a number, the
+/// session is named after its first message.
+pub(crate) async fn import(
+    store: &Store,
+    name: &str,
+    file: &[u8],
+) -> anyhow::Result<(Session, Option<String>)> {
+    // An export of this program contains all events of a session, including undone turns. Other formats contain only
+    // messages.
+    let (session, instruction) = if import::is_event_log(file) {
+        (store.import_jsonl(name, file).await, None)
+    } else {
+        let imported = import::parse(file)?;
+        let session = store.import_contents(name, imported.contents).await;
+        (session, imported.instruction)
+    };
+    let session = session.map_err(refused)?;
+    if name.is_empty() {
+        // An empty name would remove the name of the session.
+        let own = import::name_in_log(file).filter(|name| !name.trim().is_empty());
+        if let Some(own) = own
+            && let Err(error) = session.rename(&own).await
+            && error.kind() != ErrorKind::Request
+        {
+            return Err(error.into());
+        }
+        if let Some(first) = session.contents().await?.first() {
+            name_after_message(&session, first).await;
+        }
     }
-    let store = Store::open_default().await?;
-    read_new(store.import_jsonl("", log).await?, model).await
+    Ok((session, instruction))
 }
 
 /// Reports a turn that an earlier process left unfinished, if the model can continue it. Otherwise resolves it, like
@@ -259,7 +270,7 @@ pub(crate) async fn save(conversation: &mut Conversation) -> Result<()> {
 }
 
 /// Names a session after its first message, unless it has a name. Another process may have renamed it.
-pub(crate) async fn name_after_message(session: &Session, first: &Content) {
+async fn name_after_message(session: &Session, first: &Content) {
     if !is_unnamed(session).await {
         return;
     }
