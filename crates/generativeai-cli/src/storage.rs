@@ -26,18 +26,16 @@ const MAX_NAME: usize = 40;
 const REPORT_AFTER: Duration = Duration::from_millis(800);
 
 /// Session to open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum SessionChoice {
-    /// A new session, named after its first message.
-    New,
-    /// The most recently used session.
-    Last,
-    /// The session with this name or number. It is created if it does not exist.
-    Named(String),
+    /// A session that exists.
+    Existing(Session),
+    /// A new session. With an empty name, it is named after its first message.
+    New(String),
 }
 
 /// Opens a session, and locks it if it is saved. If the store cannot be used, a new session without a name is not
-/// saved, with a note. Any other choice then is an error, since the user wants a stored session.
+/// saved, with a note. One with a name then is an error, since the user wants a stored session.
 ///
 /// Without `save` nothing is written: the conversation is a copy of the stored session.
 pub(crate) async fn open(
@@ -46,35 +44,28 @@ pub(crate) async fn open(
     save: bool,
     printer: &mut Printer,
 ) -> anyhow::Result<(Conversation, Option<SessionLock>)> {
-    let found = match &choice {
-        SessionChoice::New => None,
-        SessionChoice::Last => Some(last().await?),
-        SessionChoice::Named(name) => find(name).await?,
-    };
-    if !save {
-        let Some(session) = found else {
-            return Ok((unsaved(model), None));
-        };
-        printer.note("(with --no-save this is a copy: new messages are not saved)");
-        return Ok((copy(session, model).await?, None));
-    }
-    let is_new = found.is_none();
-    let session = match (found, choice) {
-        (Some(session), _) => session,
-        (None, SessionChoice::Named(name)) => {
-            let store = Store::open_default().await?;
-            let session = store.find_or_create(&name).await.map_err(refused)?;
-            printer.note(format_args!("(new session `{name}`)"));
-            session
-        }
-        (None, _) => match new_session("").await {
-            Ok(session) => session,
+    let (session, is_new) = match choice {
+        SessionChoice::Existing(session) => (session, false),
+        SessionChoice::New(_) if !save => return Ok((unsaved(model), None)),
+        SessionChoice::New(name) if name.is_empty() => match new_session("").await {
+            Ok(session) => (session, true),
             Err(error) => {
                 printer.note(format_args!("(this session is not saved: {error})"));
                 return Ok((unsaved(model), None));
             }
         },
+        SessionChoice::New(name) => {
+            // Another process may have created it meanwhile.
+            let store = Store::open_default().await?;
+            let session = store.find_or_create(&name).await.map_err(refused)?;
+            printer.note(format_args!("(new session `{name}`)"));
+            (session, true)
+        }
     };
+    if !save {
+        printer.note("(with --no-save this is a copy: new messages are not saved)");
+        return Ok((copy(session, model).await?, None));
+    }
     // Locked before it is read: another process may be sending a message in this session, which would be missing.
     let lock = SessionLock::acquire(&session, printer).await;
     let mut conversation = read(session, model).await?;

@@ -237,12 +237,11 @@ impl Chat {
 
     /// Checks all arguments that can be checked without the model, which may take minutes to load or download.
     fn check(&self, runtime: &Runtime, printer: &mut Printer) -> anyhow::Result<Checked> {
-        self.require_session(runtime)?;
+        let session = self.session_choice(runtime, printer)?;
         let message = self.message(printer)?;
         self.require_message(message.is_some())?;
         let files = mentioned(&self.words, printer)?;
         let config = self.generation_config()?;
-        let session = self.session_choice(runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
         self.check_schema(&choice, &config)?;
         Ok(Checked {
@@ -330,36 +329,38 @@ impl Chat {
     fn session_choice(
         &self,
         runtime: &Runtime,
-        is_interactive: bool,
         printer: &mut Printer,
     ) -> anyhow::Result<SessionChoice> {
         let Some(name) = &self.session else {
-            if !self.continue_last {
-                return Ok(SessionChoice::New);
-            }
-            // Fails without a session, before a model is loaded for it.
-            runtime.block_on(storage::last())?;
-            return Ok(SessionChoice::Last);
+            return Ok(match self.continue_last {
+                true => SessionChoice::Existing(runtime.block_on(storage::last())?),
+                false => SessionChoice::New(String::new()),
+            });
         };
         if name.trim().is_empty() {
             let message = "the session name is empty: use --session NAME";
             return Err(UsageError(message.to_owned()).into());
         }
-        if runtime.block_on(storage::find(name))?.is_some() {
-            return Ok(SessionChoice::Named(name.clone()));
+        if let Some(session) = runtime.block_on(storage::find(name))? {
+            return Ok(SessionChoice::Existing(session));
         }
         if !self.new {
-            let may_ask = is_interactive && io::stderr().is_terminal();
+            let has_message = !self.words.is_empty() || self.template.is_some();
+            let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+            let may_ask = is_terminal && !has_message && !self.session_must_exist;
             let question = format_args!("There is no session `{name}`. Start it? [y/N] ");
             if !may_ask || !printer.confirm(question) {
-                let unknown = storage::unknown(name, ", --new starts it");
-                return Err(runtime.block_on(unknown).into());
+                let remedy = match self.session_must_exist {
+                    true => "",
+                    false => ", --new starts it",
+                };
+                return Err(runtime.block_on(storage::unknown(name, remedy)).into());
             }
         }
         // `/session` trims its argument, so it would not find a name with a blank at its ends.
         let name = name.trim();
         runtime.block_on(storage::check_name(name))?;
-        Ok(SessionChoice::Named(name.to_owned()))
+        Ok(SessionChoice::New(name.to_owned()))
     }
 
     /// Returns the message of the command line and stdin, inserted into the named prompt if there is one.
@@ -391,17 +392,6 @@ impl Chat {
         let texts = project.map(|project| project.text).into_iter();
         let texts: Vec<_> = texts.chain(self.system.clone()).collect();
         Ok((!texts.is_empty()).then(|| texts.join("\n\n")))
-    }
-
-    /// Refuses a session that does not exist, if it must exist.
-    fn require_session(&self, runtime: &Runtime) -> anyhow::Result<()> {
-        match &self.session {
-            Some(name) if self.session_must_exist => match runtime.block_on(storage::find(name))? {
-                Some(_) => Ok(()),
-                None => Err(runtime.block_on(storage::unknown(name, "")).into()),
-            },
-            _ => Ok(()),
-        }
     }
 
     /// Returns the sampling options and the schema.
