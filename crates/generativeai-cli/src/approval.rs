@@ -127,7 +127,7 @@ impl Approvals {
     pub(crate) fn ask(
         &self,
         calls: &[WaitingCall],
-        tools: &Toolbox,
+        tools: Option<&Toolbox>,
         printer: &mut Printer,
         read: &mut dyn FnMut(&mut Printer) -> Option<String>,
     ) -> Option<Vec<(String, Decision)>> {
@@ -138,7 +138,8 @@ impl Approvals {
             let decision = match self.always(name) {
                 Some(decision) => decision,
                 None => {
-                    printer.note(question(waiting, tools.function_named(name)));
+                    let function = tools.and_then(|tools| tools.function_named(name));
+                    printer.note(question(waiting, function));
                     self.answer(name, printer, read)?
                 }
             };
@@ -242,6 +243,13 @@ pub(crate) fn waiting(chat: &ChatSession) -> Vec<WaitingCall> {
     match chat.unfinished().map(|turn| &turn.reason) {
         Some(Reason::AwaitingApproval(calls)) => calls.clone(),
         _ => Vec::new(),
+    }
+}
+
+/// Ends a turn whose calls wait, before another message is sent. The turn is kept, and its calls do not run.
+pub(crate) fn leave_waiting(chat: &mut ChatSession, printer: &mut Printer) {
+    if !waiting(chat).is_empty() && chat.keep_partial() {
+        printer.note("(calls that waited for approval were not run)");
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use generativeai::protocol::content::{Blob, Content, Data, FileData, Part};
+use generativeai::protocol::content::{Blob, Content, Part};
 
 use crate::bounded::read_at_most;
 
@@ -66,60 +66,6 @@ impl Attachment {
             tokens: None,
         })
     }
-
-    /// Returns the attachments of a message, to be sent with another one.
-    pub(crate) fn of_message(message: &Content) -> Vec<Self> {
-        // Text files are text parts too. `message` appends the text of the user, so the last text part is not a file.
-        let text = message
-            .parts
-            .iter()
-            .rposition(|part| part.as_text().is_some());
-        let files = message.parts.iter().enumerate();
-        files
-            .filter(|(at, _)| Some(*at) != text)
-            // An answer to a call that was not run: see `approval::send`.
-            .filter(|(_, part)| part.as_function_response().is_none())
-            .map(|(_, part)| Self::of_part(part))
-            .collect()
-    }
-
-    /// Returns the attachment of a part. Its path is the file name of a text file, and empty for other inline data.
-    fn of_part(part: &Part) -> Self {
-        if let Some(Data::FileData(file)) = &part.data {
-            return Self::of_uploaded(part, file);
-        }
-        let blob = part.as_inline_data();
-        let kind = blob.and_then(|blob| blob.mime_type.clone());
-        let size = match blob {
-            Some(blob) => blob.bytes().map_or(0, |bytes| bytes.len()),
-            None => part.as_text().map_or(0, str::len),
-        };
-        let text = part.as_text().unwrap_or_default();
-        // `quote` writes the file name and a colon on the first line.
-        let name = text.split(":\n").next().unwrap_or_default();
-        Self {
-            path: PathBuf::from(name),
-            part: part.clone(),
-            kind: kind.unwrap_or_else(|| "text".to_owned()),
-            size,
-            tokens: None,
-        }
-    }
-
-    /// Returns the attachment of an uploaded file.
-    fn of_uploaded(part: &Part, file: &FileData) -> Self {
-        let metadata = part.part_metadata.as_ref();
-        let path = metadata.and_then(|metadata| metadata.pointer("/attachment/path")?.as_str());
-        let path = PathBuf::from(path.or(file.file_uri.as_deref()).unwrap_or_default());
-        let size = fs::metadata(&path).map_or(0, |file| file.len());
-        Self {
-            path,
-            part: part.clone(),
-            kind: file.mime_type.clone().unwrap_or_default(),
-            size: usize::try_from(size).unwrap_or(usize::MAX),
-            tokens: None,
-        }
-    }
 }
 
 /// Returns the text of a text file. A PDF is not text, even if it consists of ASCII characters only.
@@ -169,13 +115,21 @@ pub(crate) fn message(attachments: &[Attachment], text: &str) -> Content {
     Content::user(parts)
 }
 
+/// Returns a message with the files of another one, more files, and another text.
+pub(crate) fn edited(original: &Content, added: &[Attachment], text: &str) -> Content {
+    let mut parts = original.parts.clone();
+    if let Some(own) = parts.iter().rposition(|part| part.as_text().is_some()) {
+        parts.remove(own);
+    }
+    parts.extend(added.iter().map(|file| file.part.clone()));
+    parts.push(Part::text(text));
+    Content::user(parts)
+}
+
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.path.as_os_str().is_empty() {
-            true => f.write_str("a file")?,
-            false => write!(f, "{}", self.path.display())?,
-        }
-        write!(f, " ({}, {}", self.kind, size(self.size))?;
+        let (path, kind, size) = (self.path.display(), &self.kind, size(self.size));
+        write!(f, "{path} ({kind}, {size}")?;
         match self.tokens {
             Some(tokens) => write!(f, ", {tokens} tokens)"),
             None => f.write_str(")"),
@@ -234,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn media_of_an_earlier_message_have_no_name() {
-        let image = Part::from(Blob::new("image/png", b"12345"));
-        let message = Content::user([image, Part::text("What is it?")]);
+    fn an_edited_message_keeps_its_files() {
+        let files = [read("a.txt", b"Feed the cat."), read("a.png", b"\x89PNG\0")];
+        let files = files.map(|file| file.expect("a file"));
+        let original = message(&files[..1], "What is it?");
 
-        let files = Attachment::of_message(&message);
+        let edited = edited(&original, &files[1..], "What are they?");
 
-        assert_eq!(files.len(), 1);
-        assert_eq!(files[0].to_string(), "a file (image/png, 5 B)");
+        assert_eq!(edited, message(&files, "What are they?"));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use generativeai::protocol::config::GenerationConfig;
 use generativeai::{Backend, Fallback, GenerativeModel, Remote};
 use generativeai_local::Local;
 
-use crate::attachment::upload::Uploaders;
 use crate::catalog::{
     Cache, CacheState, Entry, LOCAL, entry, fetch, fetch_default, is_offline, sampling, similar,
 };
@@ -24,6 +23,16 @@ use crate::suggest::did_you_mean;
 const GEMINI: &str = "gemini-flash-latest";
 /// Environment variables that select the Gemini API. The last one is the address of another server with this API.
 const VARIABLES: &[&str] = &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
+
+/// A model that was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenModel {
+    pub(crate) model: GenerativeModel,
+    /// Name with which the user selects it.
+    pub(crate) chosen: String,
+    /// Client that uploads files for it, if it is a model of the Gemini API.
+    pub(crate) uploader: Option<Remote>,
+}
 
 /// The model to use.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,34 +129,40 @@ impl ModelChoice {
         }
     }
 
-    /// Opens the model, and returns it with the client that uploads files for it. The default model and its fallback
-    /// are downloaded first if they are not cached.
+    /// Opens the model. The default model and its fallback are downloaded first if they are not cached.
     pub(crate) fn open(
         self,
         options: &EngineOptions,
         printer: &mut Printer,
-    ) -> anyhow::Result<(GenerativeModel, Uploaders)> {
-        let mut uploaders = Uploaders::default();
-        if let Self::Gemini(name) = &self {
-            let remote = gemini(name)?;
-            let model = GenerativeModel::new(name.clone()).backend(remote.clone());
-            uploaders.add(&model, remote);
-            return Ok((model, uploaders));
-        }
-        let Self::Several(choices) = self else {
-            let (name, backend) = self.backend(options, printer)?;
-            return Ok((GenerativeModel::new(name).backend(backend), uploaders));
+    ) -> anyhow::Result<OpenModel> {
+        let chosen = self.to_string();
+        let mut uploader = None;
+        let model = match self {
+            Self::Gemini(name) => {
+                let remote = uploader.insert(gemini(&name)?).clone();
+                GenerativeModel::new(name).backend(remote)
+            }
+            // An uploaded file can be read by its own service only. The next model could not answer the same message,
+            // so nothing is uploaded.
+            Self::Several(choices) => {
+                let (mut first, mut fallback) = (None, Fallback::default());
+                for choice in choices {
+                    let (name, backend) = choice.backend(options, printer)?;
+                    first.get_or_insert_with(|| name.clone());
+                    fallback = fallback.then_model(name, backend);
+                }
+                GenerativeModel::new(first.unwrap_or_default()).backend(fallback)
+            }
+            one => {
+                let (name, backend) = one.backend(options, printer)?;
+                GenerativeModel::new(name).backend(backend)
+            }
         };
-        let (mut first, mut fallback) = (None, Fallback::default());
-        for choice in choices {
-            let (name, backend) = choice.backend(options, printer)?;
-            first.get_or_insert_with(|| name.clone());
-            fallback = fallback.then_model(name, backend);
-        }
-        // An uploaded file can be read by its own service only. The next model could not answer the same message, so
-        // nothing is uploaded.
-        let model = GenerativeModel::new(first.unwrap_or_default()).backend(fallback);
-        Ok((model, uploaders))
+        Ok(OpenModel {
+            model,
+            chosen,
+            uploader,
+        })
     }
 
     /// Opens a single model. Returns its name and its backend.

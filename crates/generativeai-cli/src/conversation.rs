@@ -19,8 +19,8 @@ pub(crate) struct Conversation {
     pub(crate) open_mark: Option<OpenMark>,
     /// Whether this run created the session.
     pub(crate) is_new: bool,
-    /// Whether the session is known to have a name.
-    named: bool,
+    /// Whether the session is known to have a name, so that the first message does not determine it.
+    pub(crate) is_named: bool,
     /// The file that `/save` wrote last. Only this file may be overwritten.
     pub(crate) file: Option<PathBuf>,
     /// Usage of the replies of this run.
@@ -36,20 +36,11 @@ impl Conversation {
             session,
             open_mark: None,
             is_new: false,
-            named: false,
+            is_named: false,
             file: None,
             usage: SessionUsage::default(),
             budget: None,
         }
-    }
-
-    pub(crate) fn is_named(&self) -> bool {
-        self.named
-    }
-
-    /// Records that the session has a name, so that the first message does not determine it.
-    pub(crate) fn set_named(&mut self) {
-        self.named = true;
     }
 
     pub(crate) fn budget(&self) -> Option<(u32, Compaction)> {

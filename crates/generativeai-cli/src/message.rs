@@ -6,7 +6,6 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-#[cfg(unix)]
 use rustix::fs::{FileType, fstat};
 
 use crate::bounded::read_at_most;
@@ -69,23 +68,11 @@ pub(crate) fn piped() -> anyhow::Result<String> {
 
 /// Returns whether stdin is a pipe, a socket or a file. A terminal and `/dev/null` are not: they are character devices.
 pub(crate) fn is_piped() -> bool {
-    #[cfg(unix)]
-    return stdin_is(&[FileType::Fifo, FileType::RegularFile, FileType::Socket]);
-    #[cfg(not(unix))]
-    !io::stdin().is_terminal()
+    stdin_is(&[FileType::Fifo, FileType::RegularFile, FileType::Socket])
 }
 
-#[cfg(unix)]
 fn stdin_is(kinds: &[FileType]) -> bool {
     fstat(io::stdin()).is_ok_and(|stat| kinds.contains(&FileType::from_raw_mode(stat.st_mode)))
-}
-
-/// Returns whether stdin may stay open without input.
-fn may_be_idle() -> bool {
-    #[cfg(unix)]
-    return stdin_is(&[FileType::Socket]);
-    #[cfg(not(unix))]
-    false
 }
 
 fn empty(command: &str) -> anyhow::Error {
@@ -145,7 +132,7 @@ fn read_optional(printer: &mut Printer) -> anyhow::Result<Option<String>> {
         let _ = sender.send(read_all());
     });
     let is_silent = first.recv_timeout(SILENCE).is_err();
-    if is_silent && may_be_idle() {
+    if is_silent && stdin_is(&[FileType::Socket]) {
         printer.note(
             "(stdin is open but silent, so it was not read: add `-` to wait for it, \
              or redirect it from /dev/null)",

@@ -67,14 +67,8 @@ impl OneShot {
         }
         // The Ctrl-C that stopped the reply does not stop the saving.
         signals.clear();
-        let closing = storage::wait(storage::close(conversation), printer);
-        match runtime.block_on(signals.unless_interrupted(closing)) {
-            Some(Ok(())) => {}
-            Some(Err(error)) => storage::report_unsaved(&error, printer),
-            None => {
-                printer.note("(the last messages are not saved)");
-                exit = exit.map(|_| Exit::Interrupted);
-            }
+        if !runtime.block_on(storage::close(conversation, signals, printer)) {
+            exit = exit.map(|_| Exit::Interrupted);
         }
         exit
     }
@@ -109,12 +103,11 @@ impl OneShot {
             let Some(approvals) = self.approvals.as_ref().filter(|_| !calls.is_empty()) else {
                 return Ok(received);
             };
-            let tools = chat.model().toolbox().cloned().unwrap_or_default();
             let mut read = |printer: &mut Printer| {
                 let line = signals.unless_stopped(read_line(printer));
                 runtime.block_on(line).flatten()
             };
-            match approvals.ask(&calls, &tools, printer, &mut read) {
+            match approvals.ask(&calls, chat.model().toolbox(), printer, &mut read) {
                 Some(decisions) => next = chat.decide(decisions),
                 None => {
                     sink.end(End::Stopped, printer)?;
@@ -137,10 +130,10 @@ impl OneShot {
         printer: &mut Printer,
     ) -> anyhow::Result<Exit> {
         let started = Instant::now();
-        // A new message ends a turn that an earlier run left waiting. The turn is kept, and its calls do not run.
-        if !approval::waiting(chat).is_empty() && chat.keep_partial() {
-            printer.note("(calls that waited for approval were not run)");
+        if let Some(approvals) = &self.approvals {
+            chat.set_automatic_function_calling(approvals.function_calling());
         }
+        approval::leave_waiting(chat, printer);
         let json = || Answer::new(self.structured, self.approvals.clone());
         let mut sink: Box<dyn Sink> = match self.output {
             Output::Text => Box::new(TextSink::default()),

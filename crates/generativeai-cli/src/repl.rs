@@ -11,7 +11,6 @@ mod next;
 mod persist;
 mod slash;
 mod state;
-mod token_limits;
 mod type_ahead;
 
 use tokio::runtime::Runtime;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::{Handle, Runtime};
-#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -214,19 +213,14 @@ fn exit_now(exit: Exit) -> ! {
     std::process::exit(exit as i32);
 }
 
-/// Signals that stop the program: Ctrl-C and, on Unix, SIGTERM. While this value exists, they do not end the process;
-/// on Windows, Ctrl-C does so until the first call of `next`.
+/// Signals that stop the program: Ctrl-C and SIGTERM. While this value exists, they do not end the process.
 pub(crate) struct StopSignals {
-    #[cfg(unix)]
     interrupt: Signal,
-    #[cfg(unix)]
     terminate: Signal,
     /// SIGHUP, if it is one of the signals.
-    #[cfg(unix)]
     hangup: Option<Signal>,
 }
 
-#[cfg(unix)]
 impl StopSignals {
     /// Installs the signal handlers.
     pub(crate) fn listen() -> anyhow::Result<Self> {
@@ -263,38 +257,17 @@ impl StopSignals {
     }
 }
 
-#[cfg(unix)]
 fn handler(kind: SignalKind) -> anyhow::Result<Signal> {
     signal(kind).context("cannot install signal handlers")
 }
 
 /// Returns whether SIGHUP is ignored, as in a program that `nohup` has started. Only Linux reports it.
-#[cfg(unix)]
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // The lowest bit is signal 1, which is SIGHUP.
     ignored.is_some_and(|mask| mask & 1 == 1)
-}
-
-#[cfg(not(unix))]
-impl StopSignals {
-    pub(crate) fn listen() -> anyhow::Result<Self> {
-        Ok(Self {})
-    }
-
-    fn listen_with_hangup() -> anyhow::Result<Self> {
-        Self::listen()
-    }
-
-    pub(crate) async fn next(&mut self) -> Exit {
-        // If the handler cannot be installed, Ctrl-C ends the program, so there is nothing to wait for.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        Exit::Interrupted
-    }
 }
 
 #[cfg(test)]

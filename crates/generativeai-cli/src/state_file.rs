@@ -1,6 +1,7 @@
 //! Files in the user's state folder, such as the history of the prompt. Only the user can read them (mode 0600).
 
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -10,19 +11,17 @@ use anyhow::Context;
 pub(crate) fn open(name: &str) -> anyhow::Result<(PathBuf, File)> {
     let folder = state_folder().context("no state folder: set HOME or XDG_STATE_HOME")?;
     let folder = folder.join("generativeai");
-    let mut builder = DirBuilder::new();
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        builder.mode(0o700);
-        options.mode(0o600);
-    }
-    let created = builder.recursive(true).create(&folder);
+    let created = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
     created.with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let path = folder.join(name);
-    let opened = options.open(&path);
+    let opened = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path);
     let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
     Ok((path, file))
 }

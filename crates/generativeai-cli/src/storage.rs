@@ -12,7 +12,9 @@ use generativeai_store::{Session, Store};
 use crate::approval;
 use crate::conversation::Conversation;
 use crate::exit::{UsageError, refused};
+use crate::import;
 use crate::render::{Printer, sanitize};
+use crate::signals::Signals;
 use crate::suggest::nearest;
 use crate::transcript::excerpt;
 pub(crate) use lock::{OpenMark, SessionLock};
@@ -24,18 +26,16 @@ const MAX_NAME: usize = 40;
 const REPORT_AFTER: Duration = Duration::from_millis(800);
 
 /// Session to open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum SessionChoice {
-    /// A new session, named after its first message.
-    New,
-    /// The most recently used session.
-    Last,
-    /// The session with this name or number. It is created if it does not exist.
-    Named(String),
+    /// A session that exists.
+    Existing(Session),
+    /// A new session. With an empty name, it is named after its first message.
+    New(String),
 }
 
 /// Opens a session, and locks it if it is saved. If the store cannot be used, a new session without a name is not
-/// saved, with a note. Any other choice then is an error, since the user wants a stored session.
+/// saved, with a note. One with a name then is an error, since the user wants a stored session.
 ///
 /// Without `save` nothing is written: the conversation is a copy of the stored session.
 pub(crate) async fn open(
@@ -44,35 +44,28 @@ pub(crate) async fn open(
     save: bool,
     printer: &mut Printer,
 ) -> anyhow::Result<(Conversation, Option<SessionLock>)> {
-    let found = match &choice {
-        SessionChoice::New => None,
-        SessionChoice::Last => Some(last().await?),
-        SessionChoice::Named(name) => find(name).await?,
-    };
-    if !save {
-        let Some(session) = found else {
-            return Ok((unsaved(model), None));
-        };
-        printer.note("(with --no-save this is a copy: new messages are not saved)");
-        return Ok((copy(session, model).await?, None));
-    }
-    let is_new = found.is_none();
-    let session = match (found, choice) {
-        (Some(session), _) => session,
-        (None, SessionChoice::Named(name)) => {
-            let store = Store::open_default().await?;
-            let session = store.find_or_create(&name).await.map_err(refused)?;
-            printer.note(format_args!("(new session `{name}`)"));
-            session
-        }
-        (None, _) => match new_session("").await {
-            Ok(session) => session,
+    let (session, is_new) = match choice {
+        SessionChoice::Existing(session) => (session, false),
+        SessionChoice::New(_) if !save => return Ok((unsaved(model), None)),
+        SessionChoice::New(name) if name.is_empty() => match new_session("").await {
+            Ok(session) => (session, true),
             Err(error) => {
                 printer.note(format_args!("(this session is not saved: {error})"));
                 return Ok((unsaved(model), None));
             }
         },
+        SessionChoice::New(name) => {
+            // Another process may have created it meanwhile.
+            let store = Store::open_default().await?;
+            let session = store.find_or_create(&name).await.map_err(refused)?;
+            printer.note(format_args!("(new session `{name}`)"));
+            (session, true)
+        }
     };
+    if !save {
+        printer.note("(with --no-save this is a copy: new messages are not saved)");
+        return Ok((copy(session, model).await?, None));
+    }
     // Locked before it is read: another process may be sending a message in this session, which would be missing.
     let lock = SessionLock::acquire(&session, printer).await;
     let mut conversation = read(session, model).await?;
@@ -162,7 +155,7 @@ pub(crate) async fn read(session: Session, model: &GenerativeModel) -> Result<Co
 }
 
 /// Opens a session that was just created.
-async fn read_new(session: Session, model: &GenerativeModel) -> Result<Conversation> {
+pub(crate) async fn read_new(session: Session, model: &GenerativeModel) -> Result<Conversation> {
     let mut conversation = read(session, model).await?;
     conversation.is_new = true;
     Ok(conversation)
@@ -173,12 +166,11 @@ async fn read_new(session: Session, model: &GenerativeModel) -> Result<Conversat
 /// # Errors
 /// Another process has the session open: its next messages would fail.
 pub(crate) async fn delete(session: &Session, name: &str) -> anyhow::Result<()> {
-    if let Some(process) = OpenMark::owner(session.id()) {
-        bail!("session `{name}` is open in another genai (process {process}): quit that one first");
+    let mark = OpenMark::of_deletion(session.id());
+    if matches!(mark, Ok(None)) {
+        bail!("session `{name}` is open in another genai: quit that one first");
     }
-    session.delete().await?;
-    OpenMark::remove_all(session.id());
-    Ok(())
+    Ok(session.delete().await?)
 }
 
 /// Opens a copy of a stored session that is not saved.
@@ -192,29 +184,39 @@ pub(crate) async fn create(name: &str, model: &GenerativeModel) -> Result<Conver
     read_new(new_session(name).await?, model).await
 }
 
-/// Creates a session with a history, named after its first message.
-pub(crate) async fn create_with(
-    contents: Vec<Content>,
-    model: &GenerativeModel,
-) -> Result<Conversation> {
-    let store = Store::open_default().await?;
-    read_new(store.import_contents("", contents).await?, model).await
-}
-
-/// Creates a session from an event log of `genai sessions export`. It is named after its first message, like any new
-/// session. Without `save` nothing is written.
-pub(crate) async fn import_log(
-    log: &[u8],
-    model: &GenerativeModel,
-    save: bool,
-) -> Result<Conversation> {
-    if !save {
-        // The store replays the log. It exists until the copy has been made.
-        let store = Store::open("sqlite::memory:").await?;
-        return copy(store.import_jsonl("", log).await?, model).await;
+/// Imports the conversation in a file. Also returns its system instruction, which a session does not store.
+///
+/// Without a `name`, the session gets the name in the file. If it has none, or the name is taken or only a number, the
+/// session is named after its first message.
+pub(crate) async fn import(
+    store: &Store,
+    name: &str,
+    file: &[u8],
+) -> anyhow::Result<(Session, Option<String>)> {
+    // An export of this program contains all events of a session, including undone turns. Other formats contain only
+    // messages.
+    let (session, instruction) = if import::is_event_log(file) {
+        (store.import_jsonl(name, file).await, None)
+    } else {
+        let imported = import::parse(file)?;
+        let session = store.import_contents(name, imported.contents).await;
+        (session, imported.instruction)
+    };
+    let session = session.map_err(refused)?;
+    if name.is_empty() {
+        // An empty name would remove the name of the session.
+        let own = import::name_in_log(file).filter(|name| !name.trim().is_empty());
+        if let Some(own) = own
+            && let Err(error) = session.rename(&own).await
+            && error.kind() != ErrorKind::Request
+        {
+            return Err(error.into());
+        }
+        if let Some(first) = session.contents().await?.first() {
+            name_after_message(&session, first).await;
+        }
     }
-    let store = Store::open_default().await?;
-    read_new(store.import_jsonl("", log).await?, model).await
+    Ok((session, instruction))
 }
 
 /// Reports a turn that an earlier process left unfinished, if the model can continue it. Otherwise resolves it, like
@@ -248,18 +250,18 @@ pub(crate) fn recover(conversation: &mut Conversation, printer: &mut Printer) {
 /// Saves pending events, and names the session after its first message.
 pub(crate) async fn save(conversation: &mut Conversation) -> Result<()> {
     conversation.chat.save().await?;
-    if !conversation.is_named()
+    if !conversation.is_named
         && let Some(session) = &conversation.session
         && let Some(message) = first_message(&conversation.chat)
     {
         name_after_message(session, message).await;
-        conversation.set_named();
+        conversation.is_named = true;
     }
     Ok(())
 }
 
 /// Names a session after its first message, unless it has a name. Another process may have renamed it.
-pub(crate) async fn name_after_message(session: &Session, first: &Content) {
+async fn name_after_message(session: &Session, first: &Content) {
     if !is_unnamed(session).await {
         return;
     }
@@ -276,9 +278,26 @@ async fn is_unnamed(session: &Session) -> bool {
     info.is_ok_and(|info| info.name == session.id().to_string())
 }
 
+/// Closes a conversation at the end of the program, and reports messages that are not saved. Returns `false` if Ctrl-C
+/// stopped that.
+pub(crate) async fn close(
+    conversation: Conversation,
+    signals: &Signals,
+    printer: &mut Printer,
+) -> bool {
+    let closing = wait(save_or_delete(conversation), printer);
+    let closed = signals.unless_interrupted(closing).await;
+    match &closed {
+        Some(Ok(())) => {}
+        Some(Err(error)) => report_unsaved(error, printer),
+        None => printer.note("(the last messages are not saved)"),
+    }
+    closed.is_some()
+}
+
 /// Saves pending events. Deletes a session of this run without a name, and without messages that could be shown or
 /// redone.
-pub(crate) async fn close(mut conversation: Conversation) -> Result<()> {
+async fn save_or_delete(mut conversation: Conversation) -> Result<()> {
     save(&mut conversation).await?;
     let may_delete = conversation.is_new && conversation.is_empty();
     let Some(session) = conversation.session.filter(|_| may_delete) else {

@@ -4,9 +4,7 @@ use std::io::{self, IsTerminal};
 use std::panic;
 use std::sync::Once;
 
-use crossterm::event::DisableBracketedPaste;
-#[cfg(unix)]
-use crossterm::event::EnableBracketedPaste;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::disable_raw_mode;
 
 use crate::environment;
@@ -27,18 +25,15 @@ pub(crate) fn suspend() {
     restore_modes();
     // To the process group, as the terminal does for Ctrl-Z: a script that runs the program stops as well. The default
     // action has no effect if no shell could continue the program.
-    #[cfg(unix)]
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
 /// Mode in which the terminal delivers single keys without echo, until this is dropped. So keys typed during a reply do
 /// not appear in the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT. Ctrl-Z is delivered as a key, so
 /// that the program can restore the terminal before it stops.
-#[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct KeyMode;
 
-#[cfg(unix)]
 impl KeyMode {
     /// Sets the mode. Returns `None` if stdin is not a terminal.
     pub(crate) fn new() -> Option<Self> {
@@ -72,7 +67,6 @@ impl KeyMode {
     }
 }
 
-#[cfg(unix)]
 impl Drop for KeyMode {
     fn drop(&mut self) {
         restore_modes();
@@ -81,13 +75,11 @@ impl Drop for KeyMode {
 
 /// Ends key mode. Does nothing if the terminal is not in it.
 fn restore_modes() {
-    #[cfg(unix)]
     if modes::restore() {
         let _ = crossterm::execute!(io::stdout(), DisableBracketedPaste);
     }
 }
 
-#[cfg(unix)]
 mod modes {
     use std::io;
     use std::sync::Mutex;
@@ -99,11 +91,7 @@ mod modes {
     };
 
     /// Value of a special code that no key has (`_POSIX_VDISABLE`).
-    const DISABLED: u8 = if cfg!(any(target_os = "linux", target_os = "android")) {
-        0
-    } else {
-        0xff
-    };
+    const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
 
     /// Settings of the terminal before key mode. Static, since a panic hook and a signal handler restore them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -183,7 +171,7 @@ pub(super) fn restore_on_panic() {
     });
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::io::Read;
 

@@ -1,6 +1,7 @@
 //! Tools of MCP servers, which the model may call.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -148,11 +149,9 @@ fn command(line: &str) -> Result<Command, UsageError> {
         )));
     };
     let mut command = Command::new(program);
-    command.args(arguments);
     // A terminal sends SIGINT to its whole foreground process group. The server is in another group, so that Ctrl-C
     // stops only the reply.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.args(arguments).process_group(0);
     Ok(command)
 }
 

@@ -434,7 +434,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_mention_of_a_socket_is_reported() {
         let folder = folder(&[]);

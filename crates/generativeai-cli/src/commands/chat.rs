@@ -8,14 +8,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
-use generativeai::GenerativeModel;
 use generativeai::protocol::config::GenerationConfig;
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, DefaultDecision};
 use crate::attachment;
-use crate::attachment::upload::Uploaders;
-use crate::backend::ModelChoice;
+use crate::backend::{ModelChoice, OpenModel};
 use crate::completions;
 use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError, refused};
@@ -195,13 +193,13 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
-        let model_name = checked.model.choice.to_string();
         let opened =
             signals.exit_at_once_during(|| self.open_model(checked.model, &tools, printer));
-        let (model, uploaders) = opened?;
+        let model = opened?;
         let opened = async {
-            let attachments = attached(checked.files, &uploaders, &model, printer).await?;
-            let opened = storage::open(checked.session, &model, !self.no_save, printer).await?;
+            let attachments = attached(checked.files, model.uploader.as_ref(), printer).await?;
+            let choice = checked.session;
+            let opened = storage::open(choice, &model.model, !self.no_save, printer).await?;
             anyhow::Ok((attachments, opened))
         };
         let Some(opened) = runtime.block_on(signals.unless_stopped(opened)) else {
@@ -209,10 +207,6 @@ impl Chat {
         };
         let (attachments, (mut conversation, lock)) = opened?;
         let approvals = self.approvals(checked.message.is_none());
-        if let Some(approvals) = &approvals {
-            let chat = &mut conversation.chat;
-            chat.set_automatic_function_calling(approvals.function_calling());
-        }
         if self.schema.is_some() {
             // The reply is JSON: characters such as `*` and `_` are not markup.
             printer.disable_markdown();
@@ -233,8 +227,7 @@ impl Chat {
                 save: !self.no_save,
                 engine: self.engine,
                 approvals,
-                uploaders,
-                model_name,
+                model,
             };
             repl::run(&runtime, conversation, options, signals, printer)
         };
@@ -244,12 +237,11 @@ impl Chat {
 
     /// Checks all arguments that can be checked without the model, which may take minutes to load or download.
     fn check(&self, runtime: &Runtime, printer: &mut Printer) -> anyhow::Result<Checked> {
-        self.require_session(runtime)?;
+        let session = self.session_choice(runtime, printer)?;
         let message = self.message(printer)?;
         self.require_message(message.is_some())?;
         let files = mentioned(&self.words, printer)?;
         let config = self.generation_config()?;
-        let session = self.session_choice(runtime, message.is_none(), printer)?;
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
         self.check_schema(&choice, &config)?;
         Ok(Checked {
@@ -264,15 +256,15 @@ impl Chat {
         })
     }
 
-    /// Loads the model, and applies its settings. Also returns the clients that upload files for it.
+    /// Loads the model, and applies its settings.
     fn open_model(
         &self,
         settings: ModelSettings,
         tools: &ToolServers,
         printer: &mut Printer,
-    ) -> anyhow::Result<(GenerativeModel, Uploaders)> {
-        let (model, uploaders) = settings.choice.open(&self.engine, printer)?;
-        let mut model = model.generation_config(settings.config);
+    ) -> anyhow::Result<OpenModel> {
+        let opened = settings.choice.open(&self.engine, printer)?;
+        let mut model = opened.model.generation_config(settings.config);
         if let Some(system) = settings.system {
             model = model.system_instruction(system);
         }
@@ -280,7 +272,7 @@ impl Chat {
             model = model.tools(tools.toolbox());
         }
         model.check().map_err(refused)?;
-        Ok((model, uploaders))
+        Ok(OpenModel { model, ..opened })
     }
 
     /// Refuses options for a single answer in a session at the terminal.
@@ -337,36 +329,38 @@ impl Chat {
     fn session_choice(
         &self,
         runtime: &Runtime,
-        is_interactive: bool,
         printer: &mut Printer,
     ) -> anyhow::Result<SessionChoice> {
         let Some(name) = &self.session else {
-            if !self.continue_last {
-                return Ok(SessionChoice::New);
-            }
-            // Fails without a session, before a model is loaded for it.
-            runtime.block_on(storage::last())?;
-            return Ok(SessionChoice::Last);
+            return Ok(match self.continue_last {
+                true => SessionChoice::Existing(runtime.block_on(storage::last())?),
+                false => SessionChoice::New(String::new()),
+            });
         };
         if name.trim().is_empty() {
             let message = "the session name is empty: use --session NAME";
             return Err(UsageError(message.to_owned()).into());
         }
-        if runtime.block_on(storage::find(name))?.is_some() {
-            return Ok(SessionChoice::Named(name.clone()));
+        if let Some(session) = runtime.block_on(storage::find(name))? {
+            return Ok(SessionChoice::Existing(session));
         }
         if !self.new {
-            let may_ask = is_interactive && io::stderr().is_terminal();
+            let has_message = !self.words.is_empty() || self.template.is_some();
+            let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+            let may_ask = is_terminal && !has_message && !self.session_must_exist;
             let question = format_args!("There is no session `{name}`. Start it? [y/N] ");
             if !may_ask || !printer.confirm(question) {
-                let unknown = storage::unknown(name, ", --new starts it");
-                return Err(runtime.block_on(unknown).into());
+                let remedy = match self.session_must_exist {
+                    true => "",
+                    false => ", --new starts it",
+                };
+                return Err(runtime.block_on(storage::unknown(name, remedy)).into());
             }
         }
         // `/session` trims its argument, so it would not find a name with a blank at its ends.
         let name = name.trim();
         runtime.block_on(storage::check_name(name))?;
-        Ok(SessionChoice::Named(name.to_owned()))
+        Ok(SessionChoice::New(name.to_owned()))
     }
 
     /// Returns the message of the command line and stdin, inserted into the named prompt if there is one.
@@ -398,17 +392,6 @@ impl Chat {
         let texts = project.map(|project| project.text).into_iter();
         let texts: Vec<_> = texts.chain(self.system.clone()).collect();
         Ok((!texts.is_empty()).then(|| texts.join("\n\n")))
-    }
-
-    /// Refuses a session that does not exist, if it must exist.
-    fn require_session(&self, runtime: &Runtime) -> anyhow::Result<()> {
-        match &self.session {
-            Some(name) if self.session_must_exist => match runtime.block_on(storage::find(name))? {
-                Some(_) => Ok(()),
-                None => Err(runtime.block_on(storage::unknown(name, "")).into()),
-            },
-            _ => Ok(()),
-        }
     }
 
     /// Returns the sampling options and the schema.

@@ -42,8 +42,8 @@ impl Count {
             contents.push(Content::user(message::piped()?));
         }
         let choice = ModelChoice::new(self.model.as_deref(), printer)?;
-        let (model, _) = choice.open(&EngineOptions::default(), printer)?;
-        let model = blocking::GenerativeModel::from(model);
+        let opened = choice.open(&EngineOptions::default(), printer)?;
+        let model = blocking::GenerativeModel::from(opened.model);
         let mut counts = Vec::new();
         for content in contents {
             let counted = model.count_tokens(content).send()?;

@@ -256,11 +256,7 @@ impl Serve {
         source: Source,
         printer: &mut Printer,
     ) -> anyhow::Result<(Server, Option<Supervisor>)> {
-        let Started {
-            mut server,
-            context,
-            supervisor,
-        } = self.start(source, printer).await?;
+        let (mut server, context, supervisor) = self.start(source, printer).await?;
         if let Some(requests) = self.max_concurrent {
             server = server.max_concurrent(requests.into());
         }
@@ -284,9 +280,14 @@ impl Serve {
         Ok((origins.fold(server, Server::allow_origin), supervisor))
     }
 
-    /// Starts the model of a source.
-    async fn start(&self, source: Source, printer: &mut Printer) -> anyhow::Result<Started> {
-        let (server, context, supervisor) = match source {
+    /// Starts the model of a source. If this computer runs the model, also returns the size of its context in tokens,
+    /// and the supervisor of its child process, unless it runs in this process.
+    async fn start(
+        &self,
+        source: Source,
+        printer: &mut Printer,
+    ) -> anyhow::Result<(Server, Option<i32>, Option<Supervisor>)> {
+        Ok(match source {
             Source::Gemini(remote) => {
                 let server = Server::new(remote).max_concurrent(SERVICE_REQUESTS);
                 (server, None, None)
@@ -309,22 +310,8 @@ impl Serve {
                 let context = engine.context();
                 (Server::new(engine), context, Some(supervisor))
             }
-        };
-        Ok(Started {
-            server,
-            context,
-            supervisor,
         })
     }
-}
-
-/// A server whose model has started.
-struct Started {
-    server: Server,
-    /// Size of the context in tokens, if this computer runs the model.
-    context: Option<i32>,
-    /// Supervisor of the child process, if the model runs in one.
-    supervisor: Option<Supervisor>,
 }
 
 /// Serves requests until a signal stops the server. It then finishes the running replies, unless another signal comes.

@@ -11,7 +11,7 @@ use crate::reply::{self, Outcome, Received, TextSink};
 
 impl Repl<'_> {
     /// Returns the settings for function calls of all conversations of this run. Without tools, no call is executed.
-    pub(super) fn function_calling(&self) -> AutomaticFunctionCalling {
+    fn function_calling(&self) -> AutomaticFunctionCalling {
         match &self.options.approvals {
             Some(approvals) => approvals.function_calling(),
             None => false.into(),
@@ -20,7 +20,9 @@ impl Repl<'_> {
 
     /// Sends a message, a retry or decisions, and shows the reply.
     pub(super) fn receive(&mut self, next: Next) -> anyhow::Result<Received> {
+        let automatic = self.function_calling();
         let chat = &mut self.conversations.current_mut().chat;
+        chat.set_automatic_function_calling(automatic);
         let message = match next {
             Next::Message(message) => approval::send(chat, message),
             Next::Retry => chat.retry(),
@@ -78,12 +80,10 @@ impl Repl<'_> {
         Ok(())
     }
 
-    /// Ends a turn whose calls wait, before another message is sent. The turn is kept, and its calls do not run.
+    /// Ends a turn whose calls wait, before another message is sent.
     pub(super) fn leave_waiting(&mut self) {
-        if !self.waiting().is_empty() && self.conversation().chat.keep_partial() {
-            self.printer
-                .note("(calls that waited for approval were not run)");
-        }
+        let chat = &mut self.conversations.current_mut().chat;
+        approval::leave_waiting(chat, self.printer);
     }
 
     fn waiting(&self) -> Vec<WaitingCall> {
@@ -97,7 +97,7 @@ impl Repl<'_> {
         };
         // A line that was entered before the question is not an answer to it.
         self.read_entered();
-        let tools = self.conversation().chat.model().toolbox().cloned();
+        let chat = &self.conversations.current().chat;
         let (prompt, signals) = (&mut self.prompt, &self.signals);
         let mut read = |printer: &mut Printer| match prompt.next(signals, printer) {
             Ok(Input::Line(line)) => Some(line),
@@ -105,7 +105,7 @@ impl Repl<'_> {
             Ok(Input::Discarded) => Some(String::new()),
             _ => None,
         };
-        let decided = approvals.ask(calls, &tools.unwrap_or_default(), self.printer, &mut read);
+        let decided = approvals.ask(calls, chat.model().toolbox(), self.printer, &mut read);
         match decided {
             Some(decisions) => Decisions::Made(decisions),
             None if self.signals.exit().is_some() => Decisions::Later,

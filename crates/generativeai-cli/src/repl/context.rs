@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use generativeai::protocol::models::Model;
 use generativeai::{Compaction, GenerativeModel, Toolbox};
 use tokio::time::timeout;
 
@@ -82,13 +83,23 @@ impl Repl<'_> {
     /// Returns the maximum number of tokens of a request to a model. It is requested once for each model, even if that
     /// fails.
     fn token_limit(&mut self, model: &GenerativeModel) -> Option<i32> {
-        if !self.token_limits.contains(model.name()) {
-            let described = model.describe();
-            let described = self.within_timeout(async { described.await.ok() });
-            self.token_limits
-                .add(model.name(), &described.unwrap_or_default());
+        if let Some(known) = self.token_limits.get(model.name()) {
+            return *known;
         }
-        self.token_limits.get(model.name())
+        let described = model.describe();
+        let described = self.within_timeout(async { described.await.ok() });
+        self.add_token_limit(model, &described.unwrap_or_default())
+    }
+
+    /// Adds the token limit from the description of a model, and returns it.
+    pub(super) fn add_token_limit(
+        &mut self,
+        model: &GenerativeModel,
+        described: &Model,
+    ) -> Option<i32> {
+        let limit = described.input_token_limit.filter(|&limit| limit > 0);
+        self.token_limits.insert(model.name().to_owned(), limit);
+        limit
     }
 
     /// Waits for a request, until its timeout or Ctrl-C.

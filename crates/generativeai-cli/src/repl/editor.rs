@@ -45,7 +45,7 @@ fn shell(editor: &str) -> Command {
     command
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

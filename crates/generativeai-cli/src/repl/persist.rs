@@ -46,14 +46,9 @@ impl Repl<'_> {
         self.signals.clear();
         for mut conversation in self.conversations.into_all() {
             conversation.settle();
-            let work = storage::wait(storage::close(conversation), self.printer);
-            match self.runtime.block_on(self.signals.unless_interrupted(work)) {
-                Some(Ok(())) => {}
-                Some(Err(error)) => storage::report_unsaved(&error, self.printer),
-                None => {
-                    self.printer.note("(the last messages are not saved)");
-                    exit = exit.map(|_| Exit::Interrupted);
-                }
+            let closing = storage::close(conversation, &self.signals, self.printer);
+            if !self.runtime.block_on(closing) {
+                exit = exit.map(|_| Exit::Interrupted);
             }
         }
         exit

@@ -13,12 +13,11 @@ use super::conversations::Conversations;
 use super::input::Prompt;
 use super::level::Level;
 use super::next::{Decisions, Next};
-use super::token_limits::TokenLimits;
 use super::type_ahead::TypeAhead;
 use crate::approval::{self, Approvals};
 use crate::attachment::mention::{self, Mention};
-use crate::attachment::upload::Uploaders;
-use crate::attachment::{self, Attachment};
+use crate::attachment::{self, Attachment, upload};
+use crate::backend::OpenModel;
 use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
@@ -47,10 +46,8 @@ pub(crate) struct ReplOptions {
     pub(crate) engine: EngineOptions,
     /// Approvals of tool calls. `None` without tools.
     pub(crate) approvals: Option<Approvals>,
-    /// Client that uploads files for the first model, if it is a Gemini model.
-    pub(crate) uploaders: Uploaders,
-    /// Name of the first model, as the user can enter it.
-    pub(crate) model_name: String,
+    /// The first model.
+    pub(crate) model: OpenModel,
 }
 
 /// Outcome of a message or a retry.
@@ -58,11 +55,10 @@ enum Sent {
     Complete,
     /// The user stopped the reply.
     Stopped,
-    /// The reply failed, and the error was reported.
-    Failed,
-    /// The reply was interrupted by an error after which a retry may succeed, such as a broken connection. The error
-    /// was reported.
-    Broken,
+    /// The reply failed, and the error was reported. A retry may succeed, for example after a broken connection.
+    Failed {
+        is_retryable: bool,
+    },
     /// Another process changed the session, so it was read again.
     Conflict,
     /// Nothing was sent: the user did not wait for another process.
@@ -81,16 +77,15 @@ pub(super) struct Repl<'a> {
     pub(super) conversations: Conversations,
     /// Files for the next message.
     pub(super) attachments: Vec<Attachment>,
-    /// Clients that upload files for the models of this run.
-    pub(super) uploaders: Uploaders,
     /// Lock of the session, from sending a message until it is saved.
     pub(super) lock: Option<SessionLock>,
     /// Lines typed before the prompt, for example during the last reply.
     pub(super) type_ahead: TypeAhead,
-    /// Token limits of the models of this run, as far as they are known.
-    pub(super) token_limits: TokenLimits,
-    /// Names of the models of this run as the user can enter them, by the names that the SDK uses.
-    pub(super) model_names: HashMap<String, String>,
+    /// Maximum numbers of tokens of a request, by the name of the model. `None` if a model does not report its limit, so
+    /// that it is not requested again.
+    pub(super) token_limits: HashMap<String, Option<i32>>,
+    /// Models of this run, by the names that the SDK uses.
+    pub(super) models: HashMap<String, OpenModel>,
     /// The last message, while it is edited at the prompt.
     pub(super) editing: Option<Content>,
     /// Whether it was reported that messages are not saved.
@@ -106,21 +101,20 @@ impl<'a> Repl<'a> {
         conversation: Conversation,
         options: ReplOptions,
     ) -> Self {
-        let model = conversation.chat.model().name().to_owned();
+        let model = options.model.clone();
         Self {
             runtime,
             signals,
             prompt,
             printer,
-            uploaders: options.uploaders.clone(),
-            model_names: HashMap::from([(model, options.model_name.clone())]),
+            models: HashMap::from([(model.model.name().to_owned(), model)]),
             editing: None,
             options,
             conversations: Conversations::new(conversation),
             attachments: Vec::new(),
             lock: None,
             type_ahead: TypeAhead::default(),
-            token_limits: TokenLimits::default(),
+            token_limits: HashMap::new(),
             reported_unsaved: false,
         }
     }
@@ -207,8 +201,11 @@ impl<'a> Repl<'a> {
 
     /// Uploads a file that is too large for a message. Ctrl-C stops the upload.
     fn upload(&mut self, path: &Path) -> anyhow::Result<Attachment> {
-        let model = self.conversation().chat.model().clone();
-        let upload = self.uploaders.upload(path, &model, self.printer);
+        let model = self
+            .models
+            .get(self.conversations.current().chat.model().name());
+        let client = model.and_then(|model| model.uploader.as_ref());
+        let upload = upload::upload(path, client, self.printer);
         let uploaded = self.runtime.block_on(self.signals.unless_stopped(upload));
         self.signals.clear();
         uploaded.unwrap_or_else(|| bail!("the upload of {} was stopped", path.display()))
@@ -234,50 +231,38 @@ impl<'a> Repl<'a> {
     /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. Returns whether the turn
     /// was kept. After a conflict, `text` is inserted into the prompt, so that the user can send it again.
     pub(super) fn converse(&mut self, next: Next, text: &str) -> anyhow::Result<bool> {
-        Ok(match self.exchange(next)? {
-            Sent::Complete | Sent::Waiting => true,
-            Sent::Stopped => {
-                let kept = self.keep_partial();
-                self.printer.note(match kept {
-                    true => "(stopped; the part that arrived is kept: /continue continues it)",
-                    false => "(stopped before the reply began; your message was discarded)",
-                });
-                kept
-            }
-            Sent::Broken => {
-                let kept = self.keep_partial();
-                self.report_failed(kept);
-                kept
-            }
-            Sent::Failed => {
-                let kept = self.conversation().can_continue();
-                if !kept {
-                    self.discard();
-                }
-                self.report_failed(kept);
-                kept
-            }
+        let is_retry = matches!(next, Next::Retry);
+        let (keeps_partial, kept_note, discarded_note) = match self.exchange(next)? {
+            Sent::Complete | Sent::Waiting => return Ok(true),
+            Sent::Nothing => return Ok(false),
             Sent::Conflict => {
                 self.prompt.insert(text);
-                false
+                return Ok(false);
             }
-            Sent::Nothing => false,
-        })
-    }
-
-    /// Continues the unfinished reply from its token, and shows the rest. The part that arrived before is always kept.
-    pub(super) fn retry(&mut self) -> anyhow::Result<()> {
-        match self.exchange(Next::Retry)? {
-            Sent::Complete | Sent::Waiting | Sent::Conflict | Sent::Nothing => {}
-            Sent::Stopped => _ = self.keep_partial(),
-            Sent::Broken | Sent::Failed => {
-                if !self.conversation().can_continue() {
-                    self.conversation().chat.keep_partial();
-                }
-                self.printer.note("(the part that arrived is kept)");
-            }
+            Sent::Stopped => (
+                true,
+                "(stopped; the part that arrived is kept: /continue continues it)",
+                "(stopped before the reply began; your message was discarded)",
+            ),
+            Sent::Failed { is_retryable } => (
+                // The error may be about the part that arrived, for example if it was blocked. The part that a retry
+                // continues arrived before.
+                is_retryable || is_retry,
+                "(the part that arrived is kept: /continue continues it)",
+                "(your message was discarded: the session is unchanged)",
+            ),
+        };
+        // A reply with a token stays unfinished, so that a retry can continue it.
+        let conversation = self.conversation();
+        let kept =
+            conversation.can_continue() || (keeps_partial && conversation.chat.keep_partial());
+        if kept {
+            self.printer.note(kept_note);
+        } else {
+            self.discard();
+            self.printer.note(discarded_note);
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// Sends a message, a retry or decisions, shows the reply, and asks about calls of tools until none waits.
@@ -312,15 +297,13 @@ impl<'a> Repl<'a> {
             }
             Err(error) => {
                 self.printer.error(&error);
-                if is_over_budget(&error) {
+                let error = error.downcast_ref::<Error>();
+                if error.is_some_and(Error::is_over_budget) {
                     self.printer
                         .note("(/compact N sets another budget, /compact off removes it)");
                 }
-                match is_retryable(&error) {
-                    true => Ok(Sent::Broken),
-                    // The error may be about the part that arrived, for example if it was blocked.
-                    false => Ok(Sent::Failed),
-                }
+                let is_retryable = error.is_some_and(Error::is_retryable);
+                Ok(Sent::Failed { is_retryable })
             }
         }
     }
@@ -375,24 +358,12 @@ impl<'a> Repl<'a> {
             return Ok(());
         };
         let model = conversation.chat.model().clone();
-        let automatic = self.function_calling();
-        let mut read = self.runtime.block_on(storage::read(session, &model))?;
-        read.chat.set_automatic_function_calling(automatic);
+        let read = self.runtime.block_on(storage::read(session, &model))?;
         self.conversation().replace(read);
         self.printer
             .note("(another process added messages, which are now part of this session: send yours again)");
         self.show_resumed();
         Ok(())
-    }
-
-    /// Keeps the part of an interrupted reply that arrived. If there is none, discards the message and returns `false`.
-    fn keep_partial(&mut self) -> bool {
-        // A reply with a token stays unfinished, so that a retry can continue it.
-        let kept = self.conversation().can_continue() || self.conversation().chat.keep_partial();
-        if !kept {
-            self.discard();
-        }
-        kept
     }
 
     /// Removes a message without a reply from the session.
@@ -406,14 +377,6 @@ impl<'a> Repl<'a> {
         if has_no_calls && !is_exiting {
             chat.rewind();
         }
-    }
-
-    /// Reports whether the part of a failed reply was kept.
-    fn report_failed(&mut self, kept: bool) {
-        self.printer.note(match kept {
-            true => "(the part that arrived is kept: /continue continues it)",
-            false => "(your message was discarded: the session is unchanged)",
-        });
     }
 
     /// Adds the usage of the last reply to that of the session, and shows it if the user wants to see it.
@@ -437,18 +400,6 @@ impl<'a> Repl<'a> {
         }
         self.conversation().usage.add(usage);
     }
-}
-
-/// Returns whether a retry may succeed, for example after a broken connection.
-fn is_retryable(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(Error::is_retryable)
-}
-
-/// Returns whether a message exceeds the budget that `/compact` has set.
-fn is_over_budget(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(Error::is_over_budget)
 }
 
 /// Returns whether another process changed the session.

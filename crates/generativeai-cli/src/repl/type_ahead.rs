@@ -1,17 +1,14 @@
 //! Lines typed while the program is busy, for example while a reply arrives. They are queued, and sent one by one.
 
 use std::collections::VecDeque;
-#[cfg(unix)]
-use std::{pin::pin, time::Duration};
+use std::pin::pin;
+use std::time::Duration;
 
-#[cfg(unix)]
 use tokio::time::sleep;
 
-#[cfg(unix)]
 use crate::terminal::{self, KeyMode};
 
 /// Interval between reads of the keyboard. Keys are needed only after the reply, so they can wait.
-#[cfg(unix)]
 const READ_EVERY: Duration = Duration::from_millis(30);
 
 /// Start and end of pasted text, in bracketed paste mode.
@@ -36,7 +33,6 @@ pub(super) struct TypeAhead {
 
 impl TypeAhead {
     /// Waits for a reply, and queues the lines typed meanwhile.
-    #[cfg(unix)]
     pub(super) async fn during<T>(&mut self, reply: impl Future<Output = T>) -> T {
         let Some(mode) = KeyMode::new() else {
             return reply.await;
@@ -55,27 +51,15 @@ impl TypeAhead {
         }
     }
 
-    /// Waits for a reply. Lines typed meanwhile stay in the input queue of the terminal.
-    #[cfg(not(unix))]
-    pub(super) async fn during<T>(&mut self, reply: impl Future<Output = T>) -> T {
-        reply.await
-    }
-
     /// Queues the lines entered before a prompt, for example while a model was loaded. The terminal was in line mode
     /// then, in which Enter is a line feed. The prompt would insert it into the text.
-    #[cfg(unix)]
     pub(super) fn read_entered(&mut self) {
         if let Some(mode) = KeyMode::if_input() {
             self.read(&mode);
         }
     }
 
-    /// Lines stay in the input queue of the terminal, where the prompt reads them.
-    #[cfg(not(unix))]
-    pub(super) fn read_entered(&mut self) {}
-
     /// Processes the keys pressed so far.
-    #[cfg(unix)]
     fn read(&mut self, mode: &KeyMode) {
         let mut keys = [0; 1_024];
         while let Some(length) = mode.read(&mut keys) {

@@ -3,6 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,39 +17,83 @@ const RETRY_EVERY: Duration = Duration::from_millis(50);
 /// Time after which the wait is reported.
 const REPORT_AFTER: Duration = Duration::from_millis(800);
 
-/// Lock of a session. It is released when it is dropped or the process exits, even if it is killed.
+/// Lock of a session, from sending a message until it is saved.
 ///
 /// Without it, a process that opens a session could not distinguish a running turn of another process from one that a
 /// crashed process left behind.
 #[derive(Debug)]
 pub(crate) struct SessionLock {
-    file: File,
-    path: PathBuf,
+    _file: LockFile,
 }
 
 impl SessionLock {
     /// Locks a session. Waits while another process holds the lock. Returns `None` if the folder of the store is not
     /// writable, since nothing can be saved then.
     pub(crate) async fn acquire(session: &Session, printer: &mut Printer) -> Option<Self> {
-        let path = path(session.id()).ok()?;
+        let id = session.id();
+        let path = path(&id.to_string()).ok()?;
         let acquire = async {
             loop {
-                if let Some(lock) = Self::try_acquire(&path).ok()? {
-                    return Some(lock);
+                if let Some(file) = LockFile::lock(&path, File::try_lock).ok()? {
+                    return Some(Self { _file: file });
                 }
                 // `File::lock` would block the thread, so that Ctrl-C could not stop the wait.
                 sleep(RETRY_EVERY).await;
             }
         };
-        let id = session.id();
         let note = format_args!("(another process is using session {id}; waiting; Ctrl-C stops)");
         printer.note_after(REPORT_AFTER, note, acquire).await
     }
+}
 
-    /// Locks the file at a path. Returns `None` if another process holds the lock.
-    fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
-        let file = open(path)?;
-        match file.try_lock() {
+/// Mark that a session is open, also while it sends no message: a lock that all processes with this session share.
+#[derive(Debug)]
+pub(crate) struct OpenMark {
+    _file: LockFile,
+}
+
+impl OpenMark {
+    /// Marks a session as open. Returns `None` if the folder of the store is not writable, since nothing can be deleted
+    /// then.
+    pub(super) fn new(session: i64) -> Option<Self> {
+        Self::at(&path(&format!("{session}.open")).ok()?).ok()
+    }
+
+    fn at(path: &Path) -> io::Result<Self> {
+        // Blocks for a moment at most: only a process that deletes the session does not share the lock.
+        let share = |file: &File| file.lock_shared().map_err(TryLockError::Error);
+        loop {
+            if let Some(file) = LockFile::lock(path, share)? {
+                return Ok(Self { _file: file });
+            }
+        }
+    }
+
+    /// Marks a session as being deleted. Returns `None` if it is open.
+    pub(super) fn of_deletion(session: i64) -> io::Result<Option<Self>> {
+        let file = LockFile::lock(&path(&format!("{session}.open"))?, File::try_lock)?;
+        Ok(file.map(|file| Self { _file: file }))
+    }
+}
+
+/// Locked file. It is unlocked and removed when it is dropped. That of a killed process is unlocked.
+#[derive(Debug)]
+struct LockFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl LockFile {
+    /// Locks the file at a path, which is created if it is missing. Returns `None` if the lock of another process
+    /// prevents it, or if the file was just removed.
+    fn lock(
+        path: &Path,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> io::Result<Option<Self>> {
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        let file = options.mode(0o600).open(path)?;
+        match lock(&file) {
             // The last owner may have removed the file after it was opened here. A third process could then create and
             // lock another file at the same path.
             Ok(()) if is_same(&file, path) => {
@@ -61,115 +106,33 @@ impl SessionLock {
     }
 }
 
-impl Drop for SessionLock {
+impl Drop for LockFile {
     fn drop(&mut self) {
-        // Removed while it is still locked: after the unlock it could be the lock of another process. An error is
-        // ignored, since the next owner can use the file as well.
-        if cfg!(unix) {
-            let _ = fs::remove_file(&self.path);
-        }
-        let _ = self.file.unlock();
-    }
-}
-
-/// Mark that this process has a session open, also while it sends no message. It is removed when it is dropped. That of
-/// a killed process has no lock, so it means nothing.
-#[derive(Debug)]
-pub(crate) struct OpenMark {
-    /// Locked, shared with other marks of this process for the same session.
-    file: File,
-    path: PathBuf,
-}
-
-impl OpenMark {
-    /// Marks a session as open. Returns `None` if the folder of the store is not writable, since nothing can be deleted
-    /// then.
-    pub(super) fn new(session: i64) -> Option<Self> {
-        let own = std::process::id().to_string();
-        Self::at(path(session).ok()?.with_extension(own)).ok()
-    }
-
-    fn at(path: PathBuf) -> io::Result<Self> {
-        let file = open(&path)?;
-        // Blocks for a moment at most: `owner` of another process locks the file only to look at it.
-        file.lock_shared()?;
-        Ok(Self { file, path })
-    }
-
-    /// Returns the id of a process that has a session open, if any.
-    pub(super) fn owner(session: i64) -> Option<String> {
-        let mut paths = Self::paths(session).into_iter();
-        let path = paths.find(|path| {
-            let lock = File::open(path).map(|file| file.try_lock());
-            matches!(lock, Ok(Err(TryLockError::WouldBlock)))
-        })?;
-        Some(path.extension()?.to_string_lossy().into_owned())
-    }
-
-    /// Removes the marks of a deleted session that killed processes have left.
-    pub(super) fn remove_all(session: i64) {
-        for path in Self::paths(session) {
-            // An error is ignored: the file does no harm.
-            let _ = fs::remove_file(path);
-        }
-    }
-
-    /// Returns the paths of all marks of a session. They are those of its lock, with the process as extension.
-    fn paths(session: i64) -> Vec<PathBuf> {
-        let Ok(lock) = path(session) else {
-            return Vec::new();
-        };
-        let files = lock.parent().map(fs::read_dir).into_iter().flatten();
-        let paths = files.flatten().flatten().map(|file| file.path());
-        let is_mark =
-            |path: &PathBuf| path.extension().is_some() && path.with_extension("") == lock;
-        paths.filter(is_mark).collect()
-    }
-}
-
-impl Drop for OpenMark {
-    fn drop(&mut self) {
-        // Another mark of this process may share the file.
+        // Removed by the last owner, while it is locked: after the unlock it could be the lock of another process. An
+        // error is ignored, since the next owner can use the file as well.
         if self.file.try_lock().is_ok() {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Opens a file that is created if it is missing.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// Returns the path of the lock file of a session, in a folder next to the store.
-fn path(session: i64) -> io::Result<PathBuf> {
+/// Returns the path of a lock file, in a folder next to the store.
+fn path(name: &str) -> io::Result<PathBuf> {
     let store = Store::default_path().map_err(io::Error::other)?;
     let folder = store.with_file_name("locks");
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(&folder)?;
-    Ok(folder.join(session.to_string()))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)?;
+    Ok(folder.join(name))
 }
 
 /// Returns whether an open file is still the one at a path.
-#[cfg(unix)]
 fn is_same(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
     match (file.metadata(), fs::metadata(path)) {
         (Ok(open), Ok(found)) => (open.dev(), open.ino()) == (found.dev(), found.ino()),
         _ => false,
     }
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &File, _: &Path) -> bool {
-    true
 }
 
 #[cfg(test)]
@@ -179,17 +142,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_is_marked_although_another_process_looks_at_the_mark() {
+    fn a_session_is_marked_although_another_process_tried_to_delete_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("1.2");
-        let other = open(&path).expect("a file");
-        other.lock().expect("locked");
+        let path = folder.path().join("1.open");
+        let other = LockFile::lock(&path, File::try_lock).expect("a file");
+        assert!(other.is_some());
 
         let barrier = Arc::new(Barrier::new(2));
         let started = Arc::clone(&barrier);
         let mark = std::thread::spawn(move || {
             started.wait();
-            OpenMark::at(path)
+            OpenMark::at(&path)
         });
         barrier.wait();
         // Without a wait the lock could be released before the mark is tried.

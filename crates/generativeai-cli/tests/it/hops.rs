@@ -180,7 +180,10 @@ fn a_reply_whose_continuation_fails_is_kept() {
     terminal.type_keys(CTRL_C);
     let shown = terminal.ask("/continue");
     assert_contains(&shown, "bad token");
-    assert_contains(&shown, "(the part that arrived is kept)");
+    assert_contains(
+        &shown,
+        "(the part that arrived is kept: /continue continues it)",
+    );
     let history = terminal.ask("/history");
     assert!(
         history.starts_with("you: Tell me a story\nmodel: Once"),

@@ -146,7 +146,6 @@ fn a_message_of_the_history_cannot_control_the_terminal() {
     assert_contains(&history, "model: safe");
 }
 
-#[cfg(unix)]
 #[test]
 fn the_name_of_a_file_cannot_control_the_terminal() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -6,7 +6,6 @@ use std::process::Command;
 
 use generativeai_test_support::hub::{Behaviour, Hub};
 
-#[cfg(unix)]
 use super::support::through_shell;
 use super::support::{Ran, SHORT, genai, ran, run};
 
@@ -142,7 +141,6 @@ fn a_download_without_progress_fails_and_is_resumed_by_the_next_run() {
     assert_eq!(machine.hub.ranges(), ["", "bytes=400000-", "bytes=400000-"]);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_full_disk_is_reported_and_the_download_can_be_resumed() {
     let machine = Machine::new(Behaviour::Correct);

@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Seek, Write};
 use std::process::Stdio;
 
 use super::fake_service::{Answer, Service};
-#[cfg(unix)]
 use super::support::through_shell;
 use super::support::{SHORT, assert_contains, genai, ran, run, run_with};
 
@@ -80,7 +79,6 @@ fn a_silent_pipe_is_awaited_with_a_note() {
 }
 
 /// Finding 1 of tests/newcomer.md.
-#[cfg(unix)]
 #[test]
 fn a_socket_that_is_open_and_silent_does_not_block_the_message() {
     let service = Service::start(Answer::Texts(vec!["Hello!"]));
@@ -137,7 +135,6 @@ fn endless_input_is_read_up_to_the_maximum() {
     ran(command.stdin(endless).output()).assert_refused(2, &["too long", "16 MiB"]);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_closed_stdin_is_an_empty_message() {
     let mut command = through_shell(&genai(&[]), "exec \"$0\" chat <&-");
@@ -145,7 +142,6 @@ fn a_closed_stdin_is_an_empty_message() {
     ran(command.output()).assert_refused(2, &["the message is empty"]);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_closed_stdout_acts_like_dev_null() {
     let service = Service::start(Answer::Texts(vec!["unheard"]));

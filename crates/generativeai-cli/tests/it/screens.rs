@@ -6,7 +6,6 @@ use vt100::Color;
 
 use super::fake_service::{Answer, Service};
 use super::support::assert_contains;
-#[cfg(unix)]
 use super::support::through_shell;
 use super::terminal::Terminal;
 
@@ -29,7 +28,6 @@ fn screen(terminal: &Terminal) -> String {
     screen[begin..].to_owned()
 }
 
-#[cfg(unix)]
 #[test]
 fn notes_have_the_width_of_the_terminal_if_the_answer_goes_to_a_pipe() {
     let service = Service::start(Answer::Texts(vec!["Hi."]));

@@ -129,7 +129,6 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
         .assert_refused(1, &["another server uses the folder", path]);
 }
 
-#[cfg(unix)]
 #[test]
 fn sigterm_stops_the_server_with_success() {
     let mut serving = Serving::start(&[]);
@@ -147,7 +146,6 @@ fn sigterm_stops_the_server_with_success() {
     assert_eq!(rest, "");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_second_ctrl_c_stops_the_server_before_the_running_replies() {
     let service = Service::start(Answer::Hangs("Once upon a time"));

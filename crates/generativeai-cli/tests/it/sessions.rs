@@ -114,7 +114,7 @@ fn a_session_that_another_program_has_open_is_not_deleted() {
     let mut terminal = Terminal::start(&saving(chat, user.data.path()));
     terminal.wait_for_prompt();
 
-    let refused = "session `one` is open in another genai (process ";
+    let refused = "session `one` is open in another genai: quit that one first";
     user.sessions(&["rm", "one"]).assert_refused(1, &[refused]);
     let refused = [refused, "1 session not deleted"];
     user.sessions(&["rm", "--all", "-y"])
@@ -333,7 +333,6 @@ fn a_file_of_another_program_is_imported_and_named_after_its_first_message() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn saved_sessions_are_readable_only_by_the_user() {
     use std::os::unix::fs::PermissionsExt;

@@ -95,7 +95,6 @@ pub(crate) fn saving(mut command: Command, data: &Path) -> Command {
 }
 
 /// Returns the program, run by a shell command line in which `$0` is the program.
-#[cfg(unix)]
 pub(crate) fn through_shell(genai: &Command, line: &str) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).arg(genai.get_program());

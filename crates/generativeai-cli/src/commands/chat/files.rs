@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use generativeai::GenerativeModel;
+use generativeai::Remote;
 
 use crate::attachment::Attachment;
 use crate::attachment::mention::{self, Mention};
-use crate::attachment::upload::Uploaders;
+use crate::attachment::upload::upload;
 use crate::render::Printer;
 
 /// File that a message mentions.
@@ -37,11 +37,10 @@ pub(super) fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Resu
     Ok(files)
 }
 
-/// Uploads the large files. Returns all files as attachments, in order.
+/// Uploads the large files with the client of the model. Returns all files as attachments, in order.
 pub(super) async fn attached(
     files: Vec<Mentioned>,
-    uploaders: &Uploaders,
-    model: &GenerativeModel,
+    client: Option<&Remote>,
     printer: &mut Printer,
 ) -> anyhow::Result<Vec<Attachment>> {
     let mut attachments = Vec::new();
@@ -49,7 +48,7 @@ pub(super) async fn attached(
         attachments.push(match file {
             Mentioned::Small(file) => *file,
             Mentioned::Large(path) => {
-                let file = uploaders.upload(&path, model, printer).await?;
+                let file = upload(&path, client, printer).await?;
                 printer.note(format_args!("attached {file}"));
                 file
             }

@@ -7,10 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use generativeai::ErrorKind;
-use generativeai_store::{Session, Store};
+use generativeai_store::Store;
 
-use crate::exit::{UsageError, refused};
 use crate::render::Printer;
 use crate::{completions, import, storage};
 
@@ -56,7 +54,11 @@ impl Import {
     pub(super) async fn run(self, store: &Store, printer: &mut Printer) -> anyhow::Result<()> {
         let file = self.file.display();
         let bytes = self.read().with_context(|| format!("cannot read {file}"))?;
-        let session = self.import(&bytes, store, printer).await?;
+        let imported = storage::import(store, self.name.trim(), &bytes).await;
+        let (session, instruction) = imported.with_context(|| format!("cannot import {file}"))?;
+        if instruction.is_some() {
+            printer.note("(the system instruction is not imported: set it with --system)");
+        }
         printer.answer(&format!("{}\n", session.info().await?.name))
     }
 
@@ -67,52 +69,4 @@ impl Import {
             false => import::read(File::open(&self.file)?),
         }
     }
-
-    async fn import(
-        &self,
-        bytes: &[u8],
-        store: &Store,
-        printer: &mut Printer,
-    ) -> anyhow::Result<Session> {
-        // An export of this program contains all events of a session, including undone turns. Other formats contain
-        // only messages.
-        let name = self.name.trim();
-        if import::is_event_log(bytes) {
-            let session = store.import_jsonl(name, bytes).await.map_err(refused)?;
-            if name.is_empty() {
-                rename(&session, import::name_in_log(bytes)).await?;
-            }
-            return Ok(session);
-        }
-        let imported = import::parse(bytes).map_err(|UsageError(error)| {
-            UsageError(format!("cannot import {}: {error}", self.file.display()))
-        })?;
-        if imported.instruction.is_some() {
-            printer.note("(the system instruction is not imported: set it with --system)");
-        }
-        let first = imported.contents.first().cloned();
-        let session = store.import_contents(name, imported.contents).await;
-        let session = session.map_err(refused)?;
-        if let Some(first) = first {
-            storage::name_after_message(&session, &first).await;
-        }
-        Ok(session)
-    }
-}
-
-/// Renames an imported session as it was called where it was exported. If that name is taken, or is only a number, the
-/// session is named after its first message.
-async fn rename(session: &Session, name: Option<String>) -> anyhow::Result<()> {
-    // An empty name would remove the name of the session.
-    let is_renamed = match name.filter(|name| !name.trim().is_empty()) {
-        Some(name) => match session.rename(&name).await {
-            Err(error) if error.kind() == ErrorKind::Request => false,
-            renamed => renamed.map(|()| true)?,
-        },
-        None => false,
-    };
-    if !is_renamed && let Some(first) = session.contents().await?.first() {
-        storage::name_after_message(session, first).await;
-    }
-    Ok(())
 }

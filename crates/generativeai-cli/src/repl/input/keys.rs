@@ -50,7 +50,6 @@ impl Default for Keys {
             ReedlineEvent::MenuPrevious,
         );
         // In raw mode the terminal does not send SIGTSTP for this key.
-        #[cfg(unix)]
         keys.add_binding(
             KeyModifiers::CONTROL,
             KeyCode::Char('z'),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use generativeai::GenerativeModel;
+use generativeai_store::Store;
 
 use crate::attachment::mention::path_of_argument;
 use crate::conversation::Conversation;
@@ -84,18 +85,18 @@ impl Repl<'_> {
 
 /// Creates a conversation from the bytes of a file.
 async fn loaded(bytes: &[u8], model: GenerativeModel, save: bool) -> anyhow::Result<Conversation> {
-    if import::is_event_log(bytes) {
-        return Ok(storage::import_log(bytes, &model, save).await?);
-    }
-    let imported = import::parse(bytes)?;
-    let model = match imported.instruction {
+    let store = match save {
+        true => Store::open_default().await?,
+        // Exists until the conversation was copied.
+        false => Store::open("sqlite::memory:").await?,
+    };
+    let (session, instruction) = storage::import(&store, "", bytes).await?;
+    let model = match instruction {
         Some(instruction) => model.system_instruction(instruction),
         None => model,
     };
-    if save {
-        return Ok(storage::create_with(imported.contents, &model).await?);
-    }
-    let mut conversation = storage::unsaved(&model);
-    conversation.chat.set_history(imported.contents);
-    Ok(conversation)
+    Ok(match save {
+        true => storage::read_new(session, &model).await?,
+        false => storage::copy(session, &model).await?,
+    })
 }

@@ -19,34 +19,29 @@ impl Repl<'_> {
             return Ok(());
         }
         let choice = ModelChoice::named(name)?;
-        let chosen = choice.to_string();
         let is_of_service = matches!(choice, ModelChoice::Gemini(_));
         // Loading a model blocks this thread for seconds, or minutes with a download.
-        let (model, uploaders) = self
+        let opened = self
             .signals
             .exit_at_once_during(|| choice.open(&self.options.engine, self.printer))?;
         if is_of_service {
-            self.refuse_unknown(name, &model)?;
+            self.refuse_unknown(name, &opened.model)?;
         }
-        self.uploaders.extend(uploaders);
+        let model = opened.model.clone();
         let model = model.with_settings_from(self.conversation().chat.model());
         self.set_model(model)?;
-        let model = self.conversation().chat.model().name().to_owned();
-        self.model_names.insert(model, chosen);
+        self.models.insert(opened.model.name().to_owned(), opened);
         let name = self.model_name();
         self.printer.note(format_args!("now using {name}"));
         Ok(())
     }
 
     /// Returns the name of the model as the user can enter it. `local` is followed by the name of the model that is loaded.
-    fn model_name(&mut self) -> String {
-        let model = self.conversation().chat.model().name().to_owned();
-        match self.model_names.get(&model) {
-            Some(chosen) if chosen == LOCAL => {
-                format!("{LOCAL} ({})", model.trim_start_matches("models/"))
-            }
-            Some(chosen) => chosen.clone(),
-            None => model,
+    fn model_name(&self) -> String {
+        let name = self.conversations.current().chat.model().name();
+        match self.models.get(name).map(|model| model.chosen.as_str()) {
+            Some(LOCAL) => format!("{LOCAL} ({})", name.trim_start_matches("models/")),
+            chosen => chosen.unwrap_or(name).to_owned(),
         }
     }
 
@@ -56,7 +51,7 @@ impl Repl<'_> {
         let described = model.describe();
         match self.within_timeout(async { Some(described.await) }) {
             Some(Ok(described)) => {
-                self.token_limits.add(model.name(), &described);
+                self.add_token_limit(model, &described);
                 return Ok(());
             }
             Some(Err(error)) if error.http_code() == Some(404) => {}

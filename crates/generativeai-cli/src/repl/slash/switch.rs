@@ -17,7 +17,6 @@ impl Repl<'_> {
     /// The name is taken or invalid.
     pub(super) fn fork(&mut self, name: &str) -> anyhow::Result<()> {
         let from = self.conversations.label();
-        let automatic = self.function_calling();
         let budget = self.conversation().budget();
         let unsaved = Conversation::new(self.conversation().chat.fork(), None);
         let mut copy = if self.options.save {
@@ -39,7 +38,6 @@ impl Repl<'_> {
         } else {
             unsaved
         };
-        copy.chat.set_automatic_function_calling(automatic);
         copy.set_budget(budget);
         self.conversations.add(copy);
         let label = self.conversations.label();
@@ -167,9 +165,7 @@ impl Repl<'_> {
     }
 
     /// Switches to a conversation that is not open in this run yet.
-    pub(super) fn switch_to(&mut self, mut conversation: Conversation) {
-        let automatic = self.function_calling();
-        conversation.chat.set_automatic_function_calling(automatic);
+    pub(super) fn switch_to(&mut self, conversation: Conversation) {
         let from = self.conversations.label();
         self.conversations.add(conversation);
         self.announce(&from);

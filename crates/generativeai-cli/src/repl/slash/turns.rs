@@ -5,10 +5,11 @@ use std::mem;
 use generativeai::Compaction;
 use generativeai::protocol::content::Content;
 
-use crate::attachment::{self, Attachment, mention};
+use crate::attachment::{self, mention};
 use crate::repl::editor;
 use crate::repl::input::Input;
 use crate::repl::line::Line;
+use crate::repl::next::Next;
 use crate::repl::state::Repl;
 use crate::transcript::{self, excerpt};
 
@@ -77,7 +78,7 @@ impl Repl<'_> {
     /// Continues the last reply: from its continuation token if it has one, and otherwise with a message to the model.
     pub(super) fn continue_reply(&mut self) -> anyhow::Result<()> {
         if self.conversation().can_continue() {
-            return self.retry();
+            return self.converse(Next::Retry, "").map(drop);
         }
         if self.conversation().chat.history().is_empty() {
             self.no_messages();
@@ -130,12 +131,12 @@ impl Repl<'_> {
         let sent = mention::find(attachment::text_of(original));
         let mut added = mention::find(text);
         added.retain(|mention| !sent.contains(mention));
-        let next = mem::replace(&mut self.attachments, Attachment::of_message(original));
+        let next = mem::take(&mut self.attachments);
         let attached = self.attach_mentions(added);
-        let files = mem::replace(&mut self.attachments, next);
+        let added = mem::replace(&mut self.attachments, next);
         attached?;
         self.conversation().undo();
-        self.send_instead(attachment::message(&files, text))
+        self.send_instead(attachment::edited(original, &added, text))
     }
 
     /// Ends editing at the prompt if something other than a message was entered.
