@@ -32,5 +32,5 @@ mod variables;
 mod verify;
 
 pub(crate) use chat::{Rendered, Template};
-pub(crate) use thinking_tags::ThinkingTags;
+pub(crate) use thinking_tags::{ThinkingTags, Thoughts};
 pub(crate) use variables::Thinking;

@@ -96,21 +96,21 @@ impl TextDecoder {
             .min()
     }
 
-    /// Returns the length of the longest suffix of `held` that is a prefix of a stop sequence.
+    /// Returns the length of the longest suffix of `held` that is the beginning of a stop sequence.
     fn partial_stop(&self) -> usize {
-        let longest_prefix = |stop: &String| {
-            let prefixes = stop.char_indices().skip(1).map(|(at, _)| at);
-            prefixes
-                .take_while(|&at| at <= self.held.len())
-                .filter(|&at| self.held.ends_with(&stop[..at]))
-                .max()
-        };
-        self.stops
-            .iter()
-            .filter_map(longest_prefix)
-            .max()
-            .unwrap_or(0)
+        let stops = self.stops.iter();
+        let longest = stops.map(|stop| partial_suffix(&self.held, stop)).max();
+        longest.unwrap_or(0)
     }
+}
+
+/// Returns the length of the longest suffix of the text that is the beginning of a mark, but not the whole mark.
+pub(crate) fn partial_suffix(text: &str, mark: &str) -> usize {
+    mark.char_indices()
+        .map(|(at, _)| at)
+        .rev()
+        .find(|&length| text.ends_with(&mark[..length]))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -5,17 +5,14 @@
 
 use llama_cpp_2::token::LlamaToken;
 
-/// Form of the thoughts of a reply, and their limit.
+use crate::template::Thoughts;
+
+/// Thoughts of a reply, and their limit.
 #[derive(Clone, Debug)]
 pub(crate) struct ThinkingLimit {
+    pub(crate) thoughts: Thoughts,
     /// Maximum number of tokens. `usize::MAX` if there is no limit.
     pub(crate) max_tokens: usize,
-    /// Tag before the thoughts.
-    pub(crate) open: &'static str,
-    /// Tag after the thoughts.
-    pub(crate) close: &'static str,
-    /// Whether the reply begins inside the thoughts, because the prompt ends with the open tag.
-    pub(crate) is_open: bool,
     /// Tokens that end the thoughts: the close tag and the white space around it.
     pub(crate) closing: Vec<LlamaToken>,
 }
@@ -70,11 +67,11 @@ impl ThinkingBudget {
         self.text.extend_from_slice(bytes);
         if !self.is_thinking() {
             // A shorter text may still become the open tag.
-            self.ended = self.text.len() >= self.limit.open.len();
+            self.ended = self.text.len() >= self.limit.thoughts.tags.open.len();
             self.has_answer = self.ended;
             return false;
         }
-        let close = self.limit.close.as_bytes();
+        let close = self.limit.thoughts.tags.close.as_bytes();
         // Only this token can complete the tag, so the search is limited to its bytes and one tag before them.
         // Searching all of the text for each token would take quadratic time.
         let start = self.text.len().saturating_sub(bytes.len() + close.len());
@@ -88,23 +85,27 @@ impl ThinkingBudget {
 
     /// Returns whether the reply began with thoughts.
     fn is_thinking(&self) -> bool {
+        let Thoughts { tags, is_open } = self.limit.thoughts;
         let text = self.text.trim_ascii_start();
-        self.limit.is_open || text.starts_with(self.limit.open.as_bytes())
+        is_open || text.starts_with(tags.open.as_bytes())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::template::ThinkingTags;
+
     use super::*;
 
     const NONE: [i32; 0] = [];
 
     fn budget(is_open: bool) -> ThinkingBudget {
         ThinkingBudget::new(ThinkingLimit {
+            thoughts: Thoughts {
+                tags: ThinkingTags::of_template("<think>").unwrap(),
+                is_open,
+            },
             max_tokens: 3,
-            open: "<think>",
-            close: "</think>",
-            is_open,
             closing: vec![LlamaToken::new(7), LlamaToken::new(8)],
         })
     }

@@ -12,46 +12,28 @@ use generativeai::protocol::response::{
 };
 use generativeai::protocol::tokens::{Modality, ModalityTokenCount};
 
-use crate::call_syntax::CallSyntax;
 use crate::engine::{End, Event, Piece};
 use crate::model::Model;
-use crate::template::ThinkingTags;
+use crate::prompt::Prompt;
+use crate::request::{Request, Settings};
 
 use super::check::{Checks, Mismatch};
 use super::holdback::Holdback;
 use super::logprobs::Logprobs;
 use super::segments::{Segment, SegmentParser};
 
-/// Properties of a reply that are known before it begins.
-#[derive(Debug)]
-pub(crate) struct ReplyOptions {
-    /// Number of tokens in the prompt.
-    pub(crate) prompt_tokens: usize,
-    /// Text form of calls; `None` if the reply cannot contain calls.
-    pub(crate) calls: Option<CallSyntax>,
-    /// Tags around thoughts; `None` if the model does not think.
-    pub(crate) thinking: Option<ThinkingTags>,
-    /// Whether the prompt opened the thoughts.
-    pub(crate) thinking_is_open: bool,
-    /// Whether thoughts are part of the response.
-    pub(crate) include_thoughts: bool,
-    /// Whether log-probabilities are reported.
-    pub(crate) logprobs: bool,
-    /// Seed for the ids of calls, so that replies with equal seeds are equal.
-    pub(crate) seed: u64,
-    /// Schemas against which the complete reply is checked.
-    pub(crate) checks: Checks,
-}
-
 /// Builder of the chunks of one reply.
 pub(crate) struct ReplyBuilder {
     model: Arc<Model>,
     id: String,
+    /// Number of tokens in the prompt.
     prompt_tokens: usize,
+    /// Whether thoughts are part of the response.
     include_thoughts: bool,
     checks: Checks,
     parser: SegmentParser,
     holdback: Holdback,
+    /// `None` if no log-probabilities are reported.
     logprobs: Option<Logprobs>,
     call_ids: Rng,
     /// Number of tokens of thoughts so far.
@@ -63,18 +45,27 @@ pub(crate) struct ReplyBuilder {
 }
 
 impl ReplyBuilder {
-    pub(crate) fn new(model: Arc<Model>, options: ReplyOptions) -> Self {
-        // The prompt is part of the seed: with one seed for all turns, their calls have different ids.
-        let seed = options.seed ^ (options.prompt_tokens as u64).rotate_left(32);
+    pub(crate) fn new(model: Arc<Model>, request: &Request, prompt: &Prompt) -> Self {
+        let prompt_tokens = prompt.tokens.len();
+        let Settings {
+            sampling, thinking, ..
+        } = &request.settings;
+        // Replies with equal seeds are equal. The prompt is part of the seed: with one seed for all turns, their calls
+        // have different ids.
+        let seed = sampling.seed ^ (prompt_tokens as u64).rotate_left(32);
+        let calls = request
+            .tools
+            .may_call()
+            .then(|| prompt.rendered.calls.clone());
         Self {
             model,
             id: format!("{:016x}", fastrand::u64(..)),
-            prompt_tokens: options.prompt_tokens,
-            include_thoughts: options.include_thoughts,
-            checks: options.checks,
-            parser: SegmentParser::new(options.thinking, options.thinking_is_open, options.calls),
+            prompt_tokens,
+            include_thoughts: thinking.include,
+            checks: Checks::of(request),
+            parser: SegmentParser::new(prompt.rendered.thoughts, calls),
             holdback: Holdback::default(),
-            logprobs: options.logprobs.then(Logprobs::default),
+            logprobs: sampling.logprobs.map(|_| Logprobs::default()),
             call_ids: Rng::with_seed(seed),
             thought_tokens: 0,
             text: String::new(),

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value};
 
 use crate::call_syntax::CallSyntax;
-use crate::engine::End;
-use crate::template::ThinkingTags;
+use crate::engine::{End, partial_suffix};
+use crate::template::{ThinkingTags, Thoughts};
 
 /// A part of a reply.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,19 +57,14 @@ enum State {
 }
 
 impl SegmentParser {
-    /// Creates a parser. `is_open` is whether the reply begins inside thoughts.
-    pub(super) fn new(
-        thinking: Option<ThinkingTags>,
-        is_open: bool,
-        calls: Option<CallSyntax>,
-    ) -> Self {
-        let state = match thinking {
-            Some(_) if is_open => State::ThoughtStart,
+    pub(super) fn new(thoughts: Option<Thoughts>, calls: Option<CallSyntax>) -> Self {
+        let state = match thoughts {
+            Some(Thoughts { is_open: true, .. }) => State::ThoughtStart,
             Some(_) => State::Start,
             None => State::Text,
         };
         Self {
-            thinking,
+            thinking: thoughts.map(|thoughts| thoughts.tags),
             calls,
             state,
             held: String::new(),
@@ -252,15 +247,6 @@ fn segment(kind: fn(String) -> Segment, text: &str) -> Option<Segment> {
     (!text.is_empty()).then(|| kind(text.to_owned()))
 }
 
-/// Returns the length of the longest suffix of the text that is the beginning of a tag, but not the whole tag.
-fn partial_suffix(text: &str, tag: &str) -> usize {
-    tag.char_indices()
-        .map(|(at, _)| at)
-        .rev()
-        .find(|&length| text.ends_with(&tag[..length]))
-        .unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +286,11 @@ mod tests {
     }
 
     fn parser(is_open: bool) -> SegmentParser {
-        SegmentParser::new(Some(TAGS), is_open, Some(CallSyntax::default()))
+        let thoughts = Thoughts {
+            tags: TAGS,
+            is_open,
+        };
+        SegmentParser::new(Some(thoughts), Some(CallSyntax::default()))
     }
 
     #[test]
@@ -363,6 +353,10 @@ mod tests {
     #[test]
     fn channels_are_thoughts_and_text() {
         let tags = ThinkingTags::of_template("<|channel|>analysis<|message|>");
+        let channels = tags.map(|tags| Thoughts {
+            tags,
+            is_open: false,
+        });
         for (reply, thoughts, answer) in [
             (
                 "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Yes.",
@@ -373,7 +367,7 @@ mod tests {
             ("<|channel|>analysis<|message|>Hm.", "Hm.", ""),
             ("Yes.", "", "Yes."),
         ] {
-            let parser = || SegmentParser::new(tags, false, None);
+            let parser = || SegmentParser::new(channels, None);
             assert_parsed(parser, reply, (thoughts, answer));
         }
     }
