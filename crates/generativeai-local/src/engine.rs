@@ -26,7 +26,6 @@ use crate::model::Model;
 use job::QueuedJob;
 pub(crate) use job::{End, EngineOptions, Event, Job, Piece, TokenLogprobs};
 use queue::{PushError, Queue};
-pub(crate) use text::partial_suffix;
 pub(crate) use thinking_budget::ThinkingLimit;
 
 /// Handle on the engine thread. Dropping the last handle stops the thread, and waits for the batch that is being

@@ -8,7 +8,6 @@ mod builder;
 mod check;
 mod holdback;
 mod logprobs;
-mod segments;
 mod stream;
 
 pub(crate) use builder::{ReplyBuilder, text_tokens};

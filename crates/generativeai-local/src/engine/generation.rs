@@ -160,12 +160,9 @@ impl Generation {
     /// Sends the text that a token completes, and ends the reply at a stop sequence, at the end of the grammar, or at
     /// the limit of its length.
     fn emit(&mut self, model: &Model, token: LlamaToken) -> Status {
-        let bytes = model.bytes_of(token);
         let thinking = self.thinking.as_mut();
-        let decoded = match thinking.is_some_and(|thinking| thinking.push(bytes)) {
-            true => self.text.push_thought(bytes),
-            false => self.text.push(bytes),
-        };
+        let is_thought = |text: &str| thinking.is_some_and(|thinking| thinking.push(text));
+        let decoded = self.text.push(model.bytes_of(token), is_thought);
         // A stopped grammar allows only the end token. Ending here saves the batch that would sample it.
         let complete = self.grammar.as_ref().is_some_and(Matcher::is_stopped);
         if decoded.stopped || complete {

@@ -16,11 +16,11 @@ use crate::engine::{End, Event, Piece};
 use crate::model::Model;
 use crate::prompt::Prompt;
 use crate::request::{Request, Settings};
+use crate::segments::{Segment, SegmentParser};
 
 use super::check::{Checks, Mismatch};
 use super::holdback::Holdback;
 use super::logprobs::Logprobs;
-use super::segments::{Segment, SegmentParser};
 
 /// Builder of the chunks of one reply.
 pub(crate) struct ReplyBuilder {
@@ -101,8 +101,11 @@ impl ReplyBuilder {
         if end == Some(End::Stop) && self.parser.is_calling() {
             self.mismatch.get_or_insert_with(incomplete_call);
         }
-        if let Some(end) = end {
-            segments.extend(self.parser.finish(end));
+        if end == Some(End::MaxTokens) {
+            self.parser.drop_partial_tag();
+        }
+        if end.is_some() {
+            segments.extend(self.parser.finish());
         }
         let has_thoughts = segments.iter().any(|it| matches!(it, Segment::Thought(_)));
         if was_thinking || has_thoughts || self.parser.is_thinking() {

@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use crate::request::{Request, ResponseFormat};
 use crate::schema::Schema;
-
-use super::segments::Segment;
+use crate::segments::Segment;
 
 /// Schemas that a reply must match, also where the grammar cannot enforce them.
 #[derive(Debug, Default)]
