@@ -38,7 +38,7 @@ pub(crate) struct ReplyBuilder {
     call_ids: Rng,
     /// Number of tokens of thoughts so far.
     thought_tokens: usize,
-    /// Text so far, if it is checked at the end.
+    /// Text so far. It is checked at the end.
     text: String,
     /// First call that does not match its schema, or that is not complete.
     mismatch: Option<Mismatch>,
@@ -133,9 +133,7 @@ impl ReplyBuilder {
                 .include_thoughts
                 .then(|| Part::text(text).thought(true)),
             Segment::Text(text) => {
-                if self.checks.needs_text() {
-                    self.text.push_str(&text);
-                }
+                self.text.push_str(&text);
                 Some(Part::text(text))
             }
             Segment::Call { name, arguments } => {

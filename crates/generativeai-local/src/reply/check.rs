@@ -48,11 +48,6 @@ impl Checks {
         Some((FinishReason::MalformedFunctionCall, message))
     }
 
-    /// Returns whether the text of the reply is checked.
-    pub(super) fn needs_text(&self) -> bool {
-        self.response.is_some()
-    }
-
     /// Checks the text of a complete reply. Returns `None` if it matches, or if there is no schema.
     pub(super) fn check_text(&self, text: &str) -> Option<Mismatch> {
         let schema = self.response.as_ref()?;
