@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt, TryFutureExt, stream};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::cassette::{Exchange, Method, Secrets, first_line, to_json, write_error};
 use crate::backend::{Backend, RequestOptions};
@@ -120,7 +120,7 @@ impl Recorder {
     /// # Errors
     /// An earlier line could not be written.
     fn begin(&self, method: Method, request: &impl Serialize) -> Result<Recording> {
-        let request = to_json(request)?;
+        let request = method.recorded(request)?;
         let mut state = self.output.state();
         if let Some(error) = state.unreported.take() {
             return Err(error);
@@ -278,18 +278,25 @@ impl fmt::Debug for Recorder {
     }
 }
 
+/// Defines methods with one response, which is recorded.
+macro_rules! record {
+    ($($method:ident($request:ty) -> $response:ty: $recorded:ident;)*) => {
+        $(
+            fn $method(
+                &self,
+                request: $request,
+                options: RequestOptions,
+            ) -> BoxFuture<Result<$response>> {
+                self.record(Method::$recorded, request, |backend, request| {
+                    backend.$method(request, options)
+                })
+            }
+        )*
+    };
+}
+
 #[deny(clippy::missing_trait_methods)]
 impl Backend for Recorder {
-    fn generate_content(
-        &self,
-        request: GenerateContentRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<GenerateContentResponse>> {
-        self.record(Method::GenerateContent, request, |backend, request| {
-            backend.generate_content(request, options)
-        })
-    }
-
     fn stream_generate_content(
         &self,
         request: GenerateContentRequest,
@@ -304,62 +311,14 @@ impl Backend for Recorder {
         begin.try_flatten_stream().boxed()
     }
 
-    fn count_tokens(
-        &self,
-        request: CountTokensRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<CountTokensResponse>> {
-        self.record(Method::CountTokens, request, |backend, request| {
-            backend.count_tokens(request, options)
-        })
-    }
-
-    fn list_models(
-        &self,
-        page_token: Option<String>,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<ListModelsResponse>> {
-        let request = json!({ "pageToken": page_token });
-        self.record(Method::ListModels, request, |backend, _| {
-            backend.list_models(page_token, options)
-        })
-    }
-
-    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
-        let request = json!({ "name": name });
-        self.record(Method::GetModel, request, |backend, _| {
-            backend.get_model(name, options)
-        })
-    }
-
-    fn get_cached_content(
-        &self,
-        name: String,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<CachedContent>> {
-        let request = json!({ "name": name });
-        self.record(Method::GetCachedContent, request, |backend, _| {
-            backend.get_cached_content(name, options)
-        })
-    }
-
-    fn embed_content(
-        &self,
-        request: EmbedContentRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<EmbedContentResponse>> {
-        self.record(Method::EmbedContent, request, |backend, request| {
-            backend.embed_content(request, options)
-        })
-    }
-
-    fn batch_embed_contents(
-        &self,
-        request: BatchEmbedContentsRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-        self.record(Method::BatchEmbedContents, request, |backend, request| {
-            backend.batch_embed_contents(request, options)
-        })
+    record! {
+        generate_content(GenerateContentRequest) -> GenerateContentResponse: GenerateContent;
+        count_tokens(CountTokensRequest) -> CountTokensResponse: CountTokens;
+        list_models(Option<String>) -> ListModelsResponse: ListModels;
+        get_model(String) -> Model: GetModel;
+        get_cached_content(String) -> CachedContent: GetCachedContent;
+        embed_content(EmbedContentRequest) -> EmbedContentResponse: EmbedContent;
+        batch_embed_contents(BatchEmbedContentsRequest)
+            -> BatchEmbedContentsResponse: BatchEmbedContents;
     }
 }

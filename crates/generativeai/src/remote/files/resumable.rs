@@ -87,9 +87,9 @@ impl Upload {
             .header(CONTENT_LENGTH, self.pieces.length.into())
             .header(CONTENT_TYPE, mime_type);
         let (service, options) = (self.service.clone(), self.options.clone());
-        let mut attempts = Attempts::begin(service, request, options, Deadlines::unary)?;
+        let mut attempts = Attempts::begin(service, options, Deadlines::unary)?;
         let url = loop {
-            match started(&mut attempts).await {
+            match started(&mut attempts, &request).await {
                 Ok(url) => break url,
                 Err(failure) => attempts.recover(failure).await?,
             }
@@ -114,8 +114,8 @@ impl Upload {
 }
 
 /// Makes one attempt to start an upload; returns its address.
-async fn started(attempts: &mut Attempts) -> Result<Uri, Failure> {
-    let mut response = attempts.send().await?;
+async fn started(attempts: &mut Attempts, request: &Outgoing) -> Result<Uri, Failure> {
+    let mut response = attempts.send(request).await?;
     let Some(url) = response.header("x-goog-upload-url").map(str::to_owned) else {
         let message = "the service does not support resumable uploads: it sent no address";
         return Err(Error::new(ErrorKind::Decode, message).into());
@@ -160,10 +160,9 @@ impl Session {
     /// Only consecutive failures without progress count as attempts, so a long upload survives many interruptions.
     async fn send(&mut self, piece: &Piece) -> Result<Option<File>> {
         let mut next = Next::Send;
-        let mut attempts = self.attempts(self.request(piece, next))?;
+        let mut attempts = self.attempts()?;
         loop {
-            attempts.set_request(self.request(piece, next));
-            let outcome = match ask(&mut attempts).await {
+            let outcome = match ask(&mut attempts, &self.request(piece, next)).await {
                 Ok(Answer::Final(body)) => return self.file(&attempts, piece, &body).map(Some),
                 Ok(Answer::Active(received)) => self.advance(piece, next, received),
                 Err(failure) => Err(failure),
@@ -180,7 +179,7 @@ impl Session {
                     next = Next::Send;
                     // New attempts: those before the progress no longer count.
                     if has_advanced {
-                        attempts = self.attempts(self.request(piece, next))?;
+                        attempts = self.attempts()?;
                     }
                 }
                 Err(failure) => {
@@ -272,15 +271,15 @@ impl Session {
     }
 
     /// Starts to count attempts. Together they have the time left until the deadline.
-    fn attempts(&self, request: Outgoing) -> Result<Attempts> {
+    fn attempts(&self) -> Result<Attempts> {
         let options = self.deadline.apply_to(&self.options)?;
-        Attempts::begin(self.service.clone(), request, options, Deadlines::unary)
+        Attempts::begin(self.service.clone(), options, Deadlines::unary)
     }
 }
 
 /// Makes one attempt to send a piece or a query.
-async fn ask(attempts: &mut Attempts) -> Result<Answer, Failure> {
-    let mut response = attempts.send().await?;
+async fn ask(attempts: &mut Attempts, request: &Outgoing) -> Result<Answer, Failure> {
+    let mut response = attempts.send(request).await?;
     let status = response.header("x-goog-upload-status").map(str::to_owned);
     let received = response
         .header("x-goog-upload-size-received")

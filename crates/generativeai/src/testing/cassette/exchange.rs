@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::recorded_error::RecordedError;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,6 +38,16 @@ pub(in crate::testing) enum Method {
 }
 
 impl Method {
+    /// Returns the JSON of a request, as cassettes contain it. Parameters that are not an object become a member of one.
+    pub(in crate::testing) fn recorded(self, request: &impl Serialize) -> Result<Value> {
+        let request = to_json(request)?;
+        Ok(match self {
+            Self::ListModels => json!({ "pageToken": request }),
+            Self::GetModel | Self::GetCachedContent => json!({ "name": request }),
+            _ => request,
+        })
+    }
+
     /// Returns whether the response of one method can be converted into a response of the other: a reply can be
     /// merged or sent as a stream.
     pub(super) fn is_interchangeable_with(self, other: Self) -> bool {
