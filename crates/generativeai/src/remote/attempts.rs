@@ -67,7 +67,10 @@ impl Attempts {
     /// Makes one attempt, up to the head of a success response.
     pub(super) async fn send(&mut self, request: &Outgoing) -> Result<Response, Failure> {
         if self.service.in_flight.is_some() {
-            self.permit = self.deadlines.run_total(self.service.admit()).await?;
+            let permit = self.deadlines.run_total(self.service.admit()).await;
+            self.permit = permit.map_err(|error| {
+                error.with_hint("it waited for other requests, since `max_in_flight` limits them")
+            })?;
         }
         self.began = Instant::now();
         self.deadlines.event_received();
@@ -134,7 +137,7 @@ impl Attempts {
     ///
     /// # Errors
     /// The error of the failure, with all attempts, if no attempt may follow.
-    pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
+    pub(super) async fn recover(&mut self, mut failure: Failure) -> Result<()> {
         // The permit is released before the wait, so that another request can be sent meanwhile.
         self.end_attempt();
         let number = u32::try_from(self.failed.len() + 1).unwrap_or(u32::MAX);
@@ -165,7 +168,10 @@ impl Attempts {
                 tokio::time::sleep(wait).await;
                 return Ok(());
             }
-            Some(_) => attempt.outcome += "; not retried: too many requests failed recently",
+            Some(_) => {
+                let hint = "not retried: too many requests failed recently (`retry_budget`)";
+                failure.error = failure.error.with_hint(hint);
+            }
             None => {}
         }
         let mut attempts = std::mem::take(&mut self.failed);
