@@ -197,8 +197,13 @@ impl Address {
         let target: Uri = address.parse().map_err(|error: InvalidUri| {
             Error::new(ErrorKind::Decode, "the address of the upload is invalid").with_source(error)
         })?;
-        let scheme = if self.is_encrypted { "https" } else { "http" };
-        if target.scheme_str() == Some(scheme) && target.authority() == Some(&self.authority) {
+        let own = self.at("")?;
+        let is_same = target.scheme() == own.scheme()
+            && target
+                .host()
+                .is_some_and(|host| host.eq_ignore_ascii_case(self.authority.host()))
+            && port(&target) == port(&own);
+        if is_same {
             return Ok(target);
         }
         let host = target.authority().map_or("", Authority::as_str);
@@ -283,6 +288,16 @@ fn is_version(segment: &str) -> bool {
 fn uri(address: String) -> Result<Uri> {
     Uri::try_from(address)
         .map_err(|error| request("the request has an invalid address").with_source(error))
+}
+
+/// Returns the port of an address, or the default port of its scheme.
+fn port(uri: &Uri) -> u16 {
+    let default = if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
+    uri.port_u16().unwrap_or(default)
 }
 
 /// Returns whether a path needs no escaping and stays where it is (no `.` or `..`).
