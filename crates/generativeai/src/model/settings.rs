@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
-use crate::protocol::Overwrite as _;
+use crate::protocol::Message as _;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::safety::SafetySetting;

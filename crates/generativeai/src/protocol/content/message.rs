@@ -27,9 +27,9 @@ message! {
     /// ```
     pub struct Content {
         /// Author of the message. Absent from a system instruction.
-        pub role: Option<Role>,
+        pub role: Option<Role> => into Role,
         /// Parts of the message, in order. The service refuses a content without parts.
-        pub parts: Vec<Part>,
+        pub parts: Vec<Part> => list Part,
     }
 }
 
@@ -132,11 +132,6 @@ impl Content {
         role.is_some_and(|role| !role.as_str().is_empty())
     }
 }
-
-setters!(Content {
-    into role: Role,
-    list parts: Part,
-});
 
 impl<P: Into<Part>> From<Vec<P>> for Content {
     fn from(parts: Vec<P>) -> Self {

@@ -2,7 +2,7 @@
 
 use crate::protocol::request::ServiceTier;
 use crate::protocol::tokens::ModalityTokenCount;
-use crate::protocol::wire::Overwrite as _;
+use crate::protocol::wire::Message as _;
 
 message! {
     /// Token counts of a request and its reply.
