@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::reader::{Reader, Result};
 use super::Member;
+use super::reader::{Reader, Result};
 use crate::protocol::Unknown;
 
 /// A message of the API. The macro `message!` implements it, and explains how a message is read in place.
