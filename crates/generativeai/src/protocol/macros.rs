@@ -16,8 +16,7 @@
 /// | Setter | Argument |
 /// | --- | --- |
 /// | `plain` | the value |
-/// | `into` | anything that converts into the value |
-/// | `boxed` | the same, for a field that is a box |
+/// | `into` | anything that converts into the value, which the field may contain in a box |
 /// | `list` | iterator of items, which replace the whole list |
 /// | `map` | iterator of pairs of a name and a value, which replace the whole map |
 ///
@@ -244,15 +243,9 @@ macro_rules! setters {
         #[doc = setters!(@doc $field)]
         #[must_use]
         pub fn $field(mut self, value: impl Into<$type>) -> Self {
+            let value: $type = value.into();
+            // Converts into itself or into a box.
             self.$field = Some(value.into());
-            self
-        }
-    };
-    (@boxed $field:ident: $type:ty) => {
-        #[doc = setters!(@doc $field)]
-        #[must_use]
-        pub fn $field(mut self, value: impl Into<$type>) -> Self {
-            self.$field = Some(Box::new(value.into()));
             self
         }
     };

@@ -59,7 +59,7 @@ message! {
         /// Safety thresholds, at most one for each category. A category without one has the default of the model.
         pub safety_settings: Vec<SafetySetting> => list SafetySetting,
         /// Settings of the reply.
-        pub generation_config: Option<Box<GenerationConfig>> => boxed GenerationConfig,
+        pub generation_config: Option<Box<GenerationConfig>> => into GenerationConfig,
         /// Name of a [cache](crate::protocol::caches) that contains the start of the prompt, such as
         /// `cachedContents/123`. Excludes a system instruction, tools and their settings: the cache contains them.
         pub cached_content: Option<String> => into String,

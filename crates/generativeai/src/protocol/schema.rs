@@ -62,7 +62,7 @@ message! {
         /// Allowed values of a string, with the format `enum`.
         pub r#enum: Vec<String> => list String,
         /// Schema of the items of an array.
-        pub items: Option<Box<Schema>> => boxed Schema,
+        pub items: Option<Box<Schema>> => into Schema,
         /// Maximum number of items of an array.
         pub max_items: Option<i64> => plain i64,
         /// Minimum number of items of an array.

@@ -69,7 +69,7 @@ message! {
         /// `application/json` or `text/x.enum`.
         ///
         /// [`response_mime_type`]: Self::response_mime_type
-        pub response_schema: Option<Box<Schema>> => boxed Schema,
+        pub response_schema: Option<Box<Schema>> => into Schema,
         /// Schema of a JSON reply, as JSON Schema, which can also express maps, tuples and recursive types. Needs a
         /// [`response_mime_type`] of `application/json`, and excludes [`response_schema`](Self::response_schema).
         ///
@@ -103,15 +103,15 @@ message! {
         pub response_modalities: Vec<ResponseModality> => list ResponseModality,
         /// Voice and language of generated speech. Needs `Audio` in
         /// [`response_modalities`](Self::response_modalities).
-        pub speech_config: Option<Box<SpeechConfig>> => boxed SpeechConfig,
+        pub speech_config: Option<Box<SpeechConfig>> => into SpeechConfig,
         /// Amount of thinking before the reply. Models that do not think refuse it.
-        pub thinking_config: Option<Box<ThinkingConfig>> => boxed ThinkingConfig,
+        pub thinking_config: Option<Box<ThinkingConfig>> => into ThinkingConfig,
         /// Shape and size of generated images.
-        pub image_config: Option<Box<ImageConfig>> => boxed ImageConfig,
+        pub image_config: Option<Box<ImageConfig>> => into ImageConfig,
         /// Resolution at which the model sees the media of the request.
         pub media_resolution: Option<MediaResolution> => into MediaResolution,
         /// Settings for the transcription of audio.
-        pub audio_transcription_config: Option<Box<AudioTranscriptionConfig>> => boxed AudioTranscriptionConfig,
+        pub audio_transcription_config: Option<Box<AudioTranscriptionConfig>> => into AudioTranscriptionConfig,
         /// Output formats: one object with a member `text`, `image`, `audio` or `video` for each kind of
         /// output. Vertex AI only.
         pub response_format: Vec<Value>,

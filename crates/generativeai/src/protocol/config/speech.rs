@@ -19,9 +19,9 @@ message! {
     pub struct SpeechConfig {
         /// Voice of a single speaker. Excludes
         /// [`multi_speaker_voice_config`](Self::multi_speaker_voice_config).
-        pub voice_config: Option<Box<VoiceConfig>> => boxed VoiceConfig,
+        pub voice_config: Option<Box<VoiceConfig>> => into VoiceConfig,
         /// Voices of several speakers.
-        pub multi_speaker_voice_config: Option<Box<MultiSpeakerVoiceConfig>> => boxed MultiSpeakerVoiceConfig,
+        pub multi_speaker_voice_config: Option<Box<MultiSpeakerVoiceConfig>> => into MultiSpeakerVoiceConfig,
         /// Language of the speech as a BCP 47 code, such as `en-US`. Default: detected from the text.
         pub language_code: Option<String> => into String,
     }

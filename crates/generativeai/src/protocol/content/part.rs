@@ -71,23 +71,23 @@ message! {
         /// program. The service returns it, and the model does not see it. Gemini API only.
         pub part_metadata: Option<Value> => into Value,
         /// Section and frame rate of a video, for a part with video data.
-        pub video_metadata: Option<Box<VideoMetadata>> => boxed VideoMetadata,
+        pub video_metadata: Option<Box<VideoMetadata>> => into VideoMetadata,
         /// Resolution at which the model sees the media of this part. Takes precedence over
         /// [`GenerationConfig::media_resolution`](crate::protocol::config::GenerationConfig::media_resolution).
         /// Gemini 3 and newer.
-        pub media_resolution: Option<Box<PartMediaResolution>> => boxed PartMediaResolution,
+        pub media_resolution: Option<Box<PartMediaResolution>> => into PartMediaResolution,
         /// Whether the media are read once or inspected step by step.
         pub media_processing: Option<MediaProcessing> => into MediaProcessing,
         /// Transcript of audio data. Sent by the service only.
         pub audio_transcription: Option<Box<AudioTranscription>>,
         /// Speaker and style of the text, for speech generation.
-        pub speech_metadata: Option<Box<SpeechMetadata>> => boxed SpeechMetadata,
+        pub speech_metadata: Option<Box<SpeechMetadata>> => into SpeechMetadata,
         /// Pages of a document to read, for a part with a document.
-        pub document_metadata: Option<Box<DocumentMetadata>> => boxed DocumentMetadata,
+        pub document_metadata: Option<Box<DocumentMetadata>> => into DocumentMetadata,
         /// Sheet and cells of a spreadsheet to read, for a part with a spreadsheet.
-        pub spreadsheet_metadata: Option<Box<SpreadsheetMetadata>> => boxed SpreadsheetMetadata,
+        pub spreadsheet_metadata: Option<Box<SpreadsheetMetadata>> => into SpreadsheetMetadata,
         /// Section of a recording to process, for a part with audio data.
-        pub audio_metadata: Option<Box<AudioMetadata>> => boxed AudioMetadata,
+        pub audio_metadata: Option<Box<AudioMetadata>> => into AudioMetadata,
     }
 }
 

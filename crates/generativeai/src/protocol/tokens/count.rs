@@ -31,7 +31,7 @@ message! {
         pub contents: Contents,
         /// Complete request to count: contents, system instruction, tools and schemas. The service
         /// requires its `model`.
-        pub generate_content_request: Option<Box<GenerateContentRequest>> => boxed GenerateContentRequest,
+        pub generate_content_request: Option<Box<GenerateContentRequest>> => into GenerateContentRequest,
     }
 }
 

@@ -17,7 +17,7 @@ message! {
         /// Whether the model may or must call functions.
         pub function_calling_config: Option<FunctionCallingConfig> => into FunctionCallingConfig,
         /// Location and language of the user, for search tools.
-        pub retrieval_config: Option<Box<RetrievalConfig>> => boxed RetrievalConfig,
+        pub retrieval_config: Option<Box<RetrievalConfig>> => into RetrievalConfig,
         /// Whether the reply contains the calls of built-in tools and their results, as
         /// [`ToolCall`](crate::protocol::content::ToolCall) and
         /// [`ToolResponse`](crate::protocol::content::ToolResponse) parts. Default: `false`. The Gemini

@@ -36,7 +36,7 @@ message! {
         /// Reading of web pages whose URLs are in the conversation.
         pub url_context: Option<UrlContext> => into UrlContext,
         /// Search in documents uploaded to a file search store. Gemini API only.
-        pub file_search: Option<Box<FileSearch>> => boxed FileSearch,
+        pub file_search: Option<Box<FileSearch>> => into FileSearch,
         /// Search for places on Google Maps.
         pub google_maps: Option<GoogleMaps> => into GoogleMaps,
         /// Servers of the Model Context Protocol that the service calls. Gemini API only.
@@ -159,11 +159,11 @@ message! {
         pub behavior: Option<Behavior> => into Behavior,
         /// Parameters as an object schema in the OpenAPI form. Absent for a function without
         /// parameters.
-        pub parameters: Option<Box<Schema>> => boxed Schema,
+        pub parameters: Option<Box<Schema>> => into Schema,
         /// Parameters as an object schema in JSON Schema. Excludes [`parameters`](Self::parameters).
         pub parameters_json_schema: Option<Value> => into Value,
         /// Result of the function as a schema in the OpenAPI form.
-        pub response: Option<Box<Schema>> => boxed Schema,
+        pub response: Option<Box<Schema>> => into Schema,
         /// Result of the function in JSON Schema. Excludes [`response`](Self::response).
         pub response_json_schema: Option<Value> => into Value,
     }
