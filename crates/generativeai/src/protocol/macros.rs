@@ -39,7 +39,7 @@
 /// # Unions
 ///
 /// A message may have one union, like a `oneof` of Protocol Buffers: a field with an enum, each variant of which is a
-/// member with its own name in JSON. The method `read_union` of the message reads these members.
+/// member with its own name in JSON. The method `read_union` of the message reads these members. `Part` has a union.
 ///
 /// # Example
 ///
@@ -107,7 +107,8 @@ macro_rules! message {
                         NAME.as_str()
                     },)*
                 ];
-                // The short form of a history in Python's SDK: `{"role": "user", "parts": ["Hello"]}`.
+                // A string stands for a message with a union, as for a part in the short form of a history in Python's
+                // SDK: `{"role": "user", "parts": ["Hello"]}`.
                 $(const FROM_TEXT: Option<fn(String) -> Self> = Some(|text| $data::from(text).into());)?
 
                 fn write_members<M: ::serde::ser::SerializeMap>(

@@ -165,7 +165,7 @@ impl UsageMetadata {
         }
     }
 
-    /// Returns all counts. The others are replaced where these are added.
+    /// Returns the counts that a chunk replaces as a whole, and that are added up over requests.
     fn counts(&mut self) -> [Count<'_>; 6] {
         // All fields are named, so that a new one cannot be forgotten.
         let Self {
