@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
-use crate::protocol::Overwrite as _;
+use crate::protocol::Message as _;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::safety::SafetySetting;
