@@ -98,7 +98,7 @@ pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
     let Some(store) = Store::find_default().await? else {
         return Ok(None);
     };
-    match store.session(name).await {
+    match store.session_by_name_or_id(name).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         found => found.map(Some),
     }
@@ -118,7 +118,7 @@ pub(crate) async fn names() -> Vec<String> {
 
 /// Finds a session by its name or number. It is a usage error if it does not exist.
 pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Session> {
-    match store.session(name).await {
+    match store.session_by_name_or_id(name).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(unknown(name, "").await.into()),
         found => Ok(found?),
     }
@@ -142,7 +142,7 @@ pub(crate) async fn last() -> anyhow::Result<Session> {
     let sessions = store.list().await?;
     let last = sessions.iter().find(|session| session.events > 0);
     let id = last.ok_or_else(none)?.id;
-    Ok(store.session(&id.to_string()).await?)
+    Ok(store.session_by_id(id).await?)
 }
 
 /// Opens a stored session to continue it. New messages are saved in it.
