@@ -13,20 +13,26 @@ use crate::options::Options;
 use crate::outcome::{Outcome, print};
 use crate::statistics::Values;
 
-/// Runs of each round: a name, then scenario, model, history, turns and sessions.
-const RUNS: [(&str, [&str; 5]); 10] = [
-    ("turns-0", ["turns", "reply", "0", "4", "500"]),
-    ("turns-200", ["turns", "reply", "200", "25", "40"]),
-    ("turns-2000", ["turns", "reply", "2000", "40", "4"]),
-    ("stream", ["stream", "chunks-20000", "0", "2", "1"]),
-    ("paced", ["paced", "paced-100", "0", "3", "1"]),
-    ("big-2", ["big", "big-4-2000000", "0", "4", "1"]),
-    ("big-8", ["big", "big-4-8000000", "0", "2", "1"]),
-    ("concurrent-1", ["concurrent", "reply", "20", "200", "1"]),
-    ("concurrent-100", ["concurrent", "reply", "20", "10", "100"]),
+/// Runs of each round: a name, and the options.
+const RUNS: [(&str, &str); 10] = [
+    ("turns-0", "--turns 4 --sessions 500"),
+    ("turns-200", "--history 200 --turns 25 --sessions 40"),
+    ("turns-2000", "--history 2000 --turns 40 --sessions 4"),
+    ("stream", "--model chunks-20000 --turns 2"),
+    ("paced", "--model paced-100 --turns 3"),
+    ("big-2", "--model big-4-2000000 --turns 4"),
+    ("big-8", "--model big-4-8000000 --turns 2"),
+    (
+        "concurrent-1",
+        "--concurrent true --history 20 --turns 200 --sessions 1",
+    ),
+    (
+        "concurrent-100",
+        "--concurrent true --history 20 --turns 10 --sessions 100",
+    ),
     (
         "concurrent-1000",
-        ["concurrent", "reply", "20", "3", "1000"],
+        "--concurrent true --history 20 --turns 3 --sessions 1000",
     ),
 ];
 
@@ -206,11 +212,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
 /// Runs everything once. The order of the floor and the SDK alternates between rounds, so that it favours neither.
 fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
     let mut round = Round::default();
-    for (name, args) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
+    for (name, options) in RUNS.iter().filter(|(name, _)| name.contains(only)) {
         let mut commands = [FLOOR, SDK];
         commands.rotate_left(number % 2);
         for command in commands {
-            let run = measure(command, base, args)?;
+            let run = measure(command, base, options)?;
             round.0.insert((*name, command), run);
         }
     }
@@ -218,23 +224,14 @@ fn round(base: &str, number: usize, only: &str) -> Outcome<Round> {
 }
 
 /// Runs this program with a subcommand, and parses the line that it prints.
-fn measure(command: &str, base: &str, args: &[&str; 5]) -> Outcome<Run> {
-    let names = [
-        "--scenario",
-        "--model",
-        "--history",
-        "--turns",
-        "--sessions",
-    ];
+fn measure(command: &str, base: &str, options: &str) -> Outcome<Run> {
     // The floor and the SDK are in one binary, so that both are built with the same compiler and profile.
     let mut process = Command::new(std::env::current_exe()?);
     process.args([command, "--base", base]);
-    for (name, arg) in names.iter().zip(args) {
-        process.args([name, arg]);
-    }
+    process.args(options.split(' '));
     let output = process.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(format!("{command} {args:?} failed").into());
+        return Err(format!("{command} {options} failed").into());
     }
     Run::parse(&serde_json::from_slice(&output.stdout)?)
 }

@@ -1,101 +1,55 @@
 //! The floor: a client that sends and reads the same bytes as the SDK, but serializes and parses nothing.
 
 use std::io::IoSlice;
-use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Barrier;
-use tokio::task::JoinSet;
 
-use crate::options::{Options, Scenario};
-use crate::outcome::{Outcome, print};
-use crate::usage::{Meter, peak_kib};
-use crate::wire::{self, LAST_CHUNK, Requests};
+use crate::drive::{self, Chat};
+use crate::options::Options;
+use crate::outcome::Outcome;
+use crate::usage::peak_kib;
+use crate::wire::{self, Answer, LAST_CHUNK, Requests};
 
 /// A chat: one connection, and requests serialized in advance.
-struct Chat {
+struct FloorChat {
     connection: TcpStream,
     requests: Requests,
     /// Index of the next turn.
     next: usize,
     buffer: Vec<u8>,
-    ages: Option<Vec<f64>>,
+    is_paced: bool,
+    ages: Vec<f64>,
 }
 
 /// Sends and reads the bytes that [`client`](crate::client) does, and prints the measurement.
 pub(crate) async fn run(options: Options) -> Outcome {
     let base_kib = peak_kib()?;
     let address = options.base.trim_start_matches("http://").to_owned();
-    let streamed = options.is_streamed();
-    let method = ["generateContent", "streamGenerateContent?alt=sse"][usize::from(streamed)];
+    let answer = options.answer();
+    // A unary reply of about 1 KB fits. Larger buffers would count as memory of the 1,000 chats.
+    let (method, buffer) = match answer {
+        Answer::Reply => ("generateContent", 8 << 10),
+        _ => ("streamGenerateContent?alt=sse", 64 << 10),
+    };
     let mut chats = Vec::new();
     for _ in 0..options.sessions {
         let connection = TcpStream::connect(&address).await?;
         connection.set_nodelay(true)?;
         let turns = options.turns + 1;
-        chats.push(Chat {
+        chats.push(FloorChat {
             connection,
             requests: Requests::new(&options.model, method, options.history, turns),
             next: 0,
-            // A unary reply of about 1 KB fits. Larger buffers would count as memory of the 1,000 chats.
-            buffer: vec![0; if streamed { 64 << 10 } else { 8 << 10 }],
-            ages: (options.scenario == Scenario::Paced).then(Vec::new),
+            buffer: vec![0; buffer],
+            is_paced: matches!(answer, Answer::Paced(_)),
+            ages: Vec::new(),
         });
     }
-    let (meter, mut ages) = if options.scenario == Scenario::Concurrent {
-        (
-            concurrent(&mut chats, options.turns, base_kib).await?,
-            Vec::new(),
-        )
-    } else {
-        sequential(&mut chats, options.turns, base_kib).await?
-    };
-    print(meter.line("floor", &options, &mut ages)?);
-    Ok(())
+    drive::run("floor", chats, &options, base_kib).await
 }
 
-/// Runs turn after turn, chat by chat. The first turn of each chat is not measured, as in `client`.
-async fn sequential(chats: &mut [Chat], turns: usize, base_kib: i64) -> Outcome<(Meter, Vec<f64>)> {
-    for chat in &mut *chats {
-        chat.turn().await?;
-        chat.ages.as_mut().map(Vec::clear);
-    }
-    let meter = Meter::start(base_kib)?;
-    for _ in 0..turns {
-        for chat in &mut *chats {
-            chat.turn().await?;
-        }
-    }
-    let ages = chats.iter_mut().filter_map(|chat| chat.ages.take());
-    Ok((meter, ages.flatten().collect()))
-}
-
-/// Runs all chats at the same time. The first turn of each is not measured.
-async fn concurrent(chats: &mut Vec<Chat>, turns: usize, base_kib: i64) -> Outcome<Meter> {
-    let start = Arc::new(Barrier::new(chats.len() + 1));
-    let mut tasks = JoinSet::new();
-    for mut chat in chats.drain(..) {
-        let start = start.clone();
-        tasks.spawn(async move {
-            chat.turn().await?;
-            start.wait().await;
-            for _ in 0..turns {
-                chat.turn().await?;
-            }
-            Outcome::Ok(chat)
-        });
-    }
-    start.wait().await;
-    let meter = Meter::start(base_kib)?;
-    for chat in tasks.join_all().await {
-        chats.push(chat?);
-    }
-    Ok(meter)
-}
-
-impl Chat {
-    /// Sends the next request and reads the response.
+impl Chat for FloorChat {
     async fn turn(&mut self) -> Outcome {
         let request = self.requests.turn(self.next)?;
         self.next += 1;
@@ -109,6 +63,12 @@ impl Chat {
         self.read().await
     }
 
+    fn ages(&mut self) -> &mut Vec<f64> {
+        &mut self.ages
+    }
+}
+
+impl FloorChat {
     /// Reads a complete response: its content length or its last chunk.
     async fn read(&mut self) -> Outcome {
         let mut filled = 0;
@@ -121,8 +81,8 @@ impl Chat {
             }
             // After the head, each read overwrites the buffer: the bytes of a body are only counted.
             if let Some(left) = &mut left {
-                if let Some(ages) = &mut self.ages {
-                    ages.extend(age(&self.buffer[..more]));
+                if self.is_paced {
+                    self.ages.extend(age(&self.buffer[..more]));
                 }
                 match left {
                     Left::Bytes(left) => *left -= more,

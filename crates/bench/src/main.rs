@@ -1,15 +1,16 @@
 //! Benchmarks of turns, chunks and chats, compared with a client that only sends and receives the bytes (the floor).
 //!
 //! ```text
-//! generativeai-bench --base URL --scenario turns|stream|concurrent|paced|big …   measures the SDK
-//! generativeai-bench floor --base URL --scenario …                               measures the floor
-//! generativeai-bench upload --base URL [--bytes N]                               uploads a file, of 2 GB by default
-//! generativeai-bench serve                                                       runs the server for both
-//! generativeai-bench compare                                                     runs rounds of all, prints ratios
+//! generativeai-bench --base URL --model reply|chunks-N|paced-N|big-N-BYTES …   measures the SDK
+//! generativeai-bench floor --base URL --model …                                measures the floor
+//! generativeai-bench upload --base URL [--bytes N]                             uploads a file, of 2 GB by default
+//! generativeai-bench serve                                                     runs the server for both
+//! generativeai-bench compare                                                   runs rounds of all, prints ratios
 //! ```
 
 mod client;
 mod compare;
+mod drive;
 mod floor;
 mod options;
 mod outcome;

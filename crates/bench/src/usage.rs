@@ -39,11 +39,11 @@ impl Meter {
         ages.sort_by(f64::total_cmp);
         Ok(json!({
             "client": client,
-            "scenario": options.scenario.name(),
             "model": options.model,
             "history": options.history,
             "turns": options.turns,
             "sessions": options.sessions,
+            "concurrent": options.concurrent,
             "wall_us": wall.as_secs_f64() * 1e6,
             "user_us": micros(now.user_time()) - self.user,
             "system_us": micros(now.system_time()) - self.system,

@@ -59,7 +59,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Returns the response of a model.
+    /// Returns the response of a model. Numbers may be missing.
     pub(crate) fn of(model: &str) -> Self {
         let mut words = model.split('-');
         let kind = words.next().unwrap_or_default();

@@ -21,7 +21,7 @@ pub(crate) async fn read(store: &Store) -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
     for info in store.list().await? {
         let details = if listed.len() < MAX_DETAILS {
-            match store.session(&info.id.to_string()).await {
+            match store.session_by_id(info.id).await {
                 Ok(session) => session.details().await.ok(),
                 Err(_) => None,
             }

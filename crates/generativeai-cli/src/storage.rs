@@ -87,7 +87,7 @@ pub(crate) async fn check_name(name: &str) -> anyhow::Result<()> {
 async fn new_session(name: &str) -> Result<Session> {
     let store = Store::open_default().await?;
     for id in OpenMark::take_abandoned() {
-        if let Ok(session) = store.session(&id.to_string()).await {
+        if let Ok(session) = store.session_by_id(id).await {
             delete_if_unused(&session).await;
         }
     }
@@ -104,7 +104,7 @@ pub(crate) async fn find(name: &str) -> Result<Option<Session>> {
     let Some(store) = Store::find_default().await? else {
         return Ok(None);
     };
-    match store.session(name).await {
+    match store.session_by_name_or_id(name).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         found => found.map(Some),
     }
@@ -124,7 +124,7 @@ pub(crate) async fn names() -> Vec<String> {
 
 /// Finds a session by its name or number. It is a usage error if it does not exist.
 pub(crate) async fn existing(store: &Store, name: &str) -> anyhow::Result<Session> {
-    match store.session(name).await {
+    match store.session_by_name_or_id(name).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(unknown(name, "").await.into()),
         found => Ok(found?),
     }
@@ -158,7 +158,7 @@ pub(crate) async fn last() -> anyhow::Result<Session> {
     let sessions = store.list().await?;
     let last = sessions.iter().find(|session| session.events > 0);
     let id = last.ok_or_else(none)?.id;
-    Ok(store.session(&id.to_string()).await?)
+    Ok(store.session_by_id(id).await?)
 }
 
 /// Opens a stored session to continue it. New messages are saved in it.
@@ -315,6 +315,7 @@ async fn save_or_delete(mut conversation: Conversation) -> Result<()> {
 
 /// Deletes a session without a name, and without messages that could be shown or redone, unless it is open.
 async fn delete_if_unused(session: &Session) {
+    // Another process may have named the session, or used it by its number.
     let has_no_message = async {
         let stored = copy(session.clone(), &GenerativeModel::new("none")).await;
         stored.is_ok_and(|mut stored| stored.is_empty() && stored.redo().is_none())

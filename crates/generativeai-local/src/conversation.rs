@@ -57,8 +57,6 @@ pub(crate) struct Call {
 /// A function that the model may call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Function {
-    /// Path of the declaration in the request, for error messages.
-    pub(crate) path: String,
     pub(crate) name: String,
     pub(crate) description: String,
     /// JSON Schema of the arguments, as declared.
@@ -175,7 +173,6 @@ mod tests {
                 }),
             ],
             functions: vec![Function {
-                path: String::new(),
                 name: "a".to_owned(),
                 description: "a".to_owned(),
                 parameters: json!({ "a": true }),

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use crate::error;
 use crate::model::Model;
 
-use job::QueuedJob;
+use generation::Generation;
 pub(crate) use job::{End, EngineOptions, Event, Job, Piece, TokenLogprobs};
 use queue::{PushError, Queue};
 pub(crate) use thinking_budget::ThinkingLimit;
@@ -31,7 +31,7 @@ pub(crate) use thinking_budget::ThinkingLimit;
 /// Handle on the engine thread. Dropping the last handle stops the thread, and waits for the batch that is being
 /// decoded.
 pub(crate) struct Engine {
-    queue: Arc<Queue<QueuedJob>>,
+    queue: Arc<Queue<Generation>>,
     context: usize,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,11 +87,8 @@ impl Engine {
             )));
         }
         let (sender, receiver) = mpsc::channel(EVENT_CAPACITY);
-        let queued = QueuedJob {
-            job,
-            events: sender,
-        };
-        self.queue.push(queued).map_err(|error| match error {
+        let reply = Generation::new(job, sender, context);
+        self.queue.push(reply).map_err(|error| match error {
             PushError::Full => error::resource_exhausted(),
             PushError::Closed => stopped(),
         })?;
@@ -154,7 +151,7 @@ impl Drop for Events {
 ///
 /// Closing drops the jobs that wait, and with them the senders of their events. The receivers then report
 /// [`stopped`].
-struct CloseOnDrop(Arc<Queue<QueuedJob>>);
+struct CloseOnDrop(Arc<Queue<Generation>>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {

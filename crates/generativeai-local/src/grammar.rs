@@ -18,7 +18,7 @@ use crate::ignored::IgnoredSettings;
 use crate::model::Model;
 use crate::schema::Schema;
 
-pub(crate) use lark::{Answer, Function, Shape, Thoughts};
+pub(crate) use lark::{Answer, Function, Shape};
 
 /// Compiler of grammars for the vocabulary of one model. The vocabulary is indexed for the first grammar, which
 /// therefore takes longer; a model that is never constrained does not need the index.

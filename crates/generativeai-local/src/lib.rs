@@ -81,6 +81,7 @@ mod reply;
 mod request;
 mod sampler;
 mod schema;
+mod segments;
 mod template;
 
 pub use builder::Builder;

@@ -11,11 +11,11 @@ use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
 
 use crate::engine::{Engine, Events, Job, ThinkingLimit};
-use crate::grammar::{Answer, Function, Grammars, Shape, Thoughts};
+use crate::grammar::{Answer, Function, Grammars, Shape};
 use crate::ignored::IgnoredSettings;
 use crate::model::Model;
 use crate::prompt::Prompt;
-use crate::reply::{self, Checks, ReplyBuilder, ReplyOptions, text_tokens};
+use crate::reply::{self, ReplyBuilder, text_tokens};
 use crate::request::{CallingMode, Effort, Request, ResponseFormat};
 use crate::schema::Schema;
 use crate::template::Rendered;
@@ -109,22 +109,9 @@ impl Local {
         } = &*self.0;
         let mut request = Request::parse(&with_defaults(request, defaults), ignored)?;
         let prompt = Prompt::new(model, &mut request, engine.context(), ignored)?;
-        let shape = shape(model, &request, &prompt.rendered);
+        let shape = shape(&request, &prompt.rendered);
         let grammar = grammars.compile(model, shape, ignored)?;
-        let may_call = request.tools.mode != CallingMode::None;
-        let builder = ReplyBuilder::new(
-            Arc::clone(model),
-            ReplyOptions {
-                prompt_tokens: prompt.tokens.len(),
-                calls: may_call.then(|| prompt.rendered.calls.clone()),
-                thinking: model.template().thinking(),
-                thinking_is_open: prompt.rendered.thinking_is_open,
-                include_thoughts: request.settings.thinking.include,
-                logprobs: request.settings.sampling.logprobs.is_some(),
-                seed: request.settings.sampling.seed,
-                checks: checks(&request),
-            },
-        );
+        let builder = ReplyBuilder::new(Arc::clone(model), &request, &prompt);
         let thinking = thinking_limit(model, &request, &prompt.rendered);
         let settings = request.settings;
         let events = engine.submit(Job {
@@ -192,7 +179,7 @@ fn with_defaults(
 }
 
 /// Returns the form that the reply to a request must have.
-fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
+fn shape(request: &Request, rendered: &Rendered) -> Shape {
     let functions = || {
         let declared = request.tools.functions.iter();
         let functions = declared.map(|it| Function {
@@ -218,16 +205,13 @@ fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
     };
     // The tag that starts a call is one of the tags of the prompt. A reply that may call functions needs it.
     let start = rendered.calls.start();
-    let may_call = request.tools.mode != CallingMode::None;
+    let may_call = request.tools.may_call();
     let forbidden = rendered
         .tags
         .iter()
         .filter(|tag| !may_call || *tag != start);
     Shape {
-        thoughts: Thoughts {
-            tags: model.template().thinking(),
-            is_open: rendered.thinking_is_open,
-        },
+        thoughts: rendered.thoughts,
         answer,
         forbidden: forbidden.cloned().collect(),
     }
@@ -235,32 +219,16 @@ fn shape(model: &Model, request: &Request, rendered: &Rendered) -> Shape {
 
 /// Returns the form and the limit of the thoughts before a reply; `None` if the model does not think.
 fn thinking_limit(model: &Model, request: &Request, rendered: &Rendered) -> Option<ThinkingLimit> {
-    let tags = model.template().thinking()?;
+    let thoughts = rendered.thoughts?;
     // Needed without a limit as well: stop sequences apply to the answer only, so the engine must find its beginning.
     Some(ThinkingLimit {
+        thoughts,
         max_tokens: match request.settings.thinking.effort {
             Effort::Tokens(max_tokens) => max_tokens,
             _ => usize::MAX,
         },
-        open: tags.open,
-        close: tags.close,
-        is_open: rendered.thinking_is_open,
-        closing: model.tokenize_reply(&format!("\n{}\n\n", tags.close)),
+        closing: model.tokenize_reply(&format!("\n{}\n\n", thoughts.tags.close)),
     })
-}
-
-/// Returns the schemas that the reply to a request must match.
-fn checks(request: &Request) -> Checks {
-    let declared = request.tools.functions.iter();
-    Checks {
-        response: match &request.settings.format {
-            ResponseFormat::Schema(schema) => Some(Schema::clone(schema)),
-            _ => None,
-        },
-        functions: declared
-            .map(|it| (it.function.name.clone(), it.arguments.clone()))
-            .collect(),
-    }
 }
 
 impl Backend for Local {

@@ -8,9 +8,7 @@ mod builder;
 mod check;
 mod holdback;
 mod logprobs;
-mod segments;
 mod stream;
 
-pub(crate) use builder::{ReplyBuilder, ReplyOptions, text_tokens};
-pub(crate) use check::Checks;
+pub(crate) use builder::{ReplyBuilder, text_tokens};
 pub(crate) use stream::{chunks, whole};

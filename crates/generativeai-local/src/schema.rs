@@ -9,23 +9,21 @@
 //!   ▼
 //! declared          for the prompt and the validator
 //!   │ lower         keeps what a grammar can enforce; narrow makes values finite and small
-//!   │ cycles        rejects references that lead only to themselves
-//!   │ satisfiable   rejects values that could never end
+//!   │ recursion     rejects references that lead only to themselves, and values that could never end
 //!   ▼
 //! enforced          for the grammar engine
 //! ```
 
 mod arguments;
 mod compile;
-mod cycles;
 mod exclusive;
 mod lower;
 mod narrow;
 mod normalize;
 mod pattern;
 mod problem;
+mod recursion;
 mod references;
-mod satisfiable;
 mod size;
 mod subschemas;
 

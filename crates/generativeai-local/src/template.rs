@@ -8,7 +8,7 @@
 //!   │ lower        messages and tools in one of several forms
 //!   ▼
 //! chat             tries the forms, the most natural one first
-//!   │ environment  Jinja2 as in Hugging Face's transformers: source, filters, methods, json, python
+//!   │ environment  Jinja2 as in Hugging Face's transformers: source, filters, methods, python
 //!   │ verify       checks that no message is missing
 //!   ▼
 //! Rendered
@@ -21,7 +21,6 @@ mod bounded;
 mod chat;
 mod environment;
 mod filters;
-mod json;
 mod lower;
 mod methods;
 mod probe;
@@ -32,5 +31,5 @@ mod variables;
 mod verify;
 
 pub(crate) use chat::{Rendered, Template};
-pub(crate) use thinking_tags::ThinkingTags;
+pub(crate) use thinking_tags::{ThinkingTags, Thoughts};
 pub(crate) use variables::Thinking;

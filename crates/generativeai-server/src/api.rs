@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::http::request::Parts;
 use axum::response::Response;
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
@@ -14,15 +13,15 @@ use generativeai::{Backend, Result as BackendResult};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::body::BodyReader;
+use crate::body::{BodyReader, IncomingBody};
 use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
 use crate::files::{Attachments, FileStorage, FilesApi, Site};
 use crate::framing::Framing;
-use crate::guard::{AllowedHosts, ApiKey};
+use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
 use crate::hops::{Hop, Hops};
-use crate::models::{ModelNames, ResolvedModel};
+use crate::models::{ModelNames, without_prefix};
 use crate::query::Query;
 use crate::queue::RequestQueue;
 use crate::reply::ReplyDefaults;
@@ -39,6 +38,8 @@ pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
     /// Host names that clients may use for the server.
     pub(crate) hosts: AllowedHosts,
+    /// Origins of the pages that may use the server.
+    pub(crate) origins: AllowedOrigins,
     /// Key that every request must have, if any.
     pub(crate) key: Option<ApiKey>,
     /// Names of the backend's models.
@@ -59,8 +60,8 @@ pub(crate) struct Api {
 
 /// Admitted call of a model method: its body is read, and it may run.
 struct Call<'a> {
-    /// Model to call, instead of the one that the client named.
-    model: ResolvedModel,
+    /// Resource name of the model to call, instead of the one that the client named.
+    model: String,
     /// Text of the request.
     body: Vec<u8>,
     /// Time by which the response must be complete.
@@ -90,7 +91,7 @@ impl Api {
     pub(crate) async fn handle(
         &self,
         parts: &Parts,
-        body: &mut Body,
+        body: &mut IncomingBody,
     ) -> Result<Response, ApiError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let endpoint = route(&parts.method, parts.uri.path());
@@ -118,7 +119,7 @@ impl Api {
                 let resolved = self.models.resolve(&*self.backend, &name);
                 let resolved = deadline.run(resolved).await??;
                 let options = deadline.options();
-                let model = self.backend.get_model(resolved.name, options);
+                let model = self.backend.get_model(resolved, options);
                 let mut model = deadline.run(model).await??;
                 // Clients look for the model under the name that they asked for.
                 model.name = Some(format!("models/{name}"));
@@ -145,7 +146,7 @@ impl Api {
         endpoint: FilesEndpoint,
         parts: &Parts,
         query: Query,
-        body: &mut Body,
+        body: &mut IncomingBody,
     ) -> Result<Response, ApiError> {
         let path = parts.uri.path();
         let api = FilesApi {
@@ -171,7 +172,7 @@ impl Api {
     async fn admit(
         &self,
         parts: &Parts,
-        body: &mut Body,
+        body: &mut IncomingBody,
         model: &str,
         deadline: Deadline,
     ) -> Result<Call<'_>, ApiError> {
@@ -263,20 +264,22 @@ impl Api {
 
     /// Asks the backend for a reply in chunks.
     fn chunks(&self, prepared: Prepared, deadline: Deadline) -> Chunks {
-        let Prepared {
-            request,
-            defaults,
-            hop,
-        } = prepared;
         let options = deadline.options();
-        let stream = self.backend.stream_generate_content(request, options);
-        Chunks::new(stream, deadline, defaults, hop)
+        Chunks {
+            first: None,
+            stream: self
+                .backend
+                .stream_generate_content(prepared.request, options),
+            deadline,
+            defaults: prepared.defaults,
+            hop: prepared.hop,
+        }
     }
 
     /// Parses the request of a call, freeing its text.
     async fn prepare(&self, call: &mut Call<'_>) -> Result<Prepared, ApiError> {
-        let version = call.model.version();
-        let defaults = ReplyDefaults::new(version.clone(), &call.body);
+        let version = without_prefix(&call.model).to_owned();
+        let defaults = ReplyDefaults::new(&version, &call.body);
         let mut request: GenerateContentRequest = call.parse()?;
         // A token is bound to the resolved model, and to the request before the references to files are replaced.
         request.model = call.model_name();
@@ -292,7 +295,7 @@ impl Api {
             defaults: match &hop {
                 // The text of the request differs between the hops of a reply, since it contains the token. Ids of
                 // calls must not differ: they are in the digest that a token is compared with.
-                Some(hop) => ReplyDefaults::new(version, hop.request()),
+                Some(hop) => ReplyDefaults::new(&version, hop.request()),
                 None => defaults,
             },
             hop,
@@ -350,7 +353,7 @@ impl Call<'_> {
 
     /// Returns the name that the backend uses for the model.
     fn model_name(&self) -> Option<String> {
-        Some(self.model.name.clone())
+        Some(self.model.clone())
     }
 
     /// Replaces the references to files in a request.

@@ -4,15 +4,18 @@
 //! size limit. A request reserves memory while its body arrives, and once more for the parsed JSON when
 //! it is complete. The reservation is returned with the response.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::http::header::{CONTENT_ENCODING, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
-use http_body_util::BodyExt;
+use futures_util::stream::Fuse;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::ApiError;
 
@@ -37,6 +40,37 @@ pub(crate) struct BodyReader {
     memory: Arc<Semaphore>,
     /// Number of permits, free or not.
     total_memory: usize,
+}
+
+/// Body of a request, as a stream of the bytes that have not been read.
+#[derive(Debug)]
+pub(crate) struct IncomingBody {
+    bytes: Fuse<BodyDataStream>,
+    /// Whether the client waits for `100 Continue`, which hyper sends when the body is read for the first time.
+    is_held_back: bool,
+}
+
+impl IncomingBody {
+    /// Wraps the body of a request with these headers.
+    pub(crate) fn new(headers: &HeaderMap, body: Body) -> Self {
+        Self {
+            bytes: body.into_data_stream().fuse(),
+            is_held_back: headers.contains_key(EXPECT),
+        }
+    }
+}
+
+impl Stream for IncomingBody {
+    type Item = Result<Bytes, ApiError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.is_held_back = false;
+        let next = self.bytes.poll_next_unpin(cx);
+        next.map_err(|_| {
+            let message = "the connection broke before the request body was complete";
+            ApiError::invalid(message).closing_connection()
+        })
+    }
 }
 
 /// A complete request body.
@@ -73,15 +107,12 @@ impl BodyReader {
 
     /// Reads a complete body.
     ///
-    /// A body whose headers are refused stays in the request, so that [`discard_unread`](Self::discard_unread) can
-    /// discard it.
-    ///
     /// # Errors
     /// 408, 413, 415 or 429: a limit is exceeded, or the body is compressed.
     pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
-        body: &mut Body,
+        body: &mut IncomingBody,
     ) -> Result<RequestBody, ApiError> {
         if headers
             .get(CONTENT_ENCODING)
@@ -91,41 +122,30 @@ impl BodyReader {
             let error = ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
             return Err(error.closing_connection());
         }
-        if body.size_hint().lower() > self.max_bytes as u64 {
+        let announced = HttpBody::size_hint(body.bytes.get_ref()).lower();
+        if announced > self.max_bytes as u64 {
             return Err(self.too_large());
         }
-        let mut body = std::mem::take(body);
-        let end = Instant::now() + self.timeout;
-        match timeout_at(end, self.collect(&mut body)).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(error)) => {
-                self.discard(&mut body).await;
-                Err(error)
-            }
-            Err(_) => {
-                let message = format!("the request body did not arrive within {:?}", self.timeout);
-                Err(ApiError::timed_out(message).closing_connection())
-            }
-        }
+        let read = timeout(self.timeout, self.collect(body)).await;
+        read.unwrap_or_else(|_| {
+            let message = format!("the request body did not arrive within {:?}", self.timeout);
+            Err(ApiError::timed_out(message).closing_connection())
+        })
     }
 
     /// Reads a body whose `Content-Length`, if any, is within the limit.
     ///
-    /// The memory of each frame is reserved before the frame is kept, so that the limit holds while
+    /// The memory of each piece is reserved before the piece is kept, so that the limit holds while
     /// bodies of unknown length arrive.
-    async fn collect(&self, body: &mut Body) -> Result<RequestBody, ApiError> {
+    async fn collect(&self, body: &mut IncomingBody) -> Result<RequestBody, ApiError> {
         let mut bytes = Vec::new();
         let mut memory = self.reserve(0)?;
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| broken_connection())?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            if bytes.len() + data.len() > self.max_bytes {
+        while let Some(piece) = body.next().await.transpose()? {
+            if bytes.len() + piece.len() > self.max_bytes {
                 return Err(self.too_large());
             }
-            self.reserve_more(&mut memory, data.len())?;
-            bytes.extend_from_slice(&data);
+            self.reserve_more(&mut memory, piece.len())?;
+            bytes.extend_from_slice(&piece);
         }
         let parsed = count_values(&bytes).saturating_mul(BYTES_PER_VALUE);
         self.reserve_more(&mut memory, parsed)?;
@@ -174,21 +194,16 @@ impl BodyReader {
         })
     }
 
-    /// Discards the body of a rejected request, if nothing of it was read. A function that reads a body takes it from
-    /// the request, and discards the rest itself. Then `body` is empty here.
-    pub(crate) async fn discard_unread(&self, headers: &HeaderMap, mut body: Body) {
-        // With `Expect: 100-continue` the client waits for our response and sends nothing.
-        if !headers.contains_key(EXPECT) {
-            self.discard(&mut body).await;
+    /// Reads and drops the rest of the body of a rejected request, up to a limit of time and size. A client that waits
+    /// for `100 Continue` sends no body, since it gets the response first.
+    pub(crate) async fn discard(&self, mut body: IncomingBody) {
+        if body.is_held_back {
+            return;
         }
-    }
-
-    /// Reads and drops the rest of a rejected body, up to a limit of time and size.
-    pub(crate) async fn discard(&self, body: &mut Body) {
         let mut rest = self.max_bytes;
         let end = Instant::now() + DISCARD_TIME.min(self.timeout);
-        while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {
-            rest = rest.saturating_sub(frame.data_ref().map_or(0, |data| data.len()));
+        while let Ok(Some(Ok(piece))) = timeout_at(end, body.next()).await {
+            rest = rest.saturating_sub(piece.len());
             if rest == 0 {
                 break;
             }
@@ -209,12 +224,6 @@ impl BodyReader {
         let message = format!("the request body is larger than {} bytes", self.max_bytes);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).closing_connection()
     }
-}
-
-/// Creates the error for a body that ends early.
-pub(crate) fn broken_connection() -> ApiError {
-    let message = "the connection broke before the request body was complete";
-    ApiError::invalid(message).closing_connection()
 }
 
 /// Returns an upper bound of the number of values in JSON: each value but the first follows a comma

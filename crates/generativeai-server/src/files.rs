@@ -8,7 +8,7 @@
 //!   ▼
 //! storage     limits, expiry, and which files and uploads exist
 //!   ▼
-//! upload      one upload: one writer, its bytes and their hash
+//! upload      one upload: one writer at a time, its bytes and their hash
 //! folder      the folder on disk
 //! disk        file operations on a thread on which they may block
 //!

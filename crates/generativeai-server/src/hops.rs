@@ -24,27 +24,18 @@ use crate::response::to_json;
 /// Seed of requests that have none, so that a reply can be generated again.
 const SEED: i32 = 0;
 
-/// Settings of the server.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct HopSettings {
+/// Where the hops of all replies end.
+#[derive(Debug)]
+pub(crate) struct Hops {
     /// Number of tokens after which a hop ends.
     pub(crate) tokens: Option<u32>,
     /// Number of tokens after which a chunk of a stream has a token.
     pub(crate) checkpoint: Option<u32>,
-    /// Key of the tokens; a random one if there is none.
-    pub(crate) key: Option<hmac::Key>,
-}
-
-/// The hops of all replies.
-#[derive(Debug)]
-pub(crate) struct Hops {
-    tokens: u64,
-    checkpoint: u64,
-    key: hmac::Key,
+    /// Key of the tokens; a random one by default.
+    pub(crate) key: hmac::Key,
 }
 
 /// One hop of a reply: skips the content of earlier hops, and ends after a number of tokens.
-#[derive(Debug)]
 pub(crate) struct Hop {
     hops: Arc<Hops>,
     /// Digest of the request.
@@ -71,19 +62,9 @@ pub(crate) struct Hop {
 }
 
 impl Hops {
-    /// Creates the hops of a server, if it has any.
-    pub(crate) fn new(settings: HopSettings) -> Option<Arc<Self>> {
-        if settings.tokens.is_none() && settings.checkpoint.is_none() {
-            return None;
-        }
-        let limit = |tokens: Option<u32>| tokens.map_or(u64::MAX, |tokens| tokens.max(1).into());
-        let random = || hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
-        let key = settings.key.map_or_else(random, Ok);
-        Some(Arc::new(Self {
-            tokens: limit(settings.tokens),
-            checkpoint: limit(settings.checkpoint),
-            key: key.expect("the operating system has a source of random numbers"),
-        }))
+    /// Returns whether replies may have more than one hop.
+    pub(crate) fn is_on(&self) -> bool {
+        self.tokens.is_some() || self.checkpoint.is_some()
     }
 
     /// Begins the hop that a request asks for. Removes the token from the request, and sets its seed.
@@ -119,6 +100,17 @@ impl Hops {
             usage: None,
             is_over: false,
         })
+    }
+}
+
+impl Default for Hops {
+    fn default() -> Self {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
+        Self {
+            tokens: None,
+            checkpoint: None,
+            key: key.expect("the operating system has a source of random numbers"),
+        }
     }
 }
 
@@ -230,9 +222,9 @@ impl Hop {
         if has_ended || self.is_whole || !self.has_content {
             return;
         }
-        let ends = self.tokens - self.first >= self.hops.tokens;
+        let ends = reaches(self.hops.tokens, self.tokens - self.first);
         let is_checkpoint =
-            self.has_checkpoints && self.tokens - self.checkpoint >= self.hops.checkpoint;
+            self.has_checkpoints && reaches(self.hops.checkpoint, self.tokens - self.checkpoint);
         let Some(candidate) = chunk.candidates.first_mut() else {
             return;
         };
@@ -265,6 +257,11 @@ fn reply_tokens(usage: &UsageMetadata) -> u64 {
     let counts = [usage.candidates_token_count, usage.thoughts_token_count];
     let counts = counts.into_iter().flatten();
     counts.map(|count| u64::try_from(count).unwrap_or(0)).sum()
+}
+
+/// Returns whether a number of tokens is at the limit, if there is one. A limit is at least 1.
+fn reaches(limit: Option<u32>, tokens: u64) -> bool {
+    limit.is_some_and(|limit| tokens >= limit.max(1).into())
 }
 
 /// Subtracts the reply tokens of earlier hops. Each request counts the tokens of the prompt again.

@@ -102,30 +102,6 @@ impl Answers {
     }
 }
 
-/// The model that handles a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ResolvedModel {
-    /// Resource name, `models/…`.
-    pub(crate) name: String,
-    /// Whether the backend confirmed that it has this model.
-    confirmed: bool,
-}
-
-impl ResolvedModel {
-    fn new(name: &str, confirmed: bool) -> Self {
-        Self {
-            name: format!("models/{name}"),
-            confirmed,
-        }
-    }
-
-    /// Returns the value of `modelVersion`, unless the backend may set a more exact one.
-    pub(crate) fn version(&self) -> Option<String> {
-        self.confirmed
-            .then(|| without_prefix(&self.name).to_owned())
-    }
-}
-
 impl ModelNames {
     /// Creates the names. With `strict`, published names are not mapped to the default model.
     pub(crate) fn new(strict: bool, default: Option<String>) -> Self {
@@ -137,7 +113,7 @@ impl ModelNames {
         }
     }
 
-    /// Finds the model for a name. The first rule that applies:
+    /// Returns the resource name, `models/…`, of the model for a name. The first rule that applies:
     ///
     /// 1. A name that the backend lists is that model.
     /// 2. A name that Google publishes is the default model, if one is set.
@@ -154,34 +130,34 @@ impl ModelNames {
         &self,
         backend: &dyn Backend,
         name: &str,
-    ) -> Result<ResolvedModel, ApiError> {
+    ) -> Result<String, ApiError> {
+        let resource = format!("models/{name}");
         let listed = self.listed(backend).await;
-        let is_listed = |name: &str| listed.iter().any(|model| model == name);
-        if is_listed(name) {
-            return Ok(ResolvedModel::new(name, true));
+        if listed.iter().any(|model| model == name) {
+            return Ok(resource);
         }
         let may_replace = !self.strict && is_published(name);
         if let Some(default) = self.default.as_deref().filter(|_| may_replace) {
-            return Ok(ResolvedModel::new(default, is_listed(default)));
+            return Ok(format!("models/{default}"));
         }
         let Some(first) = listed.first() else {
-            return Ok(ResolvedModel::new(name, false));
+            return Ok(resource);
         };
-        if self.has_unlisted(backend, name).await {
-            return Ok(ResolvedModel::new(name, true));
+        if self.has_unlisted(backend, &resource).await {
+            return Ok(resource);
         }
         if may_replace {
-            return Ok(ResolvedModel::new(first, true));
+            return Ok(format!("models/{first}"));
         }
         if !self.strict
             && let Some(only) = only_abbreviated(listed, name)
         {
-            return Ok(ResolvedModel::new(only, true));
+            return Ok(format!("models/{only}"));
         }
         // Not cached: a client that gets this error may repeat its request as soon as the backend has the model.
-        self.answers.lock().remove(&format!("models/{name}"));
+        self.answers.lock().remove(&resource);
         let message = format!(
-            "unknown model `models/{name}`: use `{first}`, or another one of the list (`GET models`)"
+            "unknown model `{resource}`: use `{first}`, or another one of the list (`GET models`)"
         );
         Err(ApiError::not_found(message))
     }
@@ -212,20 +188,17 @@ impl ModelNames {
     }
 
     /// Returns whether the backend has a model that its list does not contain.
-    async fn has_unlisted(&self, backend: &dyn Backend, name: &str) -> bool {
-        let resource = format!("models/{name}");
-        if let Some(exists) = self.answers.get(&resource) {
+    async fn has_unlisted(&self, backend: &dyn Backend, resource: &str) -> bool {
+        if let Some(exists) = self.answers.get(resource) {
             return exists;
         }
-        let exists = match backend
-            .get_model(resource.clone(), RequestOptions::default())
-            .await
-        {
-            Ok(model) => name_of(&model).as_deref() == Some(name),
+        let found = backend.get_model(resource.to_owned(), RequestOptions::default());
+        let exists = match found.await {
+            Ok(model) => name_of(&model).as_deref() == Some(without_prefix(resource)),
             Err(error) if error.is_retryable() => return false,
             Err(_) => false,
         };
-        self.answers.insert(&resource, exists);
+        self.answers.insert(resource, exists);
         exists
     }
 }
@@ -368,7 +341,7 @@ mod tests {
         let names = ModelNames::new(false, None);
         let resolve = async |backend: &Counting| {
             let resolved = names.resolve(backend, "gemini-2.5-flash").await;
-            resolved.expect("a model").name
+            resolved.expect("a model")
         };
 
         assert_eq!(resolve(&backend).await, "models/gemini-2.5-flash");

@@ -13,8 +13,8 @@ use generativeai::protocol::response::{Candidate, FinishReason, GenerateContentR
 /// Values for members of a reply that the backend did not set.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplyDefaults {
-    /// Name of the model, unless the backend may set a more exact one.
-    model_version: Option<String>,
+    /// Name of the model.
+    model_version: String,
     /// Number in the id of the next call.
     next_call_id: u64,
 }
@@ -24,21 +24,20 @@ impl ReplyDefaults {
     ///
     /// Ids of calls are derived from the body: they differ between the requests of a conversation,
     /// and a deterministic backend still gives equal replies to equal requests.
-    pub(crate) fn new(model_version: Option<String>, request_body: &[u8]) -> Self {
+    pub(crate) fn new(model_version: &str, request_body: &[u8]) -> Self {
         // `DefaultHasher::new` has fixed keys, unlike `RandomState`, so equal requests get equal ids in every process.
         let mut hasher = DefaultHasher::new();
         hasher.write(request_body);
         Self {
-            model_version,
+            model_version: model_version.to_owned(),
             next_call_id: hasher.finish(),
         }
     }
 
     /// Fills in the absent members of a reply, or of the next chunk of a streamed reply.
     pub(crate) fn fill(&mut self, reply: &mut GenerateContentResponse) {
-        if reply.model_version.is_none() {
-            reply.model_version.clone_from(&self.model_version);
-        }
+        let version = || self.model_version.clone();
+        reply.model_version.get_or_insert_with(version);
         if reply.candidates.is_empty() && reply.prompt_feedback.is_none() {
             reply.candidates.push(Candidate::default());
         }
@@ -105,10 +104,12 @@ mod tests {
                 json!({"promptFeedback": {"blockReason": "SAFETY"}}),
             ),
         ] {
-            let mut reply = serde_json::from_value(chunk).expect("a chunk");
+            let mut reply: GenerateContentResponse =
+                serde_json::from_value(chunk).expect("a chunk");
 
-            ReplyDefaults::new(None, b"").fill(&mut reply);
+            ReplyDefaults::new("m", b"").fill(&mut reply);
 
+            assert_eq!(reply.model_version.take().as_deref(), Some("m"));
             assert_eq!(json!(reply), filled);
         }
     }

@@ -7,8 +7,6 @@
 //! - a response in JSON to a request with too many headers: hyper's has an empty body;
 //! - a time limit for graceful shutdown.
 
-mod write_timeout;
-
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
@@ -22,10 +20,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutWriter;
 
-use crate::guard::AllowedHosts;
 use crate::server::Server;
-use write_timeout::WriteTimeout;
 
 /// Most headers that hyper parses; its default is 100. Far above the limit of the router, whose error is JSON while
 /// hyper's has an empty body.
@@ -73,8 +70,8 @@ impl Server {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         // The names by which other machines reach this one are not known.
-        if !listener.local_addr()?.ip().is_loopback() {
-            self.hosts.get_or_insert(AllowedHosts::Any);
+        if self.hosts.is_empty() && !listener.local_addr()?.ip().is_loopback() {
+            self.hosts.push("*".to_owned());
         }
         let timeouts = Timeouts {
             header: self.header_timeout,
@@ -148,7 +145,10 @@ async fn serve_connection(
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let stream = TokioIo::new(WriteTimeout::new(stream, timeouts.write));
+    // hyper has no write timeout. Without one, a client that stops reading occupies its response and the backend
+    // indefinitely.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(timeouts.write));
     // `half_close` stays off: the end of the client's side means that it has disconnected. hyper then drops the
     // response in progress, which stops the backend.
     let connection = http1::Builder::new()
@@ -157,7 +157,10 @@ async fn serve_connection(
         .header_read_timeout(timeouts.header)
         .max_headers(MAX_PARSED_HEADERS)
         .max_buf_size(BUFFER_SIZE)
-        .serve_connection(stream, TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     // Errors are dropped: they concern the client's side of the connection, which sees them itself.
     tokio::select! {

@@ -12,10 +12,9 @@ use crate::body::BodyReader;
 use crate::faults::Faults;
 use crate::files::FileStorage;
 use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
-use crate::hops::{HopSettings, Hops};
+use crate::hops::Hops;
 use crate::models::{ModelNames, without_prefix};
 use crate::queue::RequestQueue;
-use crate::router::App;
 
 /// Server of the Gemini REST API over a backend, before it is started.
 ///
@@ -48,7 +47,7 @@ use crate::router::App;
 pub struct Server {
     backend: Arc<dyn Backend>,
     /// Set by `allow_host`. Otherwise the listener's address decides.
-    pub(crate) hosts: Option<AllowedHosts>,
+    pub(crate) hosts: Vec<String>,
     origins: AllowedOrigins,
     key: Option<ApiKey>,
     strict_model_names: bool,
@@ -61,7 +60,7 @@ pub struct Server {
     memory_limit: usize,
     faults: Faults,
     files: Option<Arc<FileStorage>>,
-    hops: HopSettings,
+    hops: Hops,
     pub(crate) header_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
@@ -86,7 +85,7 @@ impl Server {
     pub fn new(backend: impl Backend + 'static) -> Self {
         Self {
             backend: Arc::new(backend),
-            hosts: None,
+            hosts: Vec::new(),
             origins: AllowedOrigins::default(),
             key: None,
             strict_model_names: false,
@@ -99,7 +98,7 @@ impl Server {
             memory_limit: 256 * 1024 * 1024,
             faults: Faults::default(),
             files: None,
-            hops: HopSettings::default(),
+            hops: Hops::default(),
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
@@ -173,16 +172,7 @@ impl Server {
     /// let server = Server::new(Scripted::default()).allow_host("model.lan");
     /// ```
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
-        let host = host.into();
-        self.hosts = Some(match self.hosts {
-            _ if host == "*" => AllowedHosts::Any,
-            Some(AllowedHosts::Any) => AllowedHosts::Any,
-            Some(AllowedHosts::LoopbackAnd(mut names)) => {
-                names.push(host);
-                AllowedHosts::LoopbackAnd(names)
-            }
-            None => AllowedHosts::LoopbackAnd(vec![host]),
-        });
+        self.hosts.push(host.into());
         self
     }
 
@@ -318,7 +308,7 @@ impl Server {
     /// Servers with the same key accept each other's tokens, if they serve the same model: after a restart, or behind a
     /// load balancer. The key should be 32 random bytes.
     pub fn continuation_key(mut self, key: impl AsRef<[u8]>) -> Self {
-        self.hops.key = Some(hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()));
+        self.hops.key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
         self
     }
 
@@ -351,24 +341,21 @@ impl Server {
 
     /// Returns the router, to be nested in another or served by other means.
     pub fn into_router(self) -> Router {
-        // A router cannot know the address of its listener, so it assumes that only this machine should reach it.
-        let loopback = AllowedHosts::LoopbackAnd(Vec::new());
         let api = Api {
             backend: self.backend,
-            hosts: self.hosts.unwrap_or(loopback),
+            // Loopback alone if there are none: a router cannot know the address of its listener, so it assumes that only
+            // this machine should reach it.
+            hosts: AllowedHosts(self.hosts),
+            origins: self.origins,
             key: self.key,
             models: ModelNames::new(self.strict_model_names, self.default_model),
             queue: RequestQueue::new(self.max_concurrent, self.max_queued),
             bodies: BodyReader::new(self.body_limit, self.body_timeout, self.memory_limit),
             faults: self.faults,
             files: self.files,
-            hops: Hops::new(self.hops),
+            hops: self.hops.is_on().then(|| Arc::new(self.hops)),
             max_output_tokens: self.max_output_tokens,
         };
-        let app = App {
-            origins: self.origins,
-            api,
-        };
-        app.into_router()
+        crate::router::into_router(api)
     }
 }

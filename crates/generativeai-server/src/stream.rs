@@ -28,31 +28,16 @@ const PAUSE_BEFORE_ERROR: Duration = Duration::from_millis(50);
 /// Chunks of the backend, until the deadline.
 pub(crate) struct Chunks {
     /// The first chunk, after [`Chunks::start`].
-    first: Option<GenerateContentResponse>,
-    stream: ChunkStream,
-    deadline: Deadline,
-    defaults: ReplyDefaults,
+    pub(crate) first: Option<GenerateContentResponse>,
+    /// Does nothing until it is polled.
+    pub(crate) stream: ChunkStream,
+    pub(crate) deadline: Deadline,
+    pub(crate) defaults: ReplyDefaults,
     /// Hop of the reply, if it is divided into hops.
-    hop: Option<Hop>,
+    pub(crate) hop: Option<Hop>,
 }
 
 impl Chunks {
-    /// Creates the chunks of a backend's stream, which does nothing until it is polled.
-    pub(crate) fn new(
-        stream: ChunkStream,
-        deadline: Deadline,
-        defaults: ReplyDefaults,
-        hop: Option<Hop>,
-    ) -> Self {
-        Self {
-            first: None,
-            stream,
-            deadline,
-            defaults,
-            hop,
-        }
-    }
-
     /// Waits for the first chunk.
     ///
     /// # Errors

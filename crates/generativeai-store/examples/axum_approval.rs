@@ -9,6 +9,10 @@
 
 #![expect(clippy::print_stdout, reason = "an example prints its results")]
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,42 +20,105 @@ use axum::routing::post;
 use generativeai::testing::Scripted;
 use generativeai::{
     AutomaticFunctionCalling, CallRequest, ChatSession, Decision, ErrorKind, Function,
-    GenerativeModel, Json, Reason, Result,
+    FunctionEvent, GenerativeModel, Json, Reason, Result,
 };
 use generativeai_store::Store;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
-/// The model with its tools, and the store. Requests share nothing else, so any process can answer any of them.
+/// The model with its tools, the store, and a lock for each user. The conversations are in the store alone, so a turn
+/// that waits can be decided in any process.
+///
+/// A message discards the turn of the same user that runs, so the requests of a user wait for each other. The locks are
+/// those of one process: a balancer in front of several processes has to send all requests of a user to the same one.
 #[derive(Clone)]
 struct Service {
     model: GenerativeModel,
     store: Store,
+    locks: Arc<Mutex<HashMap<String, Arc<Mutex<()>>>>>,
+}
+
+/// What a request does with the conversation of its user.
+enum Action {
+    Send(String),
+    Decide(String, Decision),
 }
 
 /// JSON for the page, or a status and a message.
 type Reply = std::result::Result<String, (StatusCode, String)>;
 
 impl Service {
-    /// Opens the chat of a user. Functions that change nothing run; others wait for a click.
-    async fn chat(&self, user: &str) -> Result<ChatSession> {
-        let session = self.store.find_or_create(user).await?;
+    fn new(model: GenerativeModel, store: Store) -> Self {
+        Self {
+            model,
+            store,
+            locks: Arc::default(),
+        }
+    }
+
+    /// Opens the chat of a user. Functions that change nothing run; others wait for a click. `has_run` is set when a
+    /// function starts. The prefix of the name separates users from other sessions.
+    async fn chat(&self, user: &str, has_run: Arc<AtomicBool>) -> Result<ChatSession> {
+        let session = self.store.find_or_create(&format!("user-{user}")).await?;
         let chat = session.chat(&self.model).await?;
         let policy = async |request: CallRequest| match request.function.is_read_only() {
             true => Decision::Run,
             false => Decision::Wait,
         };
-        Ok(chat.automatic_function_calling(AutomaticFunctionCalling::default().approve(policy)))
+        let calling = AutomaticFunctionCalling::default()
+            .approve(policy)
+            .observer(move |event| {
+                if let FunctionEvent::Called(_) = event {
+                    has_run.store(true, Ordering::Relaxed);
+                }
+            });
+        Ok(chat.automatic_function_calling(calling))
+    }
+
+    /// Runs a turn in its own task: a client that disconnects must not stop a payment halfway.
+    async fn spawn(self, user: String, action: Action) -> Reply {
+        let turn = tokio::spawn(async move { self.run(&user, action).await });
+        let panicked = |error: tokio::task::JoinError| internal(error.to_string());
+        turn.await.map_err(panicked)?
+    }
+
+    async fn run(&self, user: &str, action: Action) -> Reply {
+        let lock = Arc::clone(self.locks.lock().await.entry(user.to_owned()).or_default());
+        let _guard = lock.lock().await;
+        let has_run = Arc::new(AtomicBool::new(false));
+        let mut chat = self.chat(user, has_run.clone()).await.map_err(failed)?;
+        let outcome = match action {
+            // A turn that waits for approval has to be decided first.
+            Action::Send(_) if is_waiting(&chat) => {
+                return Err((StatusCode::CONFLICT, shown(&chat)));
+            }
+            Action::Send(message) => {
+                // A turn that failed after a payment. Otherwise the model would not know of it, and might pay again.
+                if chat
+                    .unfinished()
+                    .is_some_and(|turn| !turn.rounds.is_empty())
+                {
+                    chat.keep_partial();
+                }
+                chat.send_message(message).await
+            }
+            Action::Decide(id, decision) => chat.decide([(id, decision)]).await,
+        };
+        match (outcome, chat.unsaved()) {
+            (Ok(_), None) => Ok(shown(&chat)),
+            // Not "try again": the payment was made, although the conversation does not contain it.
+            (_, Some(error)) if has_run.load(Ordering::Relaxed) => {
+                Err(internal(format!("ran, but was not recorded: {error}")))
+            }
+            (Ok(_), Some(error)) => Err(internal(format!("not recorded: {error}"))),
+            (Err(error), _) => Err(failed(error)),
+        }
     }
 }
 
-/// Sends a message. A turn that waits for approval is not changed: it has to be decided first.
+/// Sends a message.
 async fn send(State(service): State<Service>, Path(user): Path<String>, message: String) -> Reply {
-    let mut chat = service.chat(&user).await.map_err(failed)?;
-    if is_waiting(&chat) {
-        return Err((StatusCode::CONFLICT, shown(&chat)));
-    }
-    chat.send_message(message).await.map_err(failed)?;
-    Ok(shown(&chat))
+    service.spawn(user, Action::Send(message)).await
 }
 
 /// Decides on a call: the body is `run`, or the reason for a denial. If two clicks arrive at once, the second one gets
@@ -61,13 +128,11 @@ async fn decide(
     Path((user, id)): Path<(String, String)>,
     body: String,
 ) -> Reply {
-    let mut chat = service.chat(&user).await.map_err(failed)?;
     let decision = match body.as_str() {
         "run" => Decision::Run,
         reason => Decision::deny(reason),
     };
-    chat.decide([(id, decision)]).await.map_err(failed)?;
-    Ok(shown(&chat))
+    service.spawn(user, Action::Decide(id, decision)).await
 }
 
 fn is_waiting(chat: &ChatSession) -> bool {
@@ -85,12 +150,15 @@ fn shown(chat: &ChatSession) -> String {
 }
 
 fn failed(error: generativeai::Error) -> (StatusCode, String) {
-    let status = match error.kind() {
+    match error.kind() {
         // Decided by another click, or long ago.
-        ErrorKind::Conflict | ErrorKind::Request => StatusCode::CONFLICT,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    (status, error.to_string())
+        ErrorKind::Conflict | ErrorKind::Request => (StatusCode::CONFLICT, error.to_string()),
+        _ => internal(error.to_string()),
+    }
+}
+
+fn internal(message: String) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
 fn router(service: Service) -> Router {
@@ -119,16 +187,19 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let store = Store::open("sqlite::memory:").await?; // a file, such as `sqlite:chats.sqlite`, survives a restart
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, router(Service { model, store })).await?;
+    // The example `axum_sse` shows how to end the turns that run when the process stops.
+    axum::serve(listener, router(Service::new(model, store))).await?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::error::Error;
+    use std::sync::atomic::AtomicU32;
 
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
+    use tokio::sync::Semaphore;
     use tower::ServiceExt;
 
     use super::*;
@@ -136,12 +207,33 @@ mod tests {
     type Tested<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
     /// Returns the service with a script, as after a start of its process.
-    fn service(script: &Scripted, store: &Store) -> Router {
-        let model = GenerativeModel::new("m")
-            .tools(pay())
-            .backend(script.clone());
-        let store = store.clone();
-        router(Service { model, store })
+    fn service(script: &Scripted, store: &Store, pay: Function) -> Router {
+        let model = GenerativeModel::new("m").tools(pay).backend(script.clone());
+        router(Service::new(model, store.clone()))
+    }
+
+    /// Returns a payment that reports its start and waits for a permit, and counts.
+    fn slow_pay() -> (Function, Arc<[Semaphore; 2]>, Arc<AtomicU32>) {
+        let gates = Arc::new([Semaphore::new(0), Semaphore::new(0)]);
+        let paid = Arc::new(AtomicU32::new(0));
+        let (inner, count) = (gates.clone(), paid.clone());
+        let pay = Function::new("pay", "Pays someone.", move |_: Value| {
+            let (gates, paid) = (inner.clone(), count.clone());
+            async move {
+                gates[0].add_permits(1);
+                gates[1].acquire().await.expect("it is open").forget();
+                paid.fetch_add(1, Ordering::Relaxed);
+                "paid"
+            }
+        });
+        (pay, gates, paid)
+    }
+
+    /// Returns the path of the first call that waits.
+    fn path_of(waiting: &str) -> Tested<String> {
+        let waiting: Value = serde_json::from_str(waiting)?;
+        let id = waiting["waiting"][0]["id"].as_str().ok_or("no id")?;
+        Ok(format!("/chats/ann/calls/{id}"))
     }
 
     /// Sends a request, and returns the status and the body.
@@ -160,11 +252,12 @@ mod tests {
             .then_call("pay", json!({"to": "Ada", "pounds": 5}))
             .then_text("Ada has got 5 pounds.");
 
-        let (status, waiting) = post(&service(&script, &store), "/chats/ann", "Pay Ada!").await?;
+        let here = service(&script, &store, pay());
+        let (status, waiting) = post(&here, "/chats/ann", "Pay Ada!").await?;
+        let path = path_of(&waiting)?;
         let waiting: Value = serde_json::from_str(&waiting)?;
         let call = &waiting["waiting"][0];
-        let path = format!("/chats/ann/calls/{}", call["id"].as_str().ok_or("no id")?);
-        let other = service(&script, &store);
+        let other = service(&script, &store, pay());
         let early = post(&other, "/chats/ann", "And Bob!").await?;
         let decided = post(&other, &path, "run").await?;
         let again = post(&other, &path, "run").await?;
@@ -177,7 +270,7 @@ mod tests {
             (200, r#"{"reply":"Ada has got 5 pounds."}"#.to_owned())
         );
         assert_eq!(again.0, 409);
-        let contents = store.session("ann").await?.contents().await?;
+        let contents = store.session("user-ann").await?.contents().await?;
         let paid = json!({"paid": {"to": "Ada", "pounds": 5}});
         let response = &json!(contents[2].parts[0])["functionResponse"]["response"];
         assert_eq!((contents.len(), response), (4, &paid));
@@ -190,18 +283,95 @@ mod tests {
         let script = Scripted::default()
             .then_call("pay", json!({"to": "Ada", "pounds": 5}))
             .then_text("I did not pay.");
-        let service = service(&script, &store);
+        let service = service(&script, &store, pay());
 
         let waiting = post(&service, "/chats/ann", "Pay Ada!").await?.1;
-        let waiting: Value = serde_json::from_str(&waiting)?;
-        let id = waiting["waiting"][0]["id"].as_str().ok_or("no id")?;
-        let reply = post(&service, &format!("/chats/ann/calls/{id}"), "too much")
-            .await?
-            .1;
+        let reply = post(&service, &path_of(&waiting)?, "too much").await?.1;
 
         assert_eq!(reply, r#"{"reply":"I did not pay."}"#);
         let sent = json!(script.requests()[1].contents);
         assert!(sent.to_string().contains("denied: too much"), "{sent}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_message_waits_for_a_function_that_runs_even_if_its_client_disconnects() -> Tested {
+        let store = Store::open("sqlite::memory:").await?;
+        let script = Scripted::default()
+            .then_call("pay", json!({"to": "Ada"}))
+            .then_text("Ada has got it.")
+            .then_text("You are welcome.");
+        let (pay, gates, paid) = slow_pay();
+        let [started, go] = &*gates;
+        let service = service(&script, &store, pay);
+        let waiting = post(&service, "/chats/ann", "Pay Ada!").await?.1;
+
+        let path = path_of(&waiting)?;
+        let click = post(&service, &path, "run");
+        tokio::select! {
+            _ = click => return Err("nothing ran".into()),
+            permit = started.acquire() => permit?.forget(),
+        }
+        // The click was dropped above, with its connection.
+        let (thanks, ()) = tokio::join!(post(&service, "/chats/ann", "Thanks."), async {
+            tokio::task::yield_now().await;
+            go.add_permits(1);
+        });
+
+        assert_eq!(thanks?, (200, r#"{"reply":"You are welcome."}"#.to_owned()));
+        assert_eq!(paid.load(Ordering::Relaxed), 1);
+        assert_eq!(store.session("user-ann").await?.contents().await?.len(), 6);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_conflict_after_a_payment_is_not_reported_as_a_late_click() -> Tested {
+        let store = Store::open("sqlite::memory:").await?;
+        let script = Scripted::default()
+            .then_call("pay", json!({"to": "Ada"}))
+            .then_text("You are welcome.");
+        let (pay, gates, paid) = slow_pay();
+        let [started, go] = &*gates;
+        let here = service(&script, &store, pay.clone());
+        let elsewhere = service(&script, &store, pay);
+        let waiting = post(&here, "/chats/ann", "Pay Ada!").await?.1;
+
+        let path = path_of(&waiting)?;
+        let (click, thanks) = tokio::join!(post(&here, &path, "run"), async {
+            started.acquire().await?.forget();
+            let thanks = post(&elsewhere, "/chats/ann", "Thanks.").await;
+            go.add_permits(1);
+            thanks
+        });
+
+        assert_eq!(thanks?.0, 200);
+        let (status, message) = click?;
+        assert_eq!(status, 500);
+        assert!(
+            message.starts_with("ran, but was not recorded: "),
+            "{message}"
+        );
+        assert_eq!(paid.load(Ordering::Relaxed), 1);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn after_a_payment_and_a_failed_reply_the_model_knows_of_the_payment() -> Tested {
+        let store = Store::open("sqlite::memory:").await?;
+        let script = Scripted::default()
+            .then_call("pay", json!({"to": "Ada"}))
+            .then_fail(&[])
+            .then_text("Yes.");
+        let service = service(&script, &store, pay());
+
+        let waiting = post(&service, "/chats/ann", "Pay Ada!").await?.1;
+        let failed = post(&service, &path_of(&waiting)?, "run").await?;
+        let reply = post(&service, "/chats/ann", "Has she got it?").await?.1;
+
+        assert_eq!(failed.0, 500);
+        assert_eq!(reply, r#"{"reply":"Yes."}"#);
+        let sent = json!(script.requests()[2].contents).to_string();
+        assert!(sent.contains(r#""paid""#), "{sent}");
         Ok(())
     }
 }

@@ -6,33 +6,38 @@
 //! ```
 
 #![expect(clippy::print_stdout, reason = "an example prints its results")]
+#![expect(clippy::print_stderr, reason = "an example reports its errors")]
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Sse;
 use axum::response::sse::Event;
 use axum::routing::post;
 use futures_util::stream::{self, Stream};
 use generativeai::testing::Scripted;
-use generativeai::{ChatSession, GenerativeModel, ReplyStream, SendMessage};
+use generativeai::{ChatSession, ErrorKind, GenerativeModel, Result, SendMessage};
 use generativeai_store::Store;
 use serde_json::json;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinSet;
 
-/// The model, the store, and the open chats by the name of the user.
+/// The model, the store, the open chats by the name of the user, and the turns that run.
 ///
 /// A chat has its own asynchronous lock: two messages of one user wait for each other, and users do not wait for other
-/// users. A service for many users would also close chats that are idle; the store has them all.
+/// users. The locks are those of one process. So a balancer in front of several processes has to send all messages of a
+/// user to the same process. A service for many users would also close chats that are idle; the store has them all.
 #[derive(Clone)]
 struct Chats {
     model: GenerativeModel,
     store: Store,
     open: Arc<Mutex<HashMap<String, Arc<Mutex<ChatSession>>>>>,
+    turns: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Chats {
@@ -41,17 +46,23 @@ impl Chats {
             model,
             store,
             open: Arc::default(),
+            turns: Arc::default(),
         }
     }
 
-    /// Locks the chat of a user, which is read from the store or created if it is not open.
-    async fn of(&self, user: &str) -> generativeai::Result<OwnedMutexGuard<ChatSession>> {
+    /// Reads the chat of a user from the store, or creates it. The prefix separates users from other sessions.
+    async fn read(&self, user: &str) -> Result<ChatSession> {
+        let session = self.store.find_or_create(&format!("user-{user}")).await?;
+        session.chat(&self.model).await
+    }
+
+    /// Locks the chat of a user, and opens it if necessary.
+    async fn lock(&self, user: &str) -> Result<OwnedMutexGuard<ChatSession>> {
         let mut open = self.open.lock().await;
         let chat = match open.get(user) {
             Some(chat) => Arc::clone(chat),
             None => {
-                let session = self.store.find_or_create(user).await?;
-                let chat = Arc::new(Mutex::new(session.chat(&self.model).await?));
+                let chat = Arc::new(Mutex::new(self.read(user).await?));
                 open.insert(user.to_owned(), Arc::clone(&chat));
                 chat
             }
@@ -60,45 +71,101 @@ impl Chats {
         drop(open);
         Ok(chat.lock_owned().await)
     }
+
+    /// Runs the turn of a message to its end, and sends its events. If the client disconnects, nobody receives them.
+    async fn run(self, user: String, message: String, events: UnboundedSender<Event>) {
+        let send = |name: &str, data: String| {
+            events.send(Event::default().event(name).data(data)).ok();
+        };
+        let mut chat = match self.lock(&user).await {
+            Ok(chat) => chat,
+            Err(error) => return send("error", error.to_string()),
+        };
+        keep_results(&mut chat);
+        let mut reply = SendMessage::new(chat, message).stream();
+        let mut failure = None;
+        while let Some(chunk) = reply.next().await {
+            match chunk {
+                // As JSON, so that a chunk with line breaks is one line of the event: many clients read only one. A
+                // chunk may have no text.
+                Ok(chunk) => send("message", json!({ "text": chunk.text_lossy() }).to_string()),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let mut chat = reply.into_chat();
+        let unsaved = chat.unsaved().cloned();
+        match (&failure, &unsaved) {
+            (Some(error), _) => send("error", error.to_string()),
+            // The chat has the reply and continues, but would lose it with the process.
+            (None, Some(error)) => send("unsaved", error.to_string()),
+            (None, None) => {}
+        }
+        if failure.is_none() {
+            let usage = chat.last().and_then(|reply| reply.usage_metadata.clone());
+            send("done", json!({ "usage": usage }).to_string());
+        }
+        // Another process has written the session, so this chat is outdated. The user can send the message again.
+        let is_outdated = |error: generativeai::Error| error.kind() == ErrorKind::Conflict;
+        if failure.or(unsaved).is_some_and(is_outdated)
+            && let Ok(current) = self.read(&user).await
+        {
+            *chat = current;
+        }
+    }
+
+    /// Waits for the turns that run, and stops those that take longer than `limit`. Then stores what arrived of them.
+    async fn stop(&self, limit: Duration) {
+        // Held to the end, so that no other turn begins.
+        let mut turns = self.turns.lock().await;
+        let all = async { while turns.join_next().await.is_some() {} };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            turns.shutdown().await;
+        }
+        for (user, chat) in &*self.open.lock().await {
+            if let Err(error) = chat.lock().await.save().await {
+                eprintln!("the chat of {user} is not saved: {error}");
+            }
+        }
+    }
 }
 
-/// Sends a message, and streams the reply. If the client disconnects, axum drops the stream: the request to the model
-/// stops, the history is as it was before the message, and the chat is unlocked.
+/// Keeps a turn that failed after functions ran. Otherwise the model would not know what they did.
+fn keep_results(chat: &mut ChatSession) {
+    if chat
+        .unfinished()
+        .is_some_and(|turn| !turn.rounds.is_empty())
+    {
+        chat.keep_partial();
+    }
+}
+
+/// Sends a message, and streams the reply.
+///
+/// The turn runs in its own task: functions run to their end, and the chat is unlocked after the reply, whether the
+/// client reads it, waits or disconnects. To stop the reply of a client that disconnects, stream the reply from here
+/// instead: axum drops the stream, and with it the turn.
 async fn send(
     State(chats): State<Chats>,
     Path(user): Path<String>,
     message: String,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, (StatusCode, String)> {
-    let failed =
-        |error: generativeai::Error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    let chat = chats.of(&user).await.map_err(failed)?;
-    let reply = SendMessage::new(chat, message).stream();
-    Ok(Sse::new(stream::unfold(Some(reply), next_event)))
+) -> Sse<impl Stream<Item = std::result::Result<Event, Infallible>>> {
+    // Not bounded: a turn must not wait for its client. A reply has a limited length.
+    let (events, received) = mpsc::unbounded_channel();
+    let mut turns = chats.turns.lock().await;
+    turns.spawn(chats.clone().run(user, message, events));
+    // Removes the turns that have ended.
+    while turns.try_join_next().is_some() {}
+    Sse::new(stream::unfold(received, next_event))
 }
 
-type Reply = ReplyStream<'static, OwnedMutexGuard<ChatSession>>;
+type Received = UnboundedReceiver<Event>;
 
-/// Returns the next event of a reply, and the rest of the reply unless it was the last event.
-async fn next_event(reply: Option<Reply>) -> Option<(Result<Event, Infallible>, Option<Reply>)> {
-    let mut reply = reply?;
-    let event = match reply.next().await {
-        // As JSON, so that a chunk with line breaks is one line of the event: many clients read only one. A chunk may
-        // have no text.
-        Some(Ok(chunk)) => {
-            let text = json!({ "text": chunk.text_lossy() });
-            return Some((Ok(Event::default().data(text.to_string())), Some(reply)));
-        }
-        Some(Err(error)) => Event::default().event("error").data(error.to_string()),
-        None => {
-            let usage = reply
-                .response()
-                .and_then(|reply| reply.usage_metadata.clone());
-            Event::default()
-                .event("done")
-                .data(json!({ "usage": usage }).to_string())
-        }
-    };
-    Some((Ok(event), None))
+/// Returns the next event of a turn. There is none after its end.
+async fn next_event(
+    mut received: Received,
+) -> Option<(std::result::Result<Event, Infallible>, Received)> {
+    let event = received.recv().await?;
+    Some((Ok(event), received))
 }
 
 fn router(chats: Chats) -> Router {
@@ -107,8 +174,24 @@ fn router(chats: Chats) -> Router {
         .with_state(chats)
 }
 
+/// Waits for SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate()).expect("a handler can be set");
+        tokio::select! {
+            _ = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await.ok();
+}
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     // Prepared replies instead of a model. Leave out the backend to use the Gemini API.
     let replies = Scripted::default()
         .then_chunks(["Once ", "upon ", "a time."])
@@ -117,7 +200,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Store::open("sqlite::memory:").await?; // a file, such as `sqlite:chats.sqlite`, survives a restart
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, router(Chats::new(model, store))).await?;
+    let chats = Chats::new(model, store);
+    let server = axum::serve(listener, router(chats.clone()));
+    let server = server.with_graceful_shutdown(stop_signal());
+    let server = tokio::spawn(server.into_future());
+    // After the signal the server accepts no connections. Its clients get the rest of their replies.
+    stop_signal().await;
+    chats.stop(Duration::from_secs(10)).await;
+    tokio::time::timeout(Duration::from_secs(1), server)
+        .await
+        .ok();
     Ok(())
 }
 
@@ -128,16 +220,26 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
     use futures_util::StreamExt;
+    use generativeai::Reason;
     use tower::ServiceExt;
 
     use super::*;
 
-    type Tested<T = ()> = Result<T, Box<dyn Error>>;
+    type Tested<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-    /// Returns the service with a script, as after a start of its process.
-    fn service(script: Scripted, store: &Store) -> Router {
+    /// Returns the chats with a script, as after a start of their process.
+    fn chats(script: Scripted, store: &Store) -> Chats {
         let model = GenerativeModel::new("m").backend(script);
-        router(Chats::new(model, store.clone()))
+        Chats::new(model, store.clone())
+    }
+
+    fn service(script: Scripted, store: &Store) -> Router {
+        router(chats(script, store))
+    }
+
+    /// Replies with the number of contents that were sent.
+    fn counting() -> Scripted {
+        Scripted::answer_with(|request| format!("{} contents.", request.contents.len()))
     }
 
     /// Sends a message, and returns the body of the response.
@@ -152,7 +254,7 @@ mod tests {
     }
 
     async fn history(store: &Store) -> Tested<Vec<String>> {
-        let contents = store.session("ann").await?.contents().await?;
+        let contents = store.session("user-ann").await?.contents().await?;
         Ok(contents.iter().map(ToString::to_string).collect())
     }
 
@@ -162,9 +264,7 @@ mod tests {
         let script = Scripted::default().then_chunks(["Once ", "upon ", "a time."]);
 
         let first = ask(&service(script, &store), "Tell me a story.").await?;
-        let script =
-            Scripted::answer_with(|request| format!("{} contents.", request.contents.len()));
-        let second = ask(&service(script, &store), "And then?").await?;
+        let second = ask(&service(counting(), &store), "And then?").await?;
 
         for event in [
             r#"{"text":"Once "}"#,
@@ -178,34 +278,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_disconnects_stops_its_reply_and_unlocks_the_chat() -> Tested {
+    async fn a_turn_goes_on_after_its_client_has_disconnected() -> Tested {
         let store = Store::open("sqlite::memory:").await?;
         let script = Scripted::default()
-            .then_hang(&["Once "])
+            .then_chunks(["Once ", "upon ", "a time."])
             .then_text("The end.");
         let service = service(script, &store);
 
-        let body = send(&service, "Tell me a story.").await?;
-        let mut events = body.into_data_stream();
-        let first = events.next().await.ok_or("no event")??;
-        assert!(String::from_utf8_lossy(&first).contains("Once"));
-        drop(events);
+        drop(send(&service, "Tell me a story.").await?);
         let answer = ask(&service, "How does it end?").await?;
 
         assert!(answer.contains(r#"{"text":"The end."}"#), "{answer}");
-        assert_eq!(
-            history(&store).await?,
-            ["user: How does it end?", "model: The end."]
-        );
+        assert_eq!(history(&store).await?[1], "model: Once upon a time.");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_a_turn_that_hangs_and_stores_what_arrived() -> Tested {
+        let store = Store::open("sqlite::memory:").await?;
+        let chats = chats(Scripted::default().then_hang(&["Once "]), &store);
+        let body = send(&router(chats.clone()), "Tell me a story.").await?;
+        let mut events = body.into_data_stream();
+        let first = events.next().await.ok_or("no event")??;
+        assert!(String::from_utf8_lossy(&first).contains("Once"));
+
+        chats.stop(Duration::ZERO).await;
+
+        assert!(events.next().await.is_none());
+        let session = store.session("user-ann").await?;
+        let chat = session.chat(&chats.model).await?;
+        let turn = chat.unfinished().ok_or("no unfinished turn")?;
+        assert!(matches!(turn.reason, Reason::Interrupted));
+        let received = turn.received.as_ref().map(|reply| reply.to_string());
+        assert_eq!(received.as_deref(), Some("Once "));
         Ok(())
     }
 
     #[tokio::test]
     async fn two_requests_of_one_user_wait_for_each_other() -> Tested {
         let store = Store::open("sqlite::memory:").await?;
-        let script =
-            Scripted::answer_with(|request| format!("{} contents.", request.contents.len()));
-        let service = service(script, &store);
+        let service = service(counting(), &store);
 
         let answers = tokio::try_join!(ask(&service, "One"), ask(&service, "Two"))?;
 
@@ -215,6 +327,22 @@ mod tests {
             "{answers}"
         );
         assert_eq!(history(&store).await?.len(), 4);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn after_a_message_in_another_process_one_message_fails_and_the_next_continues() -> Tested
+    {
+        let store = Store::open("sqlite::memory:").await?;
+        let [here, elsewhere] = [(); 2].map(|()| service(counting(), &store));
+        ask(&here, "One").await?;
+        ask(&elsewhere, "Two").await?;
+
+        let conflict = ask(&here, "Three").await?;
+        let again = ask(&here, "Three").await?;
+
+        assert!(conflict.contains("event: error"), "{conflict}");
+        assert!(again.contains("5 contents."), "{again}");
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ pub(crate) async fn append(
         key_table::check_key_generation(tx).await?;
     }
     // The lock on the row makes the comparison of the length and its update one step.
-    let row = match session_row::read_for_update(tx, session).await? {
+    let row = match session_row::read(tx, session).await? {
         Some(row) if !row.is_deleted => row,
         _ => {
             let problem = "was deleted: import the history into a new session";

@@ -23,19 +23,6 @@ pub(crate) fn searchable_text(event: &Event) -> String {
     text
 }
 
-/// Returns whether an event contains media.
-pub(crate) fn has_media(event: &Event) -> bool {
-    event
-        .contents()
-        .into_iter()
-        .flat_map(|content| &content.parts)
-        .any(|part| match &part.data {
-            Some(Data::InlineData(_)) => true,
-            Some(Data::FunctionResponse(response)) => !response.parts.is_empty(),
-            _ => false,
-        })
-}
-
 /// Returns the media of an event, in order: in messages, replies and function responses.
 ///
 /// Media in a summary are left out and stay inside the event, since schema version 2 reads them there.

@@ -42,8 +42,8 @@ pub(crate) async fn create(
     events: Vec<(EventId, Event)>,
 ) -> Result<i64, Error> {
     let records = events
-        .iter()
-        .map(|(id, event)| Record::new(*id, event, &database.encryption));
+        .into_iter()
+        .map(|(id, event)| Record::new(id, event, &database.encryption));
     let new = NewSession {
         token: random::bytes()?,
         name: names::validate(name)?,
@@ -60,13 +60,13 @@ pub(crate) async fn create(
     created.await
 }
 
-/// Finds a session by its name or number, or creates an empty one with this name.
+/// Finds a session by its name, or creates an empty one with this name.
 ///
 /// Concurrent callers get the same session, in one program or several: names are unique in the table. The second insert
 /// conflicts, its transaction is retried, and the retry finds the session of the first.
 pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i64, Error> {
     let context = "the session cannot be opened";
-    let input = (name.to_owned(), random::bytes()?);
+    let input = (names::required(name)?, random::bytes()?);
     let found = database.write(context, input, |tx, (name, token)| {
         Box::pin(async {
             if let Some(session) = names::find(tx, name).await? {
@@ -74,7 +74,7 @@ pub(crate) async fn find_or_create(database: &Database, name: &str) -> Result<i6
             }
             let new = NewSession {
                 token: *token,
-                name: names::validate(name)?,
+                name: Some(name.clone()),
                 origin: Origin::Empty,
                 records: Vec::new(),
             };
@@ -117,7 +117,7 @@ async fn insert(tx: &mut Transaction<'_>, new: &NewSession) -> Result<Option<i64
 /// Returns the number of events that a fork shares with its parent.
 async fn forked_length(tx: &mut Transaction<'_>, parent: i64, at: Option<i64>) -> Result<i64> {
     // Locks the parent until the fork is committed: a concurrent deletion would remove the events that they share.
-    let length = match session_row::read_for_update(tx, parent).await? {
+    let length = match session_row::read(tx, parent).await? {
         Some(row) if !row.is_deleted => row.length,
         _ => {
             let message = format!("session {parent} no longer exists");

@@ -157,6 +157,7 @@ impl Database {
         let mut transaction = lease.connection.begin_with(begin).await?;
         let mut tx = Transaction {
             kind: self.kind,
+            access,
             encryption: &self.encryption,
             connection: &mut transaction,
         };

@@ -28,7 +28,7 @@ pub(crate) async fn delete_if_older(
     before: i64,
 ) -> Result<bool> {
     let select = for_update!(
-        tx.kind,
+        tx,
         "SELECT changed_at FROM session WHERE id = $1 AND deleted = 0"
     );
     if let Some(row) = tx.fetch_optional(select, params![session]).await?

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use generativeai::Event;
+use generativeai::{Event, Reason};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -47,7 +47,8 @@ pub(crate) async fn read_all(
     Ok(Some(events))
 }
 
-/// Reads all events of a session in order, with references instead of large media.
+/// Reads all events of a session in order, with references instead of large media. Rounds that a fork took over
+/// [are dropped](drop_copied_rounds).
 pub(crate) async fn read_without_media(
     tx: &mut Transaction<'_>,
     session: i64,
@@ -56,10 +57,41 @@ pub(crate) async fn read_without_media(
         return Ok(None);
     };
     let mut events = Vec::new();
+    let mut inherited = 0;
     for segment in &segments {
         read_segment(tx, segment, &mut events).await?;
+        if segment.session != session {
+            inherited = events.len();
+        }
     }
+    drop_copied_rounds(events.iter_mut().map(|stored| &mut stored.event), inherited);
     Ok(Some(events))
+}
+
+/// Drops the rounds of calls that were copied from another session before they started: those among the first `copied`
+/// events. The original decides about these calls. If the copy did so as well, an approved call would run twice.
+///
+/// The events of the rounds are replaced, not removed, since a journal counts its events.
+pub(crate) fn drop_copied_rounds<'a>(events: impl Iterator<Item = &'a mut Event>, copied: usize) {
+    let mut round = Vec::new();
+    for (index, event) in events.enumerate() {
+        match event {
+            Event::Called { .. } if index < copied => round = vec![event],
+            Event::Decided { .. } if !round.is_empty() => round.push(event),
+            // The calls run in the original only, or their turn is over. An undone turn is not: it can be redone.
+            Event::Started
+            | Event::Opened { .. }
+            | Event::Added { .. }
+            | Event::Replaced { .. } => round.clear(),
+            _ => {}
+        }
+    }
+    for event in round {
+        *event = Event::Unfinished {
+            reason: Reason::Interrupted,
+            received: None,
+        };
+    }
 }
 
 /// Decodes an event from the columns `seq`, `id`, `body`, `sum` and `cipher` of its row. Its media are

@@ -114,6 +114,32 @@
 //! Only `delete` removes events. Undoing a turn adds an event, and [`log`](crate::Session::log)
 //! returns all of them.
 //!
+//! Calls that wait for approval are not part of a fork, nor of an import: an approved call would run in both sessions.
+//! In the copy their turn is interrupted, and `retry` asks the model again.
+//!
+//! # Names from users
+//!
+//! [`find_or_create`](crate::Store::find_or_create) and [`session`](crate::Store::session) find a session by its name
+//! alone. Add a prefix to a name that comes from outside, such as `user-`. They refuse a name that is a number or
+//! empty. [`session_by_id`](crate::Store::session_by_id) finds a session by its number, and
+//! [`session_by_name_or_id`](crate::Store::session_by_name_or_id) by either, as the program `genai` does. The numbers
+//! are those of all users, so do not pass on what a user of a service enters.
+//!
+//! ```
+//! use generativeai::ErrorKind;
+//! # use generativeai_store::Store;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+//! # let store = Store::open("sqlite::memory:").await?;
+//! let user = "1";
+//! let session = store.find_or_create(&format!("user-{user}")).await?;
+//! assert_eq!(session.info().await?.name, "user-1");
+//!
+//! let error = store.find_or_create(user).await.unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Request);
+//! # Ok(()) }
+//! ```
+//!
 //! # Concurrent writers
 //!
 //! Several programs may open the same session. The second one to write gets
@@ -144,6 +170,24 @@
 //! ```
 //!
 //! A clone of a chat is a second writer too. Different sessions never conflict.
+//!
+//! The code above is for programs whose turns do not overlap, such as two terminals of one person. **Do not reload and
+//! send again while the other program may be running a turn.** Its turn is stored up to its last result, and looks like
+//! one after a crash: whoever opens the session finds it [`unfinished`](generativeai::ChatSession::unfinished), with
+//! the reason [`Interrupted`](generativeai::Reason::Interrupted). The next message replaces it. The program that runs
+//! it then gets the conflict, and its reply and the results of its functions are lost, although the functions ran.
+//!
+//! So a service needs one writer of a session at a time:
+//!
+//! - In one process, a mutex for each user that is held for the whole turn, as in the examples `axum_sse` and
+//!   `axum_approval`.
+//! - With several processes, the simplest means is a balancer that sends all requests of a user to the same process.
+//!   Conflicts then occur only while processes are added or removed.
+//! - Otherwise the processes need a common lock for the whole turn: `pg_advisory_lock` with the number of the session,
+//!   on a connection of its own, or a row with the owner and an expiry that the owner renews. PostgreSQL releases an
+//!   advisory lock when the connection breaks.
+//!
+//! Open the chat after the lock was acquired. After a conflict, open it again before the next message.
 //!
 //! # When writing fails
 //!
@@ -251,7 +295,7 @@
 //! let encrypted = Store::open_encrypted(address, &key).await?;
 //! for info in store.list().await? {
 //!     let mut lines = Vec::new(); // or a file
-//!     store.session(&info.name).await?.export_jsonl(&mut lines).await?;
+//!     store.session_by_id(info.id).await?.export_jsonl(&mut lines).await?;
 //!     encrypted.import_jsonl(&info.name, &lines[..]).await?;
 //! }
 //! assert_eq!(encrypted.search("nevis").await?.len(), 1);

@@ -24,9 +24,10 @@ impl Journal for SessionJournal {
         Box::pin(async move {
             let context = format!("session {session} cannot be written");
             // Encoded before the transaction, during which other writers of an SQLite file wait.
-            let records = entries
-                .iter()
-                .map(|entry| Record::from_entry(entry, &database.encryption));
+            let records = entries.into_iter().map(|entry| {
+                let id = entry.id().to_be_bytes();
+                Record::new(id, entry.event().clone(), &database.encryption)
+            });
             let records: Vec<Record> = records.collect::<Result<_>>()?;
             let input = (session, after as i64, records);
             let written = database.write(context, input, |tx, (session, after, records)| {

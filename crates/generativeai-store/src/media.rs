@@ -10,7 +10,7 @@ use generativeai::protocol::content::Blob;
 use sqlx::Row;
 
 use crate::cipher::Field;
-use crate::contents::{has_media, media_mut};
+use crate::contents::media_mut;
 use crate::encryption::Encryption;
 use crate::error::{Result, TransactionError};
 use crate::transaction::{Transaction, params};
@@ -29,17 +29,12 @@ pub(crate) struct Media {
     data: String,
 }
 
-/// Moves the large media out of an event. Returns them, and the event with references to them;
-/// `None` if the event has no media.
+/// Moves the large media out of an event, which gets references to them.
 ///
 /// Data that looks like a reference is moved as well, however short.
-pub(crate) fn detach(event: &Event, encryption: &Encryption) -> Option<(Event, Vec<Media>)> {
-    if !has_media(event) {
-        return None;
-    }
-    let mut event = event.clone();
+pub(crate) fn detach(event: &mut Event, encryption: &Encryption) -> Vec<Media> {
     let mut media = Vec::new();
-    for blob in media_mut(&mut event) {
+    for blob in media_mut(event) {
         let is_detached =
             |data: &mut String| data.len() > MAX_INLINE || data.starts_with(REFERENCE);
         if let Some(data) = blob.data.take_if(is_detached) {
@@ -50,7 +45,7 @@ pub(crate) fn detach(event: &Event, encryption: &Encryption) -> Option<(Event, V
     }
     media.sort_unstable();
     media.dedup();
-    Some((event, media))
+    media
 }
 
 /// Puts the media back into an event. `cache` contains the media of earlier events: a picture that occurs often is read

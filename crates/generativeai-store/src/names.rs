@@ -21,19 +21,33 @@ const MAX_LENGTH: usize = 200;
 ///
 /// # Errors
 /// [`ErrorKind::Request`] if the name is too long, contains control characters, or is a number. Names are printed on
-/// terminals, and a number would be ambiguous: sessions are found by both.
+/// terminals, and a number would be ambiguous: users find sessions by both.
 pub(crate) fn validate(name: &str) -> Result<Option<String>, Error> {
     let problem = if name.chars().count() > MAX_LENGTH {
-        "is longer than 200 characters"
+        "is longer than 200 characters: choose another name"
     } else if name.chars().any(char::is_control) {
-        "contains control characters"
+        "contains control characters: choose another name"
     } else if name.parse::<i64>().is_ok() {
-        "is a number"
+        "is a number: use a prefix, such as `user-1`"
     } else {
         return Ok(Some(name.to_owned()).filter(|name| !name.is_empty()));
     };
-    let message = format!("the name of the session {problem}: choose another name");
-    Err(Error::new(ErrorKind::Request, message))
+    Err(invalid(problem))
+}
+
+/// Checks the name to find a session by.
+///
+/// # Errors
+/// Those of [`validate`], and [`ErrorKind::Request`] if the name is empty: no session has such a name. A name that comes
+/// from a user must not find the session with that number, which may belong to another user.
+pub(crate) fn required(name: &str) -> Result<String, Error> {
+    validate(name)?.ok_or_else(|| invalid("is empty: use a prefix, such as `user-`"))
+}
+
+/// Builds the error for an invalid name. `problem` ends with advice.
+fn invalid(problem: &str) -> Error {
+    let message = format!("the name of the session {problem}");
+    Error::new(ErrorKind::Request, message)
 }
 
 /// Returns the value of the column `name`, for finding a session.
@@ -61,17 +75,17 @@ pub(crate) fn title(
     }
 }
 
-/// Finds a session by its number or name.
+/// Returns whether a session exists, whatever the state of its name.
+pub(crate) async fn exists(tx: &mut Transaction<'_>, session: i64) -> Result<bool> {
+    let select = "SELECT id FROM session WHERE id = $1 AND deleted = 0";
+    Ok(tx.fetch_optional(select, params![session]).await?.is_some())
+}
+
+/// Finds a session by its name.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] if the session is found by its name, and the encrypted name is damaged. A
-/// session is found by its number whatever the state of its name, so that it can be renamed.
+/// [`ErrorKind::Corrupt`] if the encrypted name is damaged.
 pub(crate) async fn find(tx: &mut Transaction<'_>, name: &str) -> Result<Option<i64>> {
-    if let Ok(number) = name.parse::<i64>() {
-        let select = "SELECT id FROM session WHERE id = $1 AND deleted = 0";
-        let row = tx.fetch_optional(select, params![number]).await?;
-        return Ok(row.map(|_| number));
-    }
     let lookup = lookup_value(tx.encryption, name);
     let select = "SELECT id, name, title, cipher FROM session WHERE name = $1 AND deleted = 0";
     let Some(row) = tx.fetch_optional(select, params![lookup]).await? else {

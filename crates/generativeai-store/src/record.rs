@@ -1,6 +1,6 @@
 //! `Record`: an event in the form in which it is stored.
 
-use generativeai::{Entry, Error, ErrorKind, Event, Result};
+use generativeai::{Error, ErrorKind, Event, Result};
 use serde_json::error::Category;
 
 use crate::contents::searchable_text;
@@ -24,15 +24,13 @@ pub(crate) struct Record {
 
 impl Record {
     /// Encodes an event.
-    pub(crate) fn new(id: EventId, event: &Event, encryption: &Encryption) -> Result<Self> {
+    pub(crate) fn new(id: EventId, mut event: Event, encryption: &Encryption) -> Result<Self> {
         let text = match encryption.is_on() {
             true => String::new(),
-            false => searchable_text(event),
+            false => searchable_text(&event),
         };
-        let (body, media) = match media::detach(event, encryption) {
-            Some((event, media)) => (serde_json::to_vec(&event), media),
-            None => (serde_json::to_vec(event), Vec::new()),
-        };
+        let media = media::detach(&mut event, encryption);
+        let body = serde_json::to_vec(&event);
         let body = body.map_err(|error| {
             let message = format!("an event cannot be written as JSON: {error}");
             Error::new(ErrorKind::Corrupt, message)
@@ -43,11 +41,6 @@ impl Record {
             media,
             text,
         })
-    }
-
-    /// Converts an entry of a journal.
-    pub(crate) fn from_entry(entry: &Entry, encryption: &Encryption) -> Result<Self> {
-        Self::new(entry.id().to_be_bytes(), entry.event(), encryption)
     }
 }
 

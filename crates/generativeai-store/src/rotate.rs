@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::key::Key;
 use crate::key_table;
 use crate::store::Store;
-use crate::transaction::{DatabaseKind, Params, Transaction, for_update, params};
+use crate::transaction::{Params, Transaction, for_update, params};
 
 impl Store {
     /// Changes the key of an encrypted store, and opens it with the new key.
@@ -85,9 +85,7 @@ enum Table {
 impl Table {
     /// Encrypts a few rows of the table with the new key. Returns whether there were any.
     async fn step(self, tx: &mut Transaction<'_>, old: &Cipher, new: &Cipher) -> Result<bool> {
-        let rows = tx
-            .fetch_all(self.select(tx.kind), params![old.number])
-            .await?;
+        let rows = tx.fetch_all(self.select(tx), params![old.number]).await?;
         for row in &rows {
             let (update, params) = self.update(row, old, new)?;
             tx.execute(update, params).await?;
@@ -96,12 +94,12 @@ impl Table {
     }
 
     /// Returns the query for a few rows that have the old key, few enough for one transaction.
-    fn select(self, kind: DatabaseKind) -> &'static str {
+    fn select(self, tx: &Transaction<'_>) -> &'static str {
         match self {
             // Locked, since other programs may rename or delete a session in the meantime, and the old title would
             // overwrite the new one. Events and media are never updated.
             Self::Session => for_update!(
-                kind,
+                tx,
                 "SELECT id, title FROM session WHERE cipher = $1 LIMIT 64"
             ),
             Self::Event => "SELECT session_id, seq, id, body FROM event WHERE cipher = $1 LIMIT 64",

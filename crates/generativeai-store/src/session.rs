@@ -197,6 +197,11 @@ impl Session {
     ///
     /// The fork is called `name`. If `name` is empty, it is called by its number.
     ///
+    /// Calls that wait for approval, or were approved and have not started, stay with this session: otherwise an
+    /// approved call would run in each of the two. In the fork their turn is interrupted, with its message and the
+    /// rounds before these calls. [`retry`](generativeai::ChatSession::retry) asks the model again, and its calls need
+    /// new decisions.
+    ///
     /// # Errors
     /// [`ErrorKind::Request`] if the name is taken or invalid, or if the session has fewer than `at`
     /// events. [`ErrorKind::NotFound`] if the session was deleted.

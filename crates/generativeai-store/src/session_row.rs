@@ -6,13 +6,6 @@ use crate::encryption::Encryption;
 use crate::error::{Result, TransactionError};
 use crate::transaction::{Transaction, for_update, params};
 
-/// Selects the columns of a [`SessionRow`] and its checksum.
-macro_rules! select_row {
-    () => {
-        "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1"
-    };
-}
-
 /// The columns of a session that its events depend on.
 pub(crate) struct SessionRow {
     /// The idempotency token of the program that created the session.
@@ -43,29 +36,15 @@ impl SessionRow {
     }
 }
 
-/// Reads the row of a session, if it exists.
+/// Reads the row of a session, if it exists. If the transaction writes, other writers of the row wait until it ends.
 ///
 /// # Errors
 /// [`Corrupt`](generativeai::ErrorKind::Corrupt) if the row does not match its checksum.
 pub(crate) async fn read(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionRow>> {
-    read_with(tx, session, select_row!()).await
-}
-
-/// Reads the row of a session, and blocks other writers of it until the transaction ends.
-pub(crate) async fn read_for_update(
-    tx: &mut Transaction<'_>,
-    session: i64,
-) -> Result<Option<SessionRow>> {
-    let select = for_update!(tx.kind, select_row!());
-    read_with(tx, session, select).await
-}
-
-/// Runs one of the two queries, and verifies the checksum.
-async fn read_with(
-    tx: &mut Transaction<'_>,
-    session: i64,
-    select: &'static str,
-) -> Result<Option<SessionRow>> {
+    let select = for_update!(
+        tx,
+        "SELECT token, length, parent, parent_seq, deleted, sum FROM session WHERE id = $1"
+    );
     let columns = tx.fetch_optional(select, params![session]).await?;
     let Some(columns) = columns else {
         return Ok(None);

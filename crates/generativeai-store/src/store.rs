@@ -212,12 +212,13 @@ impl Store {
         self.create(name, events.collect::<Result<_>>()?).await
     }
 
-    /// Finds a session by its name or number.
+    /// Finds a session by its name.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the session does not exist. In an encrypted store also
-    /// [`ErrorKind::Corrupt`] if its name is damaged: find the session by its number then, and
-    /// [rename](Session::rename) it.
+    /// [`ErrorKind::NotFound`] if the session does not exist. [`ErrorKind::Request`] if no session can have the name: it
+    /// is empty or [invalid](Self::new_session), such as a number. In an encrypted store also [`ErrorKind::Corrupt`] if
+    /// its name is damaged: find the session [by its number](Self::session_by_id) then, and [rename](Session::rename)
+    /// it.
     ///
     /// ```
     /// use generativeai_store::Store;
@@ -226,33 +227,76 @@ impl Store {
     /// # let store = Store::open("sqlite::memory:").await?;
     /// let session = store.new_session("mountains").await?;
     /// assert_eq!(store.session("mountains").await?.id(), session.id());
-    /// assert_eq!(store.session(&session.id().to_string()).await?.id(), session.id());
     /// let error = store.session("hills").await.unwrap_err();
     /// assert_eq!(error.to_string(), "there is no session `hills`");
     /// # Ok(()) }
     /// ```
     pub async fn session(&self, name: &str) -> Result<Session> {
+        self.named(names::required(name)?).await
+    }
+
+    /// Finds a session by its [number](Session::id).
+    ///
+    /// The numbers are small and consecutive. A service that gets one from a user has to check that the session belongs
+    /// to this user.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the session does not exist.
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let session = store.new_session("mountains").await?;
+    /// assert_eq!(store.session_by_id(session.id()).await?.info().await?.name, "mountains");
+    /// # Ok(()) }
+    /// ```
+    pub async fn session_by_id(&self, id: i64) -> Result<Session> {
         let context = "the store cannot be read";
-        let found = self.database.read(context, name.to_owned(), |tx, name| {
-            Box::pin(names::find(tx, name))
-        });
-        match found.await? {
-            Some(id) => Ok(self.handle(id)),
-            None => {
-                let message = format!("there is no session `{name}`");
-                Err(Error::new(ErrorKind::NotFound, message))
-            }
+        let exists = self
+            .database
+            .read(context, id, |tx, id| Box::pin(names::exists(tx, *id)));
+        match exists.await? {
+            true => Ok(self.handle(id)),
+            false => Err(unknown(id)),
         }
     }
 
-    /// Finds a session by its name or number, or creates an empty session with this name.
+    /// Finds a session by its name or number, as the person at a terminal enters it.
     ///
-    /// Both happen in one transaction: programs that start at the same time with the same new name get
-    /// the same session. With an empty name a session is always created.
+    /// Not for names from elsewhere, such as those of the users of a service: a user with the name `1` would get the
+    /// session of another user.
     ///
     /// # Errors
-    /// Those of [`session`](Self::session) and [`new_session`](Self::new_session), except that a missing
-    /// session and an existing name are not errors.
+    /// [`ErrorKind::NotFound`] if the session does not exist. In an encrypted store also [`ErrorKind::Corrupt`], as for
+    /// [`session`](Self::session).
+    ///
+    /// ```
+    /// use generativeai_store::Store;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let store = Store::open("sqlite::memory:").await?;
+    /// let session = store.new_session("mountains").await?;
+    /// assert_eq!(store.session_by_name_or_id("mountains").await?.id(), session.id());
+    /// assert_eq!(store.session_by_name_or_id("1").await?.id(), session.id());
+    /// # Ok(()) }
+    /// ```
+    pub async fn session_by_name_or_id(&self, text: &str) -> Result<Session> {
+        match text.parse() {
+            Ok(id) => self.session_by_id(id).await,
+            Err(_) => self.named(text.to_owned()).await,
+        }
+    }
+
+    /// Finds a session by its name, or creates an empty session with this name.
+    ///
+    /// Both happen in one transaction: programs that start at the same time with the same new name get the same
+    /// session. For a session of each user of a service, use a prefix, as in `format!("user-{user}")`. A user's name
+    /// alone may be a number, or the name of a session for something else.
+    ///
+    /// # Errors
+    /// Those of [`session`](Self::session), except that a missing session is not an error.
     ///
     /// ```
     /// use generativeai_store::Store;
@@ -309,7 +353,7 @@ impl Store {
     ///
     /// # Errors
     /// In an encrypted store [`ErrorKind::Corrupt`] if a name is damaged: the message contains the number
-    /// of the session. [Find](Self::session) it by that number, and [rename](Session::rename) it.
+    /// of the session. [Find](Self::session_by_id) it by that number, and [rename](Session::rename) it.
     ///
     /// ```
     /// use generativeai_store::Store;
@@ -340,6 +384,16 @@ impl Store {
         Ok(self.handle(id))
     }
 
+    /// Finds a session by a name that may be invalid.
+    async fn named(&self, name: String) -> Result<Session> {
+        let context = "the store cannot be read";
+        let found = self.database.read(context, name.clone(), |tx, name| {
+            Box::pin(names::find(tx, name))
+        });
+        let id = found.await?.ok_or_else(|| unknown(name))?;
+        Ok(self.handle(id))
+    }
+
     /// Returns the handle of a session.
     fn handle(&self, id: i64) -> Session {
         Session {
@@ -347,6 +401,12 @@ impl Store {
             id,
         }
     }
+}
+
+/// Builds the error for a session that does not exist.
+fn unknown(session: impl fmt::Display) -> Error {
+    let message = format!("there is no session `{session}`");
+    Error::new(ErrorKind::NotFound, message)
 }
 
 /// Prints the kind of the database and whether it is encrypted. The address may contain a password.

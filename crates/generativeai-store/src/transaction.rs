@@ -25,10 +25,15 @@ macro_rules! params {
 }
 pub(crate) use params;
 
-/// Adds a lock of the rows to a query, until the transaction ends. In SQLite a writing transaction is alone.
+/// Adds a lock of the rows to a query, if its transaction writes. In SQLite a writing transaction is alone.
 macro_rules! for_update {
-    ($kind:expr, $($select:tt)+) => {
-        $kind.choose($($select)+, concat!($($select)+, " FOR UPDATE"))
+    ($tx:expr, $select:literal) => {
+        match ($tx.kind, $tx.access) {
+            ($crate::transaction::DatabaseKind::Postgres, $crate::transaction::Access::Write) => {
+                concat!($select, " FOR UPDATE")
+            }
+            _ => $select,
+        }
     };
 }
 pub(crate) use for_update;
@@ -80,6 +85,8 @@ impl DatabaseKind {
 pub(crate) struct Transaction<'a> {
     /// SQLite or PostgreSQL, for statements that differ.
     pub(crate) kind: DatabaseKind,
+    /// Whether the transaction writes.
+    pub(crate) access: Access,
     /// Encryption of the values of the store.
     pub(crate) encryption: &'a Encryption,
     /// The connection, inside the transaction.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 use generativeai::{Error, ErrorKind, Event, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::events::StoredEvent;
+use crate::events::{StoredEvent, drop_copied_rounds};
 use crate::journal::replay;
 use crate::record::{EventId, describe_json_error};
 use crate::session::Session;
@@ -80,6 +80,8 @@ impl Store {
     /// Creates a session from the output of [`Session::export_jsonl`], all of it or nothing. With an
     /// empty name it is called by its number.
     ///
+    /// Calls that wait for approval are not part of it, as in a [fork](Session::fork).
+    ///
     /// # Errors
     /// - [`ErrorKind::Corrupt`]: a line cannot be parsed, or its event is impossible after the earlier
     ///   ones. The message contains the number of the line or of the event.
@@ -101,6 +103,8 @@ impl Store {
                 events.push((parse_id(number, &id)?, event));
             }
         }
+        let copied = events.len();
+        drop_copied_rounds(events.iter_mut().map(|(_, event)| event), copied);
         // Before anything is stored: finds events that are impossible after the earlier ones.
         replay(events.iter().map(|(_, event)| event.clone()))?;
         self.create(name, events).await

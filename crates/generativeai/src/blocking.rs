@@ -74,6 +74,7 @@ mod tests {
                 .into_iter()
                 .filter_map(|start| body.split(start).nth(1)?.split("\n    }").next());
             let items = macros.flat_map(str::lines).flat_map(|line| {
+                let line = line.split_once("] ").map_or(line, |(_receiver, rest)| rest);
                 let name = line.split_once('(').map(|(name, _)| name);
                 name.unwrap_or(line).split_whitespace()
             });

@@ -15,7 +15,7 @@
 //! | `unfinished`, `reason` | the turn that did not complete |
 //! | `history`, `check` | rules about contents: roles, ends of turns, empty parts |
 //! | `journal` | the interface to storage |
-//! | `saved`, `snapshot`, `shared` | the conversation as one JSON document |
+//! | `saved`, `snapshot` | the conversation as one JSON document |
 
 mod approval;
 mod budget;
@@ -32,7 +32,6 @@ mod running;
 mod saved;
 mod send;
 mod session;
-mod shared;
 mod snapshot;
 mod state;
 mod structured;

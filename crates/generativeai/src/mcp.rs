@@ -57,7 +57,6 @@ use crate::tools::Function;
 
 mod function;
 mod group;
-mod lenient;
 mod log;
 mod names;
 mod response;

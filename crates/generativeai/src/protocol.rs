@@ -81,4 +81,4 @@ pub use json::{ReadJson, read_json, read_request};
 pub(crate) use json::{elements, read_into};
 pub use unknown::Unknown;
 pub(crate) use whole_number::{make_whole, whole_number};
-pub(crate) use wire::{Message, Overwrite};
+pub(crate) use wire::Message;

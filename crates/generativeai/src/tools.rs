@@ -15,6 +15,7 @@ pub(crate) mod response;
 pub(crate) mod run;
 mod toolbox;
 
+pub(crate) use approval::ask_policy;
 pub use approval::{Approval, ApprovalPolicy, CallRequest, Decision};
 pub use automatic::{AutomaticFunctionCalling, FunctionEvent, OnFailure, OnRoundLimit};
 pub use function::Function;

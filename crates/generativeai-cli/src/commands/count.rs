@@ -37,10 +37,9 @@ impl Count {
         let mut errors = Vec::new();
         let mut contents = Vec::new();
         let stdin = [PathBuf::from("-")];
-        let files = if self.files.is_empty() {
-            &stdin[..]
-        } else {
-            &self.files
+        let files = match &self.files[..] {
+            [] => &stdin[..],
+            files => files,
         };
         for path in files {
             match read(path) {

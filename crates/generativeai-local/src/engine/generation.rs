@@ -11,11 +11,11 @@ use crate::error;
 use crate::model::Model;
 use crate::sampler::{Choice, Sampler};
 
-use super::job::{End, Event, Piece, QueuedJob, TokenLogprobs};
+use super::job::{End, Event, Job, Piece, TokenLogprobs};
 use super::text::TextDecoder;
 use super::thinking_budget::ThinkingBudget;
 
-/// A reply that is being generated.
+/// A reply that is being generated, or waits for that.
 ///
 /// `tokens` holds the prompt and everything generated so far. The tokens that are not in the context yet are decoded
 /// next: a long prompt, the token just sampled, or a preempted chat that is decoded again from its beginning.
@@ -52,9 +52,8 @@ pub(super) enum Status {
 }
 
 impl Generation {
-    /// Begins a reply. `context` is the size of the context in tokens.
-    pub(super) fn new(queued: QueuedJob, context: usize) -> Self {
-        let QueuedJob { job, events } = queued;
+    /// Creates a reply. `context` is the size of the context in tokens.
+    pub(super) fn new(job: Job, events: mpsc::Sender<Result<Event>>, context: usize) -> Self {
         // Cannot underflow: `Engine::submit` rejects prompts that leave no room for a reply.
         let available = context - job.prompt.len();
         Self {
@@ -80,9 +79,14 @@ impl Generation {
         self.cached.get_or_insert(cached);
     }
 
-    /// Returns whether the receiver of the reply was dropped.
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.events.is_closed()
+    /// Returns whether the receiver of the reply was dropped, or the deadline has passed. In the second case the reply
+    /// fails.
+    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+        let is_expired = self.deadline.is_some_and(|deadline| deadline <= now);
+        if is_expired {
+            self.fail(error::deadline_exceeded());
+        }
+        is_expired || self.events.is_closed()
     }
 
     /// Returns whether the reply channel has capacity for another piece. The reserved last event does not count.
@@ -93,11 +97,6 @@ impl Generation {
     /// Returns the time at which the reply fails.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
-    }
-
-    /// Returns whether the deadline has passed.
-    pub(super) fn is_expired(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     /// Ends the reply with an error.
@@ -160,12 +159,9 @@ impl Generation {
     /// Sends the text that a token completes, and ends the reply at a stop sequence, at the end of the grammar, or at
     /// the limit of its length.
     fn emit(&mut self, model: &Model, token: LlamaToken) -> Status {
-        let bytes = model.bytes_of(token);
         let thinking = self.thinking.as_mut();
-        let decoded = match thinking.is_some_and(|thinking| thinking.push(bytes)) {
-            true => self.text.push_thought(bytes),
-            false => self.text.push(bytes),
-        };
+        let is_thought = |text: &str| thinking.is_some_and(|thinking| thinking.push(text));
+        let decoded = self.text.push(model.bytes_of(token), is_thought);
         // A stopped grammar allows only the end token. Ending here saves the batch that would sample it.
         let complete = self.grammar.as_ref().is_some_and(Matcher::is_stopped);
         if decoded.stopped || complete {

@@ -2,12 +2,9 @@
 
 use std::time::Instant;
 
-use generativeai::Result;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
-use tokio::sync::mpsc;
 
-use crate::error;
 use crate::sampler::Sampling;
 
 use super::thinking_budget::ThinkingLimit;
@@ -45,24 +42,6 @@ pub(crate) struct Job {
     /// Time at which the reply fails if it is not complete. The engine checks it before each batch, also while the job
     /// waits.
     pub(crate) deadline: Option<Instant>,
-}
-
-/// A job and the channel for its reply.
-pub(super) struct QueuedJob {
-    pub(super) job: Job,
-    pub(super) events: mpsc::Sender<Result<Event>>,
-}
-
-impl QueuedJob {
-    /// Sends an error if the deadline has passed; returns whether it has.
-    pub(super) fn fail_if_expired(&self, now: Instant) -> bool {
-        let is_expired = self.job.deadline.is_some_and(|deadline| deadline <= now);
-        if is_expired {
-            // Cannot fail for lack of capacity: no event was sent before. If the receiver is gone, nobody needs it.
-            let _ = self.events.try_send(Err(error::deadline_exceeded()));
-        }
-        is_expired
-    }
 }
 
 /// Progress of a reply.

@@ -112,8 +112,8 @@ impl<T> Queue<T> {
     }
 
     /// Drops all items that `keep` rejects.
-    pub(super) fn retain(&self, keep: impl Fn(&T) -> bool) {
-        self.lock().items.retain(keep);
+    pub(super) fn retain(&self, keep: impl FnMut(&mut T) -> bool) {
+        self.lock().items.retain_mut(keep);
     }
 
     /// Removes the oldest item and returns it.
@@ -155,7 +155,7 @@ mod tests {
             queue.push(item).unwrap();
         }
 
-        queue.retain(|&item| item == 2);
+        queue.retain(|item| *item == 2);
 
         assert_eq!(queue.pop(), Some(2));
         assert_eq!(queue.pop(), None);

@@ -20,7 +20,7 @@ use crate::model::{self, Model};
 
 use super::cores::ThreadCount;
 use super::generation::{Generation, Status};
-use super::job::{EngineOptions, QueuedJob};
+use super::job::EngineOptions;
 use super::kv_cache::{DecodeFailure, KvCache, sequence_id};
 use super::queue::Queue;
 
@@ -38,7 +38,7 @@ const CACHED_SEQUENCES: usize = 12;
 pub(super) fn run(
     model: &Model,
     options: EngineOptions,
-    queue: &Queue<QueuedJob>,
+    queue: &Queue<Generation>,
     ready: &SyncSender<Result<usize>>,
 ) {
     let (max_running, cached) = if options.deterministic {
@@ -56,8 +56,7 @@ pub(super) fn run(
         }
     };
     // llama.cpp rounds the requested size up to a multiple of 256.
-    let size = context.n_ctx() as usize;
-    let _ = ready.send(Ok(size));
+    let _ = ready.send(Ok(context.n_ctx() as usize));
     let reuse = !options.deterministic && model.can_trim_sequences();
     let mut scheduler = Scheduler {
         model,
@@ -65,7 +64,6 @@ pub(super) fn run(
         cache: KvCache::new(context, sequences, reuse),
         batch: LlamaBatch::new(PREFILL_CHUNK + options.chats, 1),
         max_running,
-        context: size,
         running: Vec::new(),
         preempted: VecDeque::new(),
         admission_paused: false,
@@ -111,14 +109,12 @@ fn new_context<'model>(
 /// State of the engine thread.
 struct Scheduler<'run> {
     model: &'run Model,
-    queue: &'run Queue<QueuedJob>,
+    queue: &'run Queue<Generation>,
     cache: KvCache<'run>,
     /// Buffer that is filled again for each batch.
     batch: LlamaBatch<'static>,
     /// Maximum number of replies in `running`.
     max_running: usize,
-    /// Size of the context in tokens.
-    context: usize,
     /// Replies with a sequence, oldest first.
     running: Vec<Generation>,
     /// Replies that lost their sequence because the context was full, oldest first. They are admitted before the
@@ -177,31 +173,23 @@ impl Scheduler<'_> {
         let replies = self.running.iter().chain(&self.preempted);
         let deadlines = replies.filter_map(Generation::deadline);
         deadlines
-            .chain(self.queue.next_deadline(|queued| queued.job.deadline))
+            .chain(self.queue.next_deadline(Generation::deadline))
             .min()
     }
 
     /// Ends cancelled replies and requests, and those whose deadline has passed.
     fn drop_cancelled(&mut self) {
         let now = Instant::now();
-        self.queue
-            .retain(|queued| !queued.fail_if_expired(now) && !queued.events.is_closed());
-        let is_over = |reply: &mut Generation| {
-            let expired = reply.is_expired(now);
-            if expired {
-                reply.fail(error::deadline_exceeded());
-            }
-            expired || reply.is_cancelled()
-        };
+        self.queue.retain(|reply| !reply.is_over(now));
         let mut index = 0;
         while let Some(reply) = self.running.get_mut(index) {
-            if is_over(reply) {
+            if reply.is_over(now) {
                 self.end(index);
             } else {
                 index += 1;
             }
         }
-        self.preempted.retain_mut(|reply| !is_over(reply));
+        self.preempted.retain_mut(|reply| !reply.is_over(now));
     }
 
     /// Admits waiting requests, oldest first, while there are free sequences.
@@ -210,7 +198,9 @@ impl Scheduler<'_> {
         while self.running.len() < self.max_running
             && (self.running.is_empty() || !self.admission_paused)
         {
-            let Some(mut reply) = self.next_waiting() else {
+            // A preempted reply, or else the oldest request.
+            let waiting = self.preempted.pop_front().or_else(|| self.queue.pop());
+            let Some(mut reply) = waiting else {
                 return;
             };
             let (sequence, cached) = self
@@ -220,14 +210,6 @@ impl Scheduler<'_> {
             reply.assign(sequence, cached);
             self.running.push(reply);
         }
-    }
-
-    /// Removes the reply that is admitted next: a preempted one, or else the oldest request.
-    fn next_waiting(&mut self) -> Option<Generation> {
-        self.preempted.pop_front().or_else(|| {
-            let queued = self.queue.pop()?;
-            Some(Generation::new(queued, self.context))
-        })
     }
 
     /// Fills the batch: one token of each reply that is being generated, then pieces of prompts.

@@ -2,6 +2,8 @@
 
 use encoding_rs::{Decoder, UTF_8};
 
+use crate::segments::partial_suffix;
+
 use super::job::End;
 
 /// Decoder of one reply.
@@ -38,9 +40,17 @@ impl TextDecoder {
         }
     }
 
-    /// Adds the bytes of the next token and returns the text that became certain.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Decoded {
+    /// Adds the bytes of the next token and returns the text that became certain. `is_thought` returns whether the whole
+    /// characters of the token are part of the thoughts: stop sequences do not apply to these.
+    pub(crate) fn push(&mut self, bytes: &[u8], is_thought: impl FnOnce(&str) -> bool) -> Decoded {
+        let before = self.held.len();
         self.decode(bytes, false);
+        if is_thought(&self.held[before..]) {
+            return Decoded {
+                text: std::mem::take(&mut self.held),
+                stopped: false,
+            };
+        }
         if let Some(at) = self.first_stop() {
             self.held.truncate(at);
             // Drops an incomplete character after the stop sequence.
@@ -53,15 +63,6 @@ impl TextDecoder {
         let rest = self.held.split_off(self.held.len() - self.partial_stop());
         Decoded {
             text: std::mem::replace(&mut self.held, rest),
-            stopped: false,
-        }
-    }
-
-    /// Adds the bytes of a token to which stop sequences do not apply, and returns the text that became certain.
-    pub(crate) fn push_thought(&mut self, bytes: &[u8]) -> Decoded {
-        self.decode(bytes, false);
-        Decoded {
-            text: std::mem::take(&mut self.held),
             stopped: false,
         }
     }
@@ -96,20 +97,11 @@ impl TextDecoder {
             .min()
     }
 
-    /// Returns the length of the longest suffix of `held` that is a prefix of a stop sequence.
+    /// Returns the length of the longest suffix of `held` that is the beginning of a stop sequence.
     fn partial_stop(&self) -> usize {
-        let longest_prefix = |stop: &String| {
-            let prefixes = stop.char_indices().skip(1).map(|(at, _)| at);
-            prefixes
-                .take_while(|&at| at <= self.held.len())
-                .filter(|&at| self.held.ends_with(&stop[..at]))
-                .max()
-        };
-        self.stops
-            .iter()
-            .filter_map(longest_prefix)
-            .max()
-            .unwrap_or(0)
+        let stops = self.stops.iter();
+        let longest = stops.map(|stop| partial_suffix(&self.held, stop)).max();
+        longest.unwrap_or(0)
     }
 }
 
@@ -122,7 +114,7 @@ mod tests {
         let mut text = TextDecoder::new(stops.iter().map(|&stop| stop.to_owned()).collect());
         let mut all = String::new();
         for piece in bytes.chunks(size) {
-            let decoded = text.push(piece);
+            let decoded = text.push(piece, |_| false);
             all.push_str(&decoded.text);
             if decoded.stopped {
                 return (all, true);
@@ -148,10 +140,10 @@ mod tests {
     fn the_start_of_a_stop_sequence_is_held_back() {
         let mut text = TextDecoder::new(vec!["\n\nUser:".to_owned(), "###".to_owned()]);
 
-        assert_eq!(text.push(b"Yes.\n\nUs").text, "Yes.");
-        assert_eq!(text.push(b"ual #").text, "\n\nUsual ");
+        assert_eq!(text.push(b"Yes.\n\nUs", |_| false).text, "Yes.");
+        assert_eq!(text.push(b"ual #", |_| false).text, "\n\nUsual ");
         assert_eq!(
-            text.push(b"##"),
+            text.push(b"##", |_| false),
             Decoded {
                 text: String::new(),
                 stopped: true
@@ -169,18 +161,18 @@ mod tests {
     fn a_stop_sequence_in_thoughts_does_not_end_the_reply() {
         let mut text = TextDecoder::new(vec!["\n".to_owned()]);
 
-        assert_eq!(text.push_thought(b"a\nb\xC3").text, "a\nb");
-        assert_eq!(text.push_thought(b"\xA4\n").text, "ä\n");
-        assert!(text.push(b"c\n").stopped);
+        assert_eq!(text.push(b"a\nb\xC3", |text| text == "a\nb").text, "a\nb");
+        assert_eq!(text.push(b"\xA4\n", |text| text == "ä\n").text, "ä\n");
+        assert!(text.push(b"c\n", |_| false).stopped);
     }
 
     #[test]
     fn incomplete_characters_are_held_back_and_invalid_bytes_replaced() {
         let mut text = TextDecoder::new(Vec::new());
 
-        assert_eq!(text.push(&[b'a', 0xE2, 0x82]).text, "a");
-        assert_eq!(text.push(&[0xAC, 0xFF, b'b']).text, "€\u{FFFD}b");
-        assert_eq!(text.push(&[0xF0, 0x9F]).text, "");
+        assert_eq!(text.push(&[b'a', 0xE2, 0x82], |_| false).text, "a");
+        assert_eq!(text.push(&[0xAC, 0xFF, b'b'], |_| false).text, "€\u{FFFD}b");
+        assert_eq!(text.push(&[0xF0, 0x9F], |_| false).text, "");
         assert_eq!(text.finish(End::Stop), "\u{FFFD}");
     }
 
@@ -189,7 +181,7 @@ mod tests {
         for (bytes, expected) in [(&b"a\xE2\x82"[..], "a"), (&b"\xE2\x82"[..], "\u{FFFD}")] {
             let mut text = TextDecoder::new(Vec::new());
 
-            let all = text.push(bytes).text + &text.finish(End::MaxTokens);
+            let all = text.push(bytes, |_| false).text + &text.finish(End::MaxTokens);
 
             assert_eq!(all, expected);
         }

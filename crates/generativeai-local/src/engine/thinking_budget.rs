@@ -5,17 +5,15 @@
 
 use llama_cpp_2::token::LlamaToken;
 
-/// Form of the thoughts of a reply, and their limit.
+use crate::segments::SegmentParser;
+use crate::template::Thoughts;
+
+/// Thoughts of a reply, and their limit.
 #[derive(Clone, Debug)]
 pub(crate) struct ThinkingLimit {
+    pub(crate) thoughts: Thoughts,
     /// Maximum number of tokens. `usize::MAX` if there is no limit.
     pub(crate) max_tokens: usize,
-    /// Tag before the thoughts.
-    pub(crate) open: &'static str,
-    /// Tag after the thoughts.
-    pub(crate) close: &'static str,
-    /// Whether the reply begins inside the thoughts, because the prompt ends with the open tag.
-    pub(crate) is_open: bool,
     /// Tokens that end the thoughts: the close tag and the white space around it.
     pub(crate) closing: Vec<LlamaToken>,
 }
@@ -24,14 +22,10 @@ pub(crate) struct ThinkingLimit {
 #[derive(Debug)]
 pub(super) struct ThinkingBudget {
     limit: ThinkingLimit,
-    /// Bytes of the reply so far, until the thoughts have ended.
-    text: Vec<u8>,
+    /// Finds the end of the thoughts. Its segments are not used: those of the reply are read with the tokens.
+    parser: SegmentParser,
     /// Whether the end of the thoughts was forced.
     is_forced: bool,
-    /// Whether the thoughts have ended, or the reply has none.
-    ended: bool,
-    /// Whether the answer has begun, white space aside.
-    has_answer: bool,
     /// Forced tokens that were not returned yet, last one first.
     forced: Vec<LlamaToken>,
 }
@@ -39,11 +33,9 @@ pub(super) struct ThinkingBudget {
 impl ThinkingBudget {
     pub(super) fn new(limit: ThinkingLimit) -> Self {
         Self {
+            parser: SegmentParser::new(Some(limit.thoughts), None),
             limit,
-            text: Vec::new(),
             is_forced: false,
-            ended: false,
-            has_answer: false,
             forced: Vec::new(),
         }
     }
@@ -51,60 +43,37 @@ impl ThinkingBudget {
     /// Returns the next token if it is forced, because the thoughts have reached their limit. `generated` is the number
     /// of tokens in the reply so far.
     pub(super) fn next_forced(&mut self, generated: usize) -> Option<LlamaToken> {
-        let is_over = generated >= self.limit.max_tokens && !self.ended;
+        let is_over = generated >= self.limit.max_tokens;
         // Forced once only: until `push` has the whole close tag, the thoughts are still beyond their limit.
-        if is_over && !self.is_forced && self.is_thinking() {
+        if is_over && !self.is_forced && self.parser.is_thinking() {
             self.is_forced = true;
             self.forced = self.limit.closing.iter().rev().copied().collect();
         }
         self.forced.pop()
     }
 
-    /// Adds the bytes of a token. Returns whether they are part of the thoughts, or white space between them and the
-    /// answer.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
-        if self.ended {
-            self.has_answer |= !bytes.trim_ascii().is_empty();
-            return !self.has_answer;
-        }
-        self.text.extend_from_slice(bytes);
-        if !self.is_thinking() {
-            // A shorter text may still become the open tag.
-            self.ended = self.text.len() >= self.limit.open.len();
-            self.has_answer = self.ended;
-            return false;
-        }
-        let close = self.limit.close.as_bytes();
-        // Only this token can complete the tag, so the search is limited to its bytes and one tag before them.
-        // Searching all of the text for each token would take quadratic time.
-        let start = self.text.len().saturating_sub(bytes.len() + close.len());
-        let tail = &self.text[start..];
-        if let Some(at) = tail.windows(close.len()).position(|window| window == close) {
-            self.ended = true;
-            self.has_answer = !tail[at + close.len()..].trim_ascii().is_empty();
-        }
-        !self.has_answer
-    }
-
-    /// Returns whether the reply began with thoughts.
-    fn is_thinking(&self) -> bool {
-        let text = self.text.trim_ascii_start();
-        self.limit.is_open || text.starts_with(self.limit.open.as_bytes())
+    /// Adds the text of a token. Returns whether it is part of the thoughts, or white space between them and the answer.
+    pub(super) fn push(&mut self, text: &str) -> bool {
+        self.parser.push(text);
+        self.parser.is_before_answer()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::template::ThinkingTags;
+
     use super::*;
 
     const NONE: [i32; 0] = [];
 
     fn budget(is_open: bool) -> ThinkingBudget {
         ThinkingBudget::new(ThinkingLimit {
+            thoughts: Thoughts {
+                tags: ThinkingTags::of_template("<think>").unwrap(),
+                is_open,
+            },
             max_tokens: 3,
-            open: "<think>",
-            close: "</think>",
-            is_open,
             closing: vec![LlamaToken::new(7), LlamaToken::new(8)],
         })
     }
@@ -114,7 +83,7 @@ mod tests {
         let mut forced = Vec::new();
         for (generated, piece) in pieces.iter().enumerate() {
             assert_eq!(budget.next_forced(generated), None);
-            budget.push(piece.as_bytes());
+            budget.push(piece);
         }
         while let Some(token) = budget.next_forced(pieces.len() + forced.len()) {
             forced.push(token.0);
@@ -135,10 +104,7 @@ mod tests {
     fn thoughts_and_the_white_space_after_them_are_told_apart_from_the_answer() {
         let parts = |is_open: bool, pieces: &[&str]| -> Vec<bool> {
             let mut budget = budget(is_open);
-            pieces
-                .iter()
-                .map(|piece| budget.push(piece.as_bytes()))
-                .collect()
+            pieces.iter().map(|piece| budget.push(piece)).collect()
         };
 
         assert_eq!(

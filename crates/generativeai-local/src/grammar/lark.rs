@@ -20,24 +20,16 @@
 use serde_json::{Value, json};
 
 use crate::call_syntax::CallSyntax;
-use crate::template::ThinkingTags;
+use crate::template::Thoughts;
 
 /// Form that a reply must have.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    pub(crate) thoughts: Thoughts,
+    /// Thoughts in front of the answer; `None` if the model does not think.
+    pub(crate) thoughts: Option<Thoughts>,
     pub(crate) answer: Answer,
     /// Tags that must not occur in the text of the reply.
     pub(crate) forbidden: Vec<String>,
-}
-
-/// Thoughts in front of an answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Thoughts {
-    /// `None` if the model does not think.
-    pub(crate) tags: Option<ThinkingTags>,
-    /// Whether the prompt opened the thoughts, so that the reply begins inside them.
-    pub(crate) is_open: bool,
 }
 
 /// The answer of a reply.
@@ -126,13 +118,13 @@ impl Shape {
     ///
     /// The lengths of white space are bounded: a small model may repeat it until the reply is cut off.
     fn thoughts(&self, rules: &mut String) -> &'static str {
-        let Some(tags) = self.thoughts.tags else {
+        let Some(Thoughts { tags, is_open }) = self.thoughts else {
             return "";
         };
         let (open, close) = (literal(tags.open), literal(tags.close));
         let rule = format!("thoughts: closed /\\s{{0,4}}/\nclosed[suffix={close}]: /(?s:.*)/");
         push_line(rules, &rule);
-        if self.thoughts.is_open {
+        if is_open {
             return "thoughts ";
         }
         push_line(rules, &format!("opened: /\\s{{0,2}}/ {open} thoughts"));
@@ -146,7 +138,7 @@ impl Shape {
             let tags: Vec<_> = self.forbidden.iter().map(|tag| escape(tag)).collect();
             regex.push_str(&format!(" & ~/(?s:.*)({})(?s:.*)/", tags.join("|")));
         }
-        if let Some(tags) = self.thoughts.tags {
+        if let Some(Thoughts { tags, .. }) = self.thoughts {
             regex.push_str(&format!(" & ~/\\s*{}(?s:.*)/", escape(tags.open)));
         }
         regex

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use toktrie::SimpleVob;
 
 use crate::call_syntax::CallSyntax;
-use crate::template::ThinkingTags;
+use crate::template::{ThinkingTags, Thoughts};
 
 use super::*;
 
@@ -80,10 +80,7 @@ fn compiled(shape: Shape) -> Matcher {
 /// Returns the shape of a reply without thoughts.
 fn shape(answer: Answer) -> Shape {
     Shape {
-        thoughts: Thoughts {
-            tags: None,
-            is_open: false,
-        },
+        thoughts: None,
         answer,
         forbidden: Vec::new(),
     }
@@ -92,14 +89,14 @@ fn shape(answer: Answer) -> Shape {
 /// Returns the shape of a reply of a thinking model.
 fn thinking(answer: Answer, is_open: bool) -> Shape {
     Shape {
-        thoughts: Thoughts {
-            tags: Some(ThinkingTags {
+        thoughts: Some(Thoughts {
+            tags: ThinkingTags {
                 open: "<think>",
                 close: "</think>",
                 answer: "",
-            }),
+            },
             is_open,
-        },
+        }),
         ..shape(answer)
     }
 }

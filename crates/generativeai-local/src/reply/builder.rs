@@ -12,69 +12,60 @@ use generativeai::protocol::response::{
 };
 use generativeai::protocol::tokens::{Modality, ModalityTokenCount};
 
-use crate::call_syntax::CallSyntax;
 use crate::engine::{End, Event, Piece};
 use crate::model::Model;
-use crate::template::ThinkingTags;
+use crate::prompt::Prompt;
+use crate::request::{Request, Settings};
+use crate::segments::{Segment, SegmentParser};
 
 use super::check::{Checks, Mismatch};
 use super::holdback::Holdback;
 use super::logprobs::Logprobs;
-use super::segments::{Segment, SegmentParser};
-
-/// Properties of a reply that are known before it begins.
-#[derive(Debug)]
-pub(crate) struct ReplyOptions {
-    /// Number of tokens in the prompt.
-    pub(crate) prompt_tokens: usize,
-    /// Text form of calls; `None` if the reply cannot contain calls.
-    pub(crate) calls: Option<CallSyntax>,
-    /// Tags around thoughts; `None` if the model does not think.
-    pub(crate) thinking: Option<ThinkingTags>,
-    /// Whether the prompt opened the thoughts.
-    pub(crate) thinking_is_open: bool,
-    /// Whether thoughts are part of the response.
-    pub(crate) include_thoughts: bool,
-    /// Whether log-probabilities are reported.
-    pub(crate) logprobs: bool,
-    /// Seed for the ids of calls, so that replies with equal seeds are equal.
-    pub(crate) seed: u64,
-    /// Schemas against which the complete reply is checked.
-    pub(crate) checks: Checks,
-}
 
 /// Builder of the chunks of one reply.
 pub(crate) struct ReplyBuilder {
     model: Arc<Model>,
     id: String,
+    /// Number of tokens in the prompt.
     prompt_tokens: usize,
+    /// Whether thoughts are part of the response.
     include_thoughts: bool,
     checks: Checks,
     parser: SegmentParser,
     holdback: Holdback,
+    /// `None` if no log-probabilities are reported.
     logprobs: Option<Logprobs>,
     call_ids: Rng,
     /// Number of tokens of thoughts so far.
     thought_tokens: usize,
-    /// Text so far, if it is checked at the end.
+    /// Text so far. It is checked at the end.
     text: String,
     /// First call that does not match its schema, or that is not complete.
     mismatch: Option<Mismatch>,
 }
 
 impl ReplyBuilder {
-    pub(crate) fn new(model: Arc<Model>, options: ReplyOptions) -> Self {
-        // The prompt is part of the seed: with one seed for all turns, their calls have different ids.
-        let seed = options.seed ^ (options.prompt_tokens as u64).rotate_left(32);
+    pub(crate) fn new(model: Arc<Model>, request: &Request, prompt: &Prompt) -> Self {
+        let prompt_tokens = prompt.tokens.len();
+        let Settings {
+            sampling, thinking, ..
+        } = &request.settings;
+        // Replies with equal seeds are equal. The prompt is part of the seed: with one seed for all turns, their calls
+        // have different ids.
+        let seed = sampling.seed ^ (prompt_tokens as u64).rotate_left(32);
+        let calls = request
+            .tools
+            .may_call()
+            .then(|| prompt.rendered.calls.clone());
         Self {
             model,
             id: format!("{:016x}", fastrand::u64(..)),
-            prompt_tokens: options.prompt_tokens,
-            include_thoughts: options.include_thoughts,
-            checks: options.checks,
-            parser: SegmentParser::new(options.thinking, options.thinking_is_open, options.calls),
+            prompt_tokens,
+            include_thoughts: thinking.include,
+            checks: Checks::of(request),
+            parser: SegmentParser::new(prompt.rendered.thoughts, calls),
             holdback: Holdback::default(),
-            logprobs: options.logprobs.then(Logprobs::default),
+            logprobs: sampling.logprobs.map(|_| Logprobs::default()),
             call_ids: Rng::with_seed(seed),
             thought_tokens: 0,
             text: String::new(),
@@ -110,8 +101,11 @@ impl ReplyBuilder {
         if end == Some(End::Stop) && self.parser.is_calling() {
             self.mismatch.get_or_insert_with(incomplete_call);
         }
-        if let Some(end) = end {
-            segments.extend(self.parser.finish(end));
+        if end == Some(End::MaxTokens) {
+            self.parser.drop_partial_tag();
+        }
+        if end.is_some() {
+            segments.extend(self.parser.finish());
         }
         let has_thoughts = segments.iter().any(|it| matches!(it, Segment::Thought(_)));
         if was_thinking || has_thoughts || self.parser.is_thinking() {
@@ -139,9 +133,7 @@ impl ReplyBuilder {
                 .include_thoughts
                 .then(|| Part::text(text).thought(true)),
             Segment::Text(text) => {
-                if self.checks.needs_text() {
-                    self.text.push_str(&text);
-                }
+                self.text.push_str(&text);
                 Some(Part::text(text))
             }
             Segment::Call { name, arguments } => {

@@ -6,23 +6,37 @@
 use generativeai::protocol::response::FinishReason;
 use serde_json::Value;
 
+use crate::request::{Request, ResponseFormat};
 use crate::schema::Schema;
-
-use super::segments::Segment;
+use crate::segments::Segment;
 
 /// Schemas that a reply must match, also where the grammar cannot enforce them.
 #[derive(Debug, Default)]
-pub(crate) struct Checks {
+pub(super) struct Checks {
     /// Schema of the text.
-    pub(crate) response: Option<Schema>,
+    response: Option<Schema>,
     /// Schemas of the arguments by the name of the function.
-    pub(crate) functions: Vec<(String, Schema)>,
+    functions: Vec<(String, Schema)>,
 }
 
 /// Finish reason and message of a reply that does not match.
 pub(super) type Mismatch = (FinishReason, String);
 
 impl Checks {
+    /// Returns the schemas that the reply to a request must match.
+    pub(super) fn of(request: &Request) -> Self {
+        let declared = request.tools.functions.iter();
+        Self {
+            response: match &request.settings.format {
+                ResponseFormat::Schema(schema) => Some(Schema::clone(schema)),
+                _ => None,
+            },
+            functions: declared
+                .map(|it| (it.function.name.clone(), it.arguments.clone()))
+                .collect(),
+        }
+    }
+
     /// Checks the arguments of a call. Returns `None` if they match, or if the segment is not a call.
     pub(super) fn check_call(&self, segment: &Segment) -> Option<Mismatch> {
         let Segment::Call { name, arguments } = segment else {
@@ -32,11 +46,6 @@ impl Checks {
         let reason = mismatch(schema, &Value::Object(arguments.clone()))?;
         let message = format!("the arguments of `{name}` do not match its parameters: {reason}");
         Some((FinishReason::MalformedFunctionCall, message))
-    }
-
-    /// Returns whether the text of the reply is checked.
-    pub(super) fn needs_text(&self) -> bool {
-        self.response.is_some()
     }
 
     /// Checks the text of a complete reply. Returns `None` if it matches, or if there is no schema.

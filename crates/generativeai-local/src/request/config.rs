@@ -11,7 +11,7 @@ use crate::sampler::Sampling;
 
 use super::format::ResponseFormat;
 use super::thinking::ThinkingSettings;
-use super::tools::{CallingMode, Tools};
+use super::tools::Tools;
 
 /// Defaults that let small models write coherent text.
 const TEMPERATURE: f64 = 0.3;
@@ -50,7 +50,7 @@ impl Settings {
         let config = config.unwrap_or(&nothing);
         reject_unsupported(config)?;
         let format = ResponseFormat::parse(config, ignored)?;
-        if format != ResponseFormat::Text && tools.mode != CallingMode::None {
+        if format != ResponseFormat::Text && tools.may_call() {
             return Err(invalid_argument(
                 "tools and a responseMimeType other than text/plain exclude each other: \
                  set functionCallingConfig.mode to NONE, or remove one of them",

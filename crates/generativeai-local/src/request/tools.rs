@@ -36,6 +36,11 @@ pub(crate) enum CallingMode {
 }
 
 impl Tools {
+    /// Returns whether the reply may call functions.
+    pub(crate) fn may_call(&self) -> bool {
+        self.mode != CallingMode::None
+    }
+
     /// Parses the tools of a request.
     ///
     /// # Errors
@@ -95,7 +100,7 @@ fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFu
         reject_builtin(index, tool)?;
         for (at, declaration) in tool.function_declarations.iter().enumerate() {
             let path = format!("tools[{index}].functionDeclarations[{at}]");
-            let function = parse_function(declaration, path)?;
+            let function = parse_function(declaration, &path)?;
             let name = &function.function.name;
             if functions.iter().any(|other| other.function.name == *name) {
                 return Err(invalid_argument(format!(
@@ -115,7 +120,7 @@ fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFu
 }
 
 /// Parses one declaration. `path` is its place in the request.
-fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<DeclaredFunction> {
+fn parse_function(declaration: &FunctionDeclaration, path: &str) -> Result<DeclaredFunction> {
     let name = declaration.name.clone().unwrap_or_default();
     // The characters and the length that the API allows. Without quotes and brackets, a name cannot break out of the
     // text form of a call, and cannot contain a control token such as `<|im_end|>`.
@@ -144,7 +149,6 @@ fn parse_function(declaration: &FunctionDeclaration, path: String) -> Result<Dec
     let path_of_schema = format!("function `{name}`: {member}");
     let arguments = Schema::compile_arguments(&parameters, &path_of_schema)?;
     let function = Function {
-        path,
         name,
         description: declaration.description.clone().unwrap_or_default(),
         parameters: arguments.declared.clone(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::lower::{Lowered, lower};
 use super::problem::Problem;
-use super::{arguments, cycles, normalize, satisfiable, size};
+use super::{arguments, normalize, recursion, size};
 
 /// Maximum number of keywords that a validator leaves out. Each one takes another pass over the schema.
 const MAX_REMOVED: usize = 16;
@@ -75,10 +75,8 @@ impl Schema {
             schema: enforced,
             left_out,
         } = lower(&declared)?;
-        // Before the other checks, which recurse along references.
         size::check_references(&enforced)?;
-        cycles::check(&enforced)?;
-        satisfiable::check(&enforced)?;
+        recursion::check(&enforced)?;
         Ok(Self {
             declared,
             enforced,

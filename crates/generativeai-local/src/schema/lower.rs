@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Map, Value, json};
 
 use super::exclusive::are_exclusive;
-use super::narrow::{Objects, anything, anything_definitions, narrow};
+use super::narrow::{ANYTHING, Objects, anything, anything_definition, narrow};
 use super::pattern;
 use super::problem::{Problem, join};
 use super::references::{References, Target};
@@ -93,7 +93,7 @@ pub(super) fn lower(schema: &Value) -> Result<Lowered, Problem> {
     };
     let mut root = lowering.schema(schema, "", None)?;
     let mut definitions = Map::new();
-    definitions.extend(anything_definitions(lowering.objects));
+    definitions.insert(ANYTHING.to_owned(), anything_definition(lowering.objects));
     // Lowering a definition may add others to the queue. Each is added once, so the loop ends for recursive schemas.
     while let Some((name, target)) = lowering.queue.pop_front() {
         let pointer = format!("/$defs/{name}");

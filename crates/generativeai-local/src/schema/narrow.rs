@@ -50,39 +50,23 @@ pub(super) fn anything() -> Value {
     json!({ "$ref": format!("#/$defs/{ANYTHING}") })
 }
 
-/// Depth to which the numbers of any value are bounded in a composed schema.
-const MAX_ANYTHING: usize = 3;
-
-/// Returns the definitions that match any value.
+/// Returns the definition that matches any value.
 ///
 /// The grammar engine intersects the schemas of `allOf`, and follows the references of both without end if they are
-/// recursive. So the definition is recursive only in a schema without `allOf`.
-pub(super) fn anything_definitions(objects: Objects) -> Vec<(String, Value)> {
-    let definition = |inner: Value| {
-        json!({
-            "type": TYPES,
-            "minimum": -BOUND,
-            "maximum": BOUND,
-            "items": inner,
-            "additionalProperties": inner,
-        })
+/// recursive. So the definition is recursive only in a schema without `allOf`. In others, numbers within a list or an
+/// object are not bounded.
+pub(super) fn anything_definition(objects: Objects) -> Value {
+    let inner = match objects {
+        Objects::Closed => anything(),
+        Objects::Open => true.into(),
     };
-    if objects == Objects::Closed {
-        return vec![(ANYTHING.to_owned(), definition(anything()))];
-    }
-    let name_at = |depth: usize| match depth {
-        0 => ANYTHING.to_owned(),
-        depth => format!("{ANYTHING}{depth}"),
-    };
-    let at_depth = |depth: usize| {
-        let inner = match depth + 1 {
-            // Below this depth, numbers are not bounded.
-            MAX_ANYTHING => true.into(),
-            next => json!({ "$ref": format!("#/$defs/{}", name_at(next)) }),
-        };
-        (name_at(depth), definition(inner))
-    };
-    (0..MAX_ANYTHING).map(at_depth).collect()
+    json!({
+        "type": TYPES,
+        "minimum": -BOUND,
+        "maximum": BOUND,
+        "items": inner,
+        "additionalProperties": inner,
+    })
 }
 
 /// Narrows one schema, so that a small model can finish its values. The schemas in it are not changed. `inherited` is

@@ -10,7 +10,7 @@ use crate::error;
 use super::environment::Compiled;
 use super::lower::{self, Form, Lowered, TEXT_TAGS};
 use super::probe::{self, NativeTools};
-use super::thinking_tags::ThinkingTags;
+use super::thinking_tags::{ThinkingTags, Thoughts};
 use super::variables::{Rendering, Thinking, Variables};
 use super::verify;
 
@@ -40,8 +40,8 @@ pub(crate) struct Rendered {
     pub(crate) calls: CallSyntax,
     /// Tags that the prompt contains because of functions. They must not occur in the text of a reply.
     pub(crate) tags: Vec<String>,
-    /// Whether the prompt ends with an open thinking tag.
-    pub(crate) thinking_is_open: bool,
+    /// Thoughts of the reply; `None` if the model does not think.
+    pub(crate) thoughts: Option<Thoughts>,
 }
 
 impl Template {
@@ -184,9 +184,10 @@ impl Template {
         Ok(Rendered {
             calls,
             tags,
-            thinking_is_open: self
-                .thinking
-                .is_some_and(|tags| tags.are_open_at_end(&prompt)),
+            thoughts: self.thinking.map(|tags| Thoughts {
+                tags,
+                is_open: tags.are_open_at_end(&prompt),
+            }),
             prompt,
         })
     }

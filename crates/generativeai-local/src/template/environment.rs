@@ -13,9 +13,8 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 use super::bounded::BoundedText;
 use super::filters;
-use super::json::{self, JsonStyle};
 use super::methods;
-use super::python;
+use super::python::{self, Style};
 use super::source;
 
 /// Maximum number of steps for one conversation. A template is a program from an untrusted file.
@@ -119,15 +118,15 @@ fn to_json(value: &Value, ascii: Option<bool>, arguments: Kwargs) -> Result<Valu
     let separators: Option<Vec<String>> = arguments.get("separators")?;
     let sort_keys: Option<bool> = arguments.get("sort_keys")?;
     arguments.assert_all_used()?;
-    let mut style = JsonStyle {
+    let mut style = Style {
         ensure_ascii: ascii.unwrap_or(false),
         sort_keys: sort_keys.unwrap_or(false),
-        ..JsonStyle::default()
+        ..Style::default()
     };
     if let Some(indent) = indent.filter(|indent| !indent.is_none()) {
         style = style.with_indent(match indent.as_str() {
             Some(text) => text.to_owned(),
-            None => " ".repeat(usize::try_from(indent)?.min(json::MAX_INDENT)),
+            None => " ".repeat(usize::try_from(indent)?.min(python::MAX_INDENT)),
         });
     }
     if let Some(separators) = separators {
@@ -138,7 +137,7 @@ fn to_json(value: &Value, ascii: Option<bool>, arguments: Kwargs) -> Result<Valu
         (style.item_separator, style.key_separator) = (item, key);
     }
     let mut text = BoundedText::default();
-    json::write(value, &style, &mut text)?;
+    python::write(value, &style, &mut text)?;
     Ok(Value::from_safe_string(text.0))
 }
 

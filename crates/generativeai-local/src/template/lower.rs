@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::call_syntax::CallSyntax;
 use crate::conversation::{Body, Call, Conversation, Function};
 
-use super::json::{self, JsonStyle};
+use super::python::{self, Style};
 
 /// Form in which a conversation is passed to a template. Templates differ in the forms that they accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn instructions(functions: &[Function]) -> String {
 pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     let value = TemplateValue::from(Serde(value));
     let mut text = String::new();
-    let written = json::write(&value, &JsonStyle::default(), &mut text);
+    let written = python::write(&value, &Style::default(), &mut text);
     written.map(|()| text).unwrap_or_default()
 }
 

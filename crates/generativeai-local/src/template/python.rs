@@ -1,93 +1,188 @@
-//! Text forms of values as Python writes them: `str()` and `repr()`.
+//! Text forms of values as Python writes them: `str()`, `repr()` and `json.dumps`.
 //!
-//! A template that prints a list or a boolean prints Python's form, such as `True` or `['a']`.
+//! A template that prints a list or a boolean prints Python's form, such as `True` or `['a']`. Models were trained on
+//! prompts that Python wrote, and JSON that differs from it in a space consists of other tokens.
 
 use std::fmt::{self, Write};
 
 use minijinja::value::{Tuple, ValueKind};
-use minijinja::{Error, Value};
+use minijinja::{Error, ErrorKind, Value};
 
 use super::bounded::BoundedText;
 
-/// Maximum nesting of a value that is written, since the functions here recurse.
+/// Maximum number of spaces of an indentation.
+pub(super) const MAX_INDENT: usize = 32;
+/// Maximum nesting of a value, since the functions here recurse.
 const MAX_DEPTH: usize = 128;
+
+/// Form of a value. The default is that of `json.dumps` without arguments: `{"a": 1, "b": [2, 3]}`.
+#[derive(Clone, Debug)]
+pub(super) struct Style {
+    /// Writes the form of `repr` instead of JSON. It takes none of the arguments of `json.dumps`.
+    pub(super) is_repr: bool,
+    /// Escapes all characters outside of ASCII.
+    pub(super) ensure_ascii: bool,
+    /// Sorts the members of objects by their keys.
+    pub(super) sort_keys: bool,
+    /// Text of one level of indentation; `None` writes everything on one line.
+    pub(super) indent: Option<String>,
+    pub(super) item_separator: String,
+    pub(super) key_separator: String,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            is_repr: false,
+            ensure_ascii: false,
+            sort_keys: false,
+            indent: None,
+            item_separator: ", ".to_owned(),
+            key_separator: ": ".to_owned(),
+        }
+    }
+}
+
+impl Style {
+    /// Sets the indentation. As in Python, items are then separated by `,` without a space.
+    pub(super) fn with_indent(mut self, indent: String) -> Self {
+        self.indent = Some(indent);
+        self.item_separator = ",".to_owned();
+        self
+    }
+
+    /// Returns a word in the form of `repr` or of JSON.
+    fn word(&self, repr: &'static str, json: &'static str) -> &'static str {
+        if self.is_repr { repr } else { json }
+    }
+}
 
 /// Returns `str(value)`: a string unchanged, everything else as `repr` writes it.
 ///
 /// # Errors
 ///
-/// The text is too long.
+/// The text is too long, or the value nested too deep.
 pub(super) fn to_str(value: &Value) -> Result<String, Error> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_owned());
     }
+    let style = Style {
+        is_repr: true,
+        ..Style::default()
+    };
     let mut out = BoundedText::default();
-    write_repr(value, 0, &mut out)?;
+    write(value, &style, &mut out)?;
     Ok(out.0)
 }
 
-/// Returns a number as `json.dumps` writes it. Unlike JSON, Python has `NaN` and `Infinity`.
-pub(super) fn json_number(value: &Value) -> String {
-    match float(value) {
-        Some(number) if number.is_nan() => "NaN".to_owned(),
-        Some(number) if number.is_infinite() && number > 0.0 => "Infinity".to_owned(),
-        Some(number) if number.is_infinite() => "-Infinity".to_owned(),
-        _ => number(value),
-    }
+/// Writes a value.
+///
+/// # Errors
+///
+/// JSON cannot represent the value, such as an undefined one; it is nested too deep, or `out` is full.
+pub(super) fn write(value: &Value, style: &Style, out: &mut impl Write) -> Result<(), Error> {
+    write_value(value, style, 0, out)
 }
 
-/// Writes `repr(value)`.
-fn write_repr(value: &Value, depth: usize, out: &mut BoundedText) -> fmt::Result {
+fn write_value(
+    value: &Value,
+    style: &Style,
+    depth: usize,
+    out: &mut impl Write,
+) -> Result<(), Error> {
     if depth > MAX_DEPTH {
-        return out.write_str("...");
+        return Err(invalid("the value is nested too deep"));
     }
     match value.kind() {
-        ValueKind::Undefined => Ok(()),
-        ValueKind::None => out.write_str("None"),
-        ValueKind::Bool => out.write_str(if value.is_true() { "True" } else { "False" }),
-        ValueKind::Number => out.write_str(&number(value)),
-        ValueKind::String => write_quoted(value.as_str().unwrap_or_default(), out),
-        ValueKind::Map => {
-            out.write_char('{')?;
-            for (index, key) in value.try_iter().into_iter().flatten().enumerate() {
-                separate(index, out)?;
-                write_repr(&key, depth + 1, out)?;
-                out.write_str(": ")?;
-                let member = value.get_item(&key).unwrap_or_default();
-                write_repr(&member, depth + 1, out)?;
-            }
-            out.write_char('}')
-        }
+        ValueKind::None => out.write_str(style.word("None", "null"))?,
+        ValueKind::Bool if value.is_true() => out.write_str(style.word("True", "true"))?,
+        ValueKind::Bool => out.write_str(style.word("False", "false"))?,
+        ValueKind::Number => out.write_str(&number(value, style))?,
+        ValueKind::String => write_string(value.as_str().unwrap_or_default(), style, out)?,
+        ValueKind::Map => write_map(value, style, depth, out)?,
         ValueKind::Seq | ValueKind::Iterable => {
-            let is_tuple = value.downcast_object_ref::<Tuple>().is_some();
-            out.write_char(if is_tuple { '(' } else { '[' })?;
-            let mut length = 0;
-            for (index, item) in value.try_iter().into_iter().flatten().enumerate() {
-                separate(index, out)?;
-                write_repr(&item, depth + 1, out)?;
-                length += 1;
-            }
-            // `(1,)`: without the comma, it would be a number in parentheses.
-            if is_tuple && length == 1 {
-                out.write_char(',')?;
-            }
-            out.write_char(if is_tuple { ')' } else { ']' })
+            let items: Vec<Value> = value.try_iter()?.collect();
+            let is_tuple = style.is_repr && value.downcast_object_ref::<Tuple>().is_some();
+            let brackets = match (is_tuple, items.len()) {
+                // Without the comma, it would be a value in parentheses.
+                (true, 1) => ["(", ",)"],
+                (true, _) => ["(", ")"],
+                (false, _) => ["[", "]"],
+            };
+            write_items(style, depth, brackets, &items, out, |item, out| {
+                write_value(item, style, depth + 1, out)
+            })?;
         }
-        _ => write!(out, "{value}"),
+        ValueKind::Undefined if style.is_repr => {}
+        _ if style.is_repr => write!(out, "{value}")?,
+        kind => return Err(invalid(format!("a value of type {kind} is not JSON"))),
     }
+    Ok(())
 }
 
-fn separate(index: usize, out: &mut BoundedText) -> fmt::Result {
-    out.write_str(if index > 0 { ", " } else { "" })
+fn write_map(
+    value: &Value,
+    style: &Style,
+    depth: usize,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let mut members = Vec::new();
+    for key in value.try_iter()? {
+        let member = value.get_item(&key)?;
+        let mut text = BoundedText::default();
+        write_value(&key, style, depth + 1, &mut text)?;
+        // As in Python, keys that are numbers, booleans or `none` become strings in JSON.
+        let is_quoted = style.is_repr || key.as_str().is_some();
+        let key = if is_quoted {
+            text.0
+        } else {
+            format!("\"{}\"", text.0)
+        };
+        members.push((key, member));
+    }
+    if style.sort_keys {
+        members.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    write_items(style, depth, ["{", "}"], &members, out, |member, out| {
+        out.write_str(&member.0)?;
+        out.write_str(&style.key_separator)?;
+        write_value(&member.1, style, depth + 1, out)
+    })
 }
 
-/// Quotes a string with `'`, or with `"` if it contains `'` and no `"`.
-fn write_quoted(text: &str, out: &mut BoundedText) -> fmt::Result {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
+/// Writes the items of a list or map between brackets.
+fn write_items<T, W: Write>(
+    style: &Style,
+    depth: usize,
+    [open, close]: [&str; 2],
+    items: &[T],
+    out: &mut W,
+    mut write: impl FnMut(&T, &mut W) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let indent = style.indent.as_ref().filter(|_| !items.is_empty());
+    let line_break = |depth: usize, out: &mut W| -> fmt::Result {
+        let Some(indent) = indent else {
+            return Ok(());
+        };
+        out.write_char('\n')?;
+        (0..depth).try_for_each(|_| out.write_str(indent))
     };
+    out.write_str(open)?;
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.write_str(&style.item_separator)?;
+        }
+        line_break(depth + 1, out)?;
+        write(item, out)?;
+    }
+    line_break(depth, out)?;
+    Ok(out.write_str(close)?)
+}
+
+/// Quotes a string with `"`. `repr` quotes with `'`, unless the text contains `'` and no `"`.
+fn write_string(text: &str, style: &Style, out: &mut impl Write) -> fmt::Result {
+    let is_single = style.is_repr && (text.contains('"') || !text.contains('\''));
+    let quote = if is_single { '\'' } else { '"' };
     out.write_char(quote)?;
     for c in text.chars() {
         match c {
@@ -95,12 +190,19 @@ fn write_quoted(text: &str, out: &mut BoundedText) -> fmt::Result {
             '\n' => out.write_str("\\n"),
             '\r' => out.write_str("\\r"),
             '\t' => out.write_str("\\t"),
+            '\u{8}' if !style.is_repr => out.write_str("\\b"),
+            '\u{c}' if !style.is_repr => out.write_str("\\f"),
             c if c == quote => write!(out, "\\{c}"),
-            c if !is_printable(c) => match u32::from(c) {
+            c if style.is_repr && !is_printable(c) => match u32::from(c) {
                 code @ 0..=0xFF => write!(out, "\\x{code:02x}"),
                 code @ 0x100..=0xFFFF => write!(out, "\\u{code:04x}"),
                 code => write!(out, "\\U{code:08x}"),
             },
+            // JSON escapes a character beyond U+FFFF as a surrogate pair.
+            c if c < ' ' || (style.ensure_ascii && !c.is_ascii()) => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .try_for_each(|unit| write!(out, "\\u{unit:04x}")),
             c => out.write_char(c),
         }?;
     }
@@ -117,23 +219,19 @@ fn is_printable(c: char) -> bool {
     !c.is_control() && !is_format && (c == ' ' || !c.is_whitespace())
 }
 
-/// Returns `str(value)` of a number.
-fn number(value: &Value) -> String {
-    match float(value) {
-        Some(number) if number.is_nan() => "nan".to_owned(),
-        Some(number) if number.is_infinite() => {
-            if number > 0.0 { "inf" } else { "-inf" }.to_owned()
-        }
-        Some(number) => finite_float(number),
+/// Returns the text of a number. Unlike JSON, `json.dumps` has `NaN` and `Infinity`.
+fn number(value: &Value, style: &Style) -> String {
+    let float = match value.is_integer() {
+        true => None,
+        false => f64::try_from(value.clone()).ok(),
+    };
+    match float {
         None => value.to_string(),
+        Some(number) if number.is_nan() => style.word("nan", "NaN").to_owned(),
+        Some(f64::INFINITY) => style.word("inf", "Infinity").to_owned(),
+        Some(f64::NEG_INFINITY) => style.word("-inf", "-Infinity").to_owned(),
+        Some(number) => finite_float(number),
     }
-}
-
-/// Returns the number if it is not an integer.
-fn float(value: &Value) -> Option<f64> {
-    (!value.is_integer())
-        .then(|| f64::try_from(value.clone()).ok())
-        .flatten()
 }
 
 /// Writes the shortest digits that parse to an equal number; with an exponent below 1e-4 and from 1e16 on.
@@ -153,6 +251,10 @@ fn finite_float(number: f64) -> String {
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message.into())
 }
 
 #[cfg(test)]

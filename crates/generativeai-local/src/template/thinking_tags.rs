@@ -14,6 +14,14 @@ pub(crate) struct ThinkingTags {
     pub(crate) answer: &'static str,
 }
 
+/// Thoughts before the answer of a reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thoughts {
+    pub(crate) tags: ThinkingTags,
+    /// Whether the prompt ends with the open tag, so that the reply begins inside the thoughts.
+    pub(crate) is_open: bool,
+}
+
 /// Known tags. A model thinks if its chat template mentions one of them.
 const KNOWN: [ThinkingTags; 12] = [
     // gpt-oss: each message names its channel.
@@ -52,7 +60,7 @@ impl ThinkingTags {
             .find(|tags| source.contains(tags.open) || source.contains(tags.close))
     }
 
-    /// Returns whether a prompt ends with an open tag, so that the reply begins with thoughts.
+    /// Returns whether a prompt ends with an open tag.
     pub(super) fn are_open_at_end(self, prompt: &str) -> bool {
         prompt.trim_end().ends_with(self.open)
     }

@@ -250,24 +250,19 @@ impl State {
         for (name, value) in filled(others) {
             candidate.unknown.insert(name, value);
         }
-        // `function_call` is the deprecated form of `tool_calls`.
-        let old = function_call.filter(|call| !call.is_empty());
-        let old = old.map(|function| ToolCall {
+        let mut calls = tool_calls.unwrap_or_default();
+        // The deprecated form of `tool_calls`. llama-cpp-python sends the same call in both.
+        let old = function_call.filter(|call| calls.is_empty() && !call.is_empty());
+        calls.extend(old.map(|function| ToolCall {
             function: Some(function),
             ..ToolCall::default()
-        });
-        let calls = tool_calls.into_iter().flatten().chain(old);
+        }));
         parts.extend(self.calls(calls, mode, candidate));
         parts
     }
 
     /// Collects calls. Returns all calls of the reply if it ends with these.
-    fn calls(
-        &mut self,
-        more: impl Iterator<Item = ToolCall>,
-        mode: Mode,
-        candidate: &mut Candidate,
-    ) -> Vec<Part> {
+    fn calls(&mut self, more: Vec<ToolCall>, mode: Mode, candidate: &mut Candidate) -> Vec<Part> {
         let calls = &mut self.calls;
         for call in more {
             match mode {

@@ -283,8 +283,8 @@ async fn embeddings_are_in_the_order_of_their_contents() {
 #[tokio::test]
 async fn models_are_listed_and_found_by_name() {
     let body = json!({"object": "list", "data": [
-        {"id": "org/one:8b", "object": "model", "max_model_len": 4096},
-        {"id": "two", "meta": {"n_ctx_train": 2048}},
+        {"id": "org/one:8b", "object": "model", "max_model_len": 4096, "description": "Large"},
+        {"id": "two", "meta": {"n_ctx_train": 2048}, "description": ""},
     ]});
     let server = Server::play(vec![Answer::json(body)]).await;
     let client = server.client();
@@ -296,7 +296,10 @@ async fn models_are_listed_and_found_by_name() {
     assert_eq!(
         json!(list),
         json!({"models": [
-            {"name": "models/org/one:8b", "inputTokenLimit": 4096, "supportedGenerationMethods": ["generateContent"]},
+            {
+                "name": "models/org/one:8b", "description": "Large", "inputTokenLimit": 4096,
+                "supportedGenerationMethods": ["generateContent"],
+            },
             {"name": "models/two", "inputTokenLimit": 2048, "supportedGenerationMethods": ["generateContent"]},
         ]})
     );

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::disk::{blocking, disk_error};
 use super::properties::is_id;
 use super::site::Site;
-use super::storage::{FileStorage, missing};
+use super::storage::{FileStorage, file_size, missing};
 use crate::body::BodyReader;
 use crate::error::ApiError;
 use crate::guard::AllowedHosts;
@@ -122,11 +122,8 @@ impl Attachments<'_> {
         id: &str,
         file: File,
     ) -> Result<Data, ApiError> {
+        let size = file_size(&file);
         let mime_type = file.mime_type.unwrap_or_default();
-        let size = file
-            .size_bytes
-            .and_then(|size| u64::try_from(size).ok())
-            .unwrap_or_default();
         let limit = self.bodies.max_bytes() as u64;
         if size > limit {
             return Err(ApiError::invalid(format!(

@@ -3,26 +3,24 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::http::header::{EXPECT, HeaderName, LOCATION, RANGE};
+use axum::body::Bytes;
+use axum::http::header::{HeaderName, LOCATION, RANGE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use generativeai::protocol::files::File;
-use http_body_util::BodyDataStream;
 use serde_json::{Map, Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::disk::blocking;
 use super::page::{self, Place};
 use super::protocol::{self, Dialect, Step, UploadCall};
-use super::receive::{Frames, Receiver};
+use super::receive::receive;
 use super::site::Site;
 use super::storage::{FileStorage, unknown_upload};
-use super::upload::{BLOCK, Upload, WriteLock};
+use super::upload::{BLOCK, Writer};
 use super::{discovery, multipart, properties};
-use crate::body::{BodyReader, broken_connection};
+use crate::body::{BodyReader, IncomingBody};
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::response;
@@ -86,49 +84,21 @@ impl FilesApi<'_> {
         &self,
         parts: &Parts,
         query: &Query,
-        body: &mut Body,
+        body: &mut IncomingBody,
     ) -> Result<Response, ApiError> {
-        let call = protocol::parse(&parts.headers, query)?;
-        if let UploadCall::Start(dialect) = call {
-            // A start whose headers are refused leaves the body in the request, and the router discards it.
-            return self.start(parts, dialect, body).await;
-        }
-        let mut body = std::mem::take(body);
-        // With `Expect: 100-continue`, a client sends the body once the server reads it.
-        let mut is_sent = !parts.headers.contains_key(EXPECT);
-        let handled = {
-            let frames = BodyDataStream::new(&mut body).map(|frame| {
-                is_sent = true;
-                frame.map_err(|_| broken_connection())
-            });
-            self.receive(call, parts, pin!(frames)).await
-        };
-        if handled.is_err() && is_sent {
-            // Most clients read the error only after they have sent the body. If the server closed the connection
-            // before, they would report a reset instead.
-            self.bodies.discard(&mut body).await;
-        }
-        handled
-    }
-
-    /// Handles a request to the upload path, which may leave a part of its body unread.
-    async fn receive(
-        &self,
-        call: UploadCall,
-        parts: &Parts,
-        frames: Frames<'_>,
-    ) -> Result<Response, ApiError> {
-        match call {
-            UploadCall::Start(_) => unreachable!("`upload` handles it"),
-            UploadCall::Continue(id, dialect, step) => {
-                self.proceed(&id, dialect, step, frames).await
-            }
+        match protocol::parse(&parts.headers, query)? {
+            UploadCall::Start(dialect) => self.start(parts, dialect, body).await,
+            UploadCall::Continue(id, dialect, step) => self.proceed(&id, dialect, step, body).await,
             UploadCall::Raw => {
                 let (mime_type, length) = protocol::body(&parts.headers)?;
                 let file = properties::parse(b"", mime_type)?;
-                self.store(file, length, frames).await
+                self.store(file, length, body).await
             }
-            UploadCall::Multipart => self.multipart(parts, frames).await,
+            UploadCall::Multipart => {
+                let (head, bytes) = multipart::read(&parts.headers, body).await?;
+                let file = properties::parse(&head.properties, head.mime_type.as_deref())?;
+                self.store(file, None, bytes).await
+            }
         }
     }
 
@@ -137,7 +107,7 @@ impl FilesApi<'_> {
         &self,
         parts: &Parts,
         dialect: Dialect,
-        body: &mut Body,
+        body: &mut IncomingBody,
     ) -> Result<Response, ApiError> {
         let body = self.bodies.read(&parts.headers, body).await?;
         let (mime_type, length) = protocol::announced(dialect, &parts.headers)?;
@@ -166,61 +136,58 @@ impl FilesApi<'_> {
         Ok(response)
     }
 
-    /// Handles a request within a resumable upload. The error states whether the upload can be continued.
+    /// Handles a request within a resumable upload, after stopping the requests that write it. The error states whether
+    /// the upload can be continued.
     async fn proceed(
         &self,
         id: &str,
         dialect: Dialect,
         step: Step,
-        frames: Frames<'_>,
+        bytes: impl Stream<Item = Result<Bytes, ApiError>> + Send + Unpin,
     ) -> Result<Response, ApiError> {
-        let Some(upload) = self.storage.upload(id) else {
+        let Some(writer) = self.writer(id).await else {
             return match self.storage.uploaded(id) {
                 Some(file) => Ok(self.complete(file)),
                 None => Err(unknown_upload().with_header(STATUS, FINAL)),
             };
         };
-        let error = match self.step(upload.clone(), dialect, step, frames).await {
-            Err(error) => error,
-            response => return response,
-        };
-        if self.storage.upload(id).is_none() {
-            return Err(error.with_header(STATUS, FINAL));
-        }
-        let received = received(&upload).await?;
-        Err(error
-            .with_header(STATUS, ACTIVE)
-            .with_header(RECEIVED, received.into()))
+        let upload = writer.upload.clone();
+        let response = self.step(writer, dialect, step, bytes).await;
+        response.map_err(|error| match self.storage.upload(id) {
+            None => error.with_header(STATUS, FINAL),
+            Some(_) => error
+                .with_header(STATUS, ACTIVE)
+                .with_header(RECEIVED, upload.received().into()),
+        })
     }
 
-    /// Handles a request within an existing upload, after stopping the requests that write it.
+    /// Returns the writer of an upload in progress.
+    async fn writer(&self, id: &str) -> Option<Writer> {
+        let writer = self.storage.upload(id)?.writer().await;
+        // The upload may have been completed or cancelled while this request waited for the others.
+        self.storage.upload(id).map(|_| writer)
+    }
+
+    /// Handles a request within an upload in progress.
     async fn step(
         &self,
-        upload: Arc<Upload>,
+        writer: Writer,
         dialect: Dialect,
         step: Step,
-        frames: Frames<'_>,
+        bytes: impl Stream<Item = Result<Bytes, ApiError>> + Send + Unpin,
     ) -> Result<Response, ApiError> {
-        let lock = upload.write_lock().await;
-        let id = upload.record.id.clone();
-        let storage = self.storage.clone();
-        // The upload may have been completed or cancelled while this request waited for the lock.
-        if let Some(file) = storage.uploaded(&id) {
-            return Ok(self.complete(file));
-        }
-        if storage.upload(&id).is_none() {
-            return Err(unknown_upload());
-        }
-        let received = received(&upload).await?;
+        let upload = writer.upload.clone();
+        let received = upload.received();
         match step {
             // This dialect has no command that finalizes. If all bytes arrived and the request with the last ones
             // failed, the query completes the upload.
             Step::Query if dialect == Dialect::Ranges && upload.record.length == Some(received) => {
-                self.finish(upload).await
+                self.finish(writer).await
             }
             Step::Query => Ok(active(dialect, received)),
             Step::Cancel => {
-                blocking(move || storage.cancel(&id)).await?;
+                let storage = self.storage.clone();
+                blocking(move || storage.cancel(&upload.record.id)).await?;
                 let mut response = response::json(&json!({}));
                 response.headers_mut().insert(STATUS, CANCELLED);
                 Ok(response)
@@ -231,24 +198,13 @@ impl FilesApi<'_> {
                 )))
             }
             Step::Send { finalize, .. } => {
-                let _memory = self.memory()?;
-                let mut receiver = self.receiver(upload.clone(), lock);
-                receiver.receive(frames).await?;
+                let writer = self.receive(writer, bytes).await?;
                 if finalize {
-                    return self.finish(upload).await;
+                    return self.finish(writer).await;
                 }
-                Ok(active(dialect, self::received(&upload).await?))
+                Ok(active(dialect, upload.received()))
             }
         }
-    }
-
-    /// Stores an upload whose properties come in front of its bytes.
-    async fn multipart(&self, parts: &Parts, frames: Frames<'_>) -> Result<Response, ApiError> {
-        let mut body = multipart::Parts::new(&parts.headers, frames)?;
-        let properties = body.properties().await?;
-        let (mime_type, bytes) = body.media().await?;
-        let file = properties::parse(&properties, mime_type.as_deref())?;
-        self.store(file, None, bytes).await
     }
 
     /// Stores an upload in one request. If it fails, nothing is left of it, since no client could continue it.
@@ -256,40 +212,31 @@ impl FilesApi<'_> {
         &self,
         file: File,
         length: Option<u64>,
-        frames: impl Stream<Item = Result<Bytes, ApiError>> + Send,
+        bytes: impl Stream<Item = Result<Bytes, ApiError>> + Send,
     ) -> Result<Response, ApiError> {
-        let _memory = self.memory()?;
         let storage = self.storage.clone();
         let upload = blocking(move || storage.start(file, length)).await?;
-        let storage = self.storage.clone();
-        let id = upload.record.id.clone();
-        let discard = Discard(Some((storage, id)));
-        let lock = upload.write_lock().await;
-        let mut receiver = self.receiver(upload.clone(), lock);
-        receiver.receive(pin!(frames)).await?;
-        let response = self.finish(upload).await?;
+        let discard = Discard(Some((self.storage.clone(), upload.record.id.clone())));
+        let writer = self.receive(upload.writer().await, pin!(bytes)).await?;
+        let response = self.finish(writer).await?;
         discard.keep();
         Ok(response)
     }
 
-    fn receiver(&self, upload: Arc<Upload>, lock: WriteLock) -> Receiver {
-        Receiver {
-            storage: self.storage.clone(),
-            upload,
-            lock,
-            idle_timeout: self.bodies.timeout(),
-        }
-    }
-
-    /// Reserves the memory of the blocks in which an upload is written.
-    fn memory(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        self.bodies.reserve(2 * BLOCK)
+    /// Receives bytes into an upload, and reserves the memory of the blocks in which they are written.
+    async fn receive(
+        &self,
+        writer: Writer,
+        bytes: impl Stream<Item = Result<Bytes, ApiError>> + Send + Unpin,
+    ) -> Result<Writer, ApiError> {
+        let _memory = self.bodies.reserve(2 * BLOCK)?;
+        receive(self.storage, writer, bytes, self.bodies.timeout()).await
     }
 
     /// Makes a file of an upload.
-    async fn finish(&self, upload: Arc<Upload>) -> Result<Response, ApiError> {
+    async fn finish(&self, mut writer: Writer) -> Result<Response, ApiError> {
         let storage = self.storage.clone();
-        let file = blocking(move || storage.complete(&upload)).await?;
+        let file = blocking(move || storage.complete(&mut writer)).await?;
         Ok(self.complete(file))
     }
 
@@ -332,12 +279,6 @@ impl Drop for Discard {
             tokio::task::spawn_blocking(move || storage.cancel(&id).is_ok());
         }
     }
-}
-
-/// Returns how many bytes of an upload were received. On a blocking thread: a write holds the lock.
-async fn received(upload: &Arc<Upload>) -> Result<u64, ApiError> {
-    let upload = upload.clone();
-    blocking(move || Ok(upload.received())).await
 }
 
 /// Returns the response to a part of an upload.
@@ -383,15 +324,14 @@ mod tests {
         };
         let upload = storage.start(File::default(), None).expect("an upload");
         let id = upload.record.id.as_str();
-        let (cancel_body, query_body) = (pin!(stream::empty()), pin!(stream::empty()));
-        let lock = upload.write_lock().await;
+        let writer = upload.clone().writer().await;
 
         // Polled in this order, both requests wait for the lock, and the cancel gets it first.
         let (cancelled, queried, ()) = tokio::join!(
             biased;
-            api.proceed(id, Dialect::Headers, Step::Cancel, cancel_body),
-            api.proceed(id, Dialect::Headers, Step::Query, query_body),
-            async { drop(lock) },
+            api.proceed(id, Dialect::Headers, Step::Cancel, stream::empty()),
+            api.proceed(id, Dialect::Headers, Step::Query, stream::empty()),
+            async { drop(writer) },
         );
 
         assert!(cancelled.is_ok());

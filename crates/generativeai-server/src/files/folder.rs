@@ -12,6 +12,7 @@
 //! Renaming the folder of an upload to the folder of its file completes the upload. So at any moment a file
 //! exists completely or not at all, whatever interrupts the server.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File as DiskFile, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -48,10 +49,10 @@ pub(super) struct UploadRecord {
     pub(super) file: File,
 }
 
-/// A complete file as it was found in the folder.
+/// Complete file.
 #[derive(Debug)]
-pub(super) struct FoundFile {
-    pub(super) id: String,
+pub(super) struct StoredFile {
+    /// Description, as the API returns it.
     pub(super) file: File,
     /// Upload that created the file.
     pub(super) upload: Option<String>,
@@ -64,7 +65,7 @@ impl Folder {
     /// Another server uses the folder, or it cannot be written.
     pub(super) fn open(root: PathBuf) -> io::Result<Self> {
         for path in [&root, &root.join("uploads"), &root.join("files")] {
-            private_folder(path, Existing::Allowed)?;
+            private_folder(path)?;
         }
         let path = root.join("lock");
         let lock = DiskFile::options()
@@ -99,7 +100,7 @@ impl Folder {
     /// Creates the folder of an upload, and returns the file for its bytes.
     pub(super) fn create_upload(&self, record: &UploadRecord) -> io::Result<DiskFile> {
         let folder = self.upload(&record.id);
-        private_folder(&folder, Existing::Refused)?;
+        private_folder(&folder)?;
         let data = DiskFile::options()
             .create_new(true)
             .read(true)
@@ -154,14 +155,14 @@ impl Folder {
         Ok(())
     }
 
-    /// Returns the files in the folder.
-    pub(super) fn files(&self) -> io::Result<Vec<FoundFile>> {
-        let mut files = Vec::new();
+    /// Returns the files in the folder by id.
+    pub(super) fn files(&self) -> io::Result<BTreeMap<String, StoredFile>> {
+        let mut files = BTreeMap::new();
         for (id, path) in entries(&self.root.join("files"))? {
             let upload: Option<UploadRecord> = read(&path.join(UPLOAD))?;
             if let Some(file) = read(&path.join(FILE))? {
                 let upload = upload.map(|record| record.id);
-                files.push(FoundFile { id, file, upload });
+                files.insert(id, StoredFile { file, upload });
             }
         }
         Ok(files)
@@ -189,17 +190,10 @@ impl Folder {
     }
 }
 
-/// Treatment of a folder that exists before it is created.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Existing {
-    Allowed,
-    Refused,
-}
-
-/// Creates a folder that only its owner can read.
-fn private_folder(path: &Path, existing: Existing) -> io::Result<()> {
+/// Creates a folder that only its owner can read, unless it exists.
+fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
-    builder.recursive(existing == Existing::Allowed);
+    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)

@@ -1,159 +1,109 @@
 //! `multipart/related`: the properties of a file, then its bytes.
 //!
-//! The parts are read while they arrive (RFC 2046, section 5.1): the second one may be larger than the memory. Lines
-//! end with CRLF, or with LF alone, as Google's older Python client sends them.
-
-use std::pin::Pin;
+//! The second part is read while it arrives (RFC 2046, section 5.1): it may be larger than the memory. Lines end with
+//! CRLF, or with LF alone, as Google's older Python client sends them.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use futures_util::stream::try_unfold;
 use futures_util::{Stream, StreamExt};
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 use crate::error::ApiError;
 
-/// Maximum size of the headers of a part, and of the properties.
-const MAX_TEXT: usize = 64 * 1024;
+/// Maximum size of what precedes the bytes of the file: the headers of both parts, and the properties.
+const MAX_HEAD: usize = 64 * 1024;
 
-/// The parts of a body.
-pub(super) struct Parts<'a> {
-    body: Pin<Box<dyn Stream<Item = Result<Bytes, ApiError>> + Send + 'a>>,
-    /// Delimiter between two parts: a line break, and the boundary after two dashes.
-    delimiter: Finder<'static>,
-    /// End of a line.
-    line_end: &'static str,
-    /// Bytes that have arrived and were not returned.
-    buffer: Vec<u8>,
+/// What precedes the bytes of the file.
+pub(super) struct Head {
+    pub(super) properties: Vec<u8>,
+    pub(super) mime_type: Option<String>,
+    /// Delimiter after the bytes: a line break, and the boundary after two dashes.
+    delimiter: String,
+    length: usize,
 }
 
-impl<'a> Parts<'a> {
-    /// Reads a body.
-    ///
-    /// # Errors
-    /// The content type has no boundary.
-    pub(super) fn new(
-        headers: &HeaderMap,
-        body: impl Stream<Item = Result<Bytes, ApiError>> + Send + 'a,
-    ) -> Result<Self, ApiError> {
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let boundary = content_type.and_then(boundary).ok_or_else(|| {
-            ApiError::invalid(
-                "a multipart upload needs `Content-Type: multipart/related; boundary=…`",
-            )
+/// Reads a body up to the bytes of the file. Returns these as a stream.
+///
+/// # Errors
+/// The content type has no boundary, or the body does not have two parts.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    mut body: impl Stream<Item = Result<Bytes, ApiError>> + Send + Unpin,
+) -> Result<(Head, impl Stream<Item = Result<Bytes, ApiError>> + Send), ApiError> {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let boundary = content_type.and_then(boundary).ok_or_else(|| {
+        ApiError::invalid("a multipart upload needs `Content-Type: multipart/related; boundary=…`")
+    })?;
+    // A delimiter includes the line break before it, which the first one lacks at the beginning of a body.
+    let mut buffer = b"\n".to_vec();
+    let head = loop {
+        if let Some(head) = head(&buffer, boundary) {
+            break head;
+        }
+        let next = body.next().await.transpose()?;
+        let bytes = next.filter(|_| buffer.len() <= MAX_HEAD).ok_or_else(|| {
+            invalid("it must have two parts: the properties of the file, and its bytes")
         })?;
-        Ok(Self {
-            body: Box::pin(body),
-            delimiter: Finder::new(&format!("\r\n--{boundary}")).into_owned(),
-            line_end: "\r\n",
-            // A delimiter includes the line break before it, which the first one lacks at the beginning of a body.
-            buffer: b"\r\n".to_vec(),
-        })
-    }
-
-    /// Reads the part with the properties.
-    pub(super) async fn properties(&mut self) -> Result<Vec<u8>, ApiError> {
-        // Skips the preamble: text before the first boundary, which readers ignore (RFC 2046, section 5.1.1).
-        while self.chunk().await?.is_some() {}
-        self.headers().await?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MAX_TEXT {
-                return Err(invalid("the first part must be the properties of the file"));
-            }
-        }
-        Ok(bytes)
-    }
-
-    /// Returns the part with the bytes, which follows: its media type, and a stream.
-    pub(super) async fn media(
-        mut self,
-    ) -> Result<
-        (
-            Option<String>,
-            impl Stream<Item = Result<Bytes, ApiError>> + Send + 'a,
-        ),
-        ApiError,
-    > {
-        let headers = self.headers().await?;
-        let mut lines = headers.lines().filter_map(|line| line.split_once(':'));
-        let content_type = lines.find(|(name, _)| name.trim().eq_ignore_ascii_case("content-type"));
-        let mime_type = content_type.map(|(_, value)| value.trim().to_owned());
-        let bytes = futures_util::stream::unfold(self, |mut parts| async {
-            let chunk = parts.chunk().await.transpose()?;
-            Some((chunk, parts))
-        });
-        Ok((mime_type, bytes))
-    }
-
-    /// Reads the headers of a part, which follow a delimiter.
-    async fn headers(&mut self) -> Result<String, ApiError> {
-        loop {
-            if self.buffer.starts_with(b"--") {
-                return Err(invalid(
-                    "it must have two parts: the properties of the file, and its bytes",
-                ));
-            }
-            self.find_line_end();
-            // A part without headers has an empty line only.
-            let empty_line = self.line_end.repeat(2);
-            if let Some(end) = memchr::memmem::find(&self.buffer, empty_line.as_bytes()) {
-                let headers = self.buffer.drain(..end + empty_line.len()).collect();
-                return String::from_utf8(headers)
-                    .map_err(|_| invalid("its headers are not UTF-8"));
-            }
-            if self.buffer.len() > MAX_TEXT || !self.fill().await? {
-                return Err(invalid("the headers of a part have no end"));
-            }
-        }
-    }
-
-    /// Detects the line ending from the first line, which is the rest of a delimiter.
-    fn find_line_end(&mut self) {
-        let Some(at) = memchr::memchr(b'\n', &self.buffer) else {
-            return;
-        };
-        let has_return = self.buffer[..at].ends_with(b"\r");
-        if !has_return && self.line_end != "\n" {
-            self.line_end = "\n";
-            let shorter = self.delimiter.needle()[1..].to_vec();
-            self.delimiter = Finder::new(&shorter).into_owned();
-        }
-    }
-
-    /// Returns the next bytes of a part. At its end, consumes the delimiter and returns `None`.
-    async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
-        loop {
-            let length = self.delimiter.needle().len();
-            let end = match self.delimiter.find(&self.buffer) {
-                Some(0) => {
-                    self.buffer.drain(..length);
-                    return Ok(None);
+        buffer.extend_from_slice(&bytes);
+    };
+    buffer.drain(..head.length);
+    let delimiter = Finder::new(&head.delimiter).into_owned();
+    let bytes = try_unfold(
+        (body, buffer, delimiter),
+        async |(mut body, mut buffer, delimiter)| {
+            loop {
+                let end = match delimiter.find(&buffer) {
+                    Some(0) => return Ok(None),
+                    Some(at) => at,
+                    // The end of the buffer may be the beginning of a delimiter. It stays until more bytes have
+                    // arrived.
+                    None => (buffer.len() + 1).saturating_sub(delimiter.needle().len()),
+                };
+                if end > 0 {
+                    let rest = buffer.split_off(end);
+                    return Ok(Some((buffer.into(), (body, rest, delimiter))));
                 }
-                Some(at) => at,
-                // The end of the buffer may be the beginning of a delimiter. It stays until more bytes have arrived.
-                None => (self.buffer.len() + 1).saturating_sub(length),
-            };
-            if end > 0 {
-                return Ok(Some(self.buffer.drain(..end).collect::<Vec<_>>().into()));
+                let next = body.next().await.transpose()?;
+                let bytes = next.ok_or_else(|| invalid("its last boundary is missing"))?;
+                buffer.extend_from_slice(&bytes);
             }
-            if !self.fill().await? {
-                return Err(invalid("its last boundary is missing"));
-            }
-        }
-    }
+        },
+    );
+    Ok((head, bytes))
+}
 
-    /// Waits for more bytes. Returns `false` at the end of the body.
-    async fn fill(&mut self) -> Result<bool, ApiError> {
-        match self.body.next().await.transpose()? {
-            Some(bytes) => self.buffer.extend_from_slice(&bytes),
-            None => return Ok(false),
-        }
-        Ok(true)
-    }
+/// Parses the beginning of a body, and ignores the text before the first boundary (RFC 2046, section 5.1.1). Returns
+/// `None` if it is incomplete.
+fn head(body: &[u8], boundary: &str) -> Option<Head> {
+    let (_, rest) = split(body, &format!("\n--{boundary}"))?;
+    // The rest of the boundary's line shows how lines end.
+    let (line, _) = split(rest, "\n")?;
+    let line_end = if line.ends_with(b"\r") { "\r\n" } else { "\n" };
+    let delimiter = format!("{line_end}--{boundary}");
+    // Headers end with an empty line. A part without headers has an empty line only.
+    let empty_line = line_end.repeat(2);
+    let (_, rest) = split(rest, &empty_line)?;
+    let (properties, rest) = split(rest, &delimiter)?;
+    let (headers, rest) = split(rest, &empty_line)?;
+    let headers = String::from_utf8_lossy(headers);
+    let mut headers = headers.lines().filter_map(|line| line.split_once(':'));
+    let content_type = headers.find(|(name, _)| name.trim().eq_ignore_ascii_case("content-type"));
+    Some(Head {
+        properties: properties.to_vec(),
+        mime_type: content_type.map(|(_, value)| value.trim().to_owned()),
+        delimiter,
+        length: body.len() - rest.len(),
+    })
+}
+
+/// Splits bytes at the first occurrence of a separator.
+fn split<'a>(bytes: &'a [u8], separator: &str) -> Option<(&'a [u8], &'a [u8])> {
+    let at = memmem::find(bytes, separator.as_bytes())?;
+    Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
 fn invalid(reason: &str) -> ApiError {
@@ -189,12 +139,11 @@ mod tests {
             .map(Ok)
             .collect();
         let code = |error: ApiError| error.code();
-        let mut parts = Parts::new(&headers, futures_util::stream::iter(pieces)).map_err(code)?;
-        let properties = parts.properties().await.map_err(code)?;
-        let (mime_type, bytes) = parts.media().await.map_err(code)?;
+        let read = super::read(&headers, futures_util::stream::iter(pieces)).await;
+        let (head, bytes) = read.map_err(code)?;
         let bytes: Vec<Bytes> = bytes.try_collect().await.map_err(code)?;
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Ok((text(properties), mime_type, text(bytes.concat())))
+        Ok((text(head.properties), head.mime_type, text(bytes.concat())))
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! Receives the bytes of one request into an upload.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,96 +9,82 @@ use tokio::time::timeout;
 
 use super::disk::blocking;
 use super::storage::FileStorage;
-use super::upload::{BLOCK, Upload, WriteLock};
+use super::upload::{BLOCK, Writer};
 use crate::error::ApiError;
 
-/// Bytes of a request as they arrive.
-pub(super) type Frames<'a> = Pin<&'a mut (dyn Stream<Item = Result<Bytes, ApiError>> + Send)>;
-
-/// Writes what arrives into an upload.
-pub(super) struct Receiver {
-    pub(super) storage: Arc<FileStorage>,
-    pub(super) upload: Arc<Upload>,
-    /// Right to write the upload.
-    pub(super) lock: WriteLock,
-    /// Time within which the next bytes must arrive.
-    pub(super) idle_timeout: Duration,
-}
-
-impl Receiver {
-    /// Writes all bytes. Bytes that arrived before an error stay, so that the client can resume.
-    ///
-    /// # Errors
-    /// The connection broke, no bytes arrived in time, a newer request continues the upload, or a limit is exceeded.
-    pub(super) async fn receive(&mut self, mut frames: Frames<'_>) -> Result<(), ApiError> {
-        let mut block = Vec::new();
-        let result = loop {
-            match self.next(&mut frames).await {
-                Ok(Some(bytes)) => {
-                    // A slow upload must not expire before the block is full and written.
-                    self.storage.upload(&self.upload.record.id);
-                    block.extend_from_slice(&bytes);
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-            if block.len() >= BLOCK {
-                block = self.write(block).await?;
-            }
-        };
-        self.write(block).await?;
-        // The response reports these bytes as received, so they must survive a power cut.
-        let upload = self.upload.clone();
-        blocking(move || upload.sync()).await?;
-        result
-    }
-
-    /// Waits for the next bytes: `None` at the end of the request.
-    async fn next(&mut self, frames: &mut Frames<'_>) -> Result<Option<Bytes>, ApiError> {
-        tokio::select! {
+/// Writes what arrives into an upload. The next bytes must arrive within `idle_timeout`.
+///
+/// Bytes that arrived before an error stay, so that the client can resume.
+///
+/// # Errors
+/// The connection broke, no bytes arrived in time, a newer request continues the upload, or a limit is exceeded.
+pub(super) async fn receive(
+    storage: &Arc<FileStorage>,
+    mut writer: Writer,
+    mut bytes: impl Stream<Item = Result<Bytes, ApiError>> + Send + Unpin,
+    idle_timeout: Duration,
+) -> Result<Writer, ApiError> {
+    let mut block = Vec::new();
+    let result = loop {
+        let next = tokio::select! {
             // First, so that a client that sends fast cannot delay the newer request.
             biased;
-            () = self.lock.superseded() => {
+            () = writer.superseded() => {
                 let message = "a newer request continues the upload";
-                Err(ApiError::aborted(message).closing_connection())
+                break Err(ApiError::aborted(message).closing_connection());
             }
-            next = timeout(self.idle_timeout, frames.next()) => match next {
-                Ok(next) => next.transpose(),
-                Err(_) => {
-                    let message = format!("no bytes of the upload arrived within {:?}", self.idle_timeout);
-                    Err(ApiError::timed_out(message).closing_connection())
-                }
+            next = timeout(idle_timeout, bytes.next()) => next,
+        };
+        match next {
+            Ok(Some(Ok(bytes))) => {
+                // A slow upload must not expire before the block is full and written.
+                storage.upload(&writer.upload.record.id);
+                block.extend_from_slice(&bytes);
+            }
+            Ok(Some(Err(error))) => break Err(error),
+            Ok(None) => break Ok(()),
+            Err(_) => {
+                let message = format!("no bytes of the upload arrived within {idle_timeout:?}");
+                break Err(ApiError::timed_out(message).closing_connection());
             }
         }
-    }
+        if block.len() >= BLOCK {
+            (writer, block) = write(storage.clone(), writer, block).await?;
+        }
+    };
+    let (writer, _) = write(storage.clone(), writer, block).await?;
+    // The response reports these bytes as received, so they must survive a power cut.
+    let writer = blocking(move || writer.sync().map(|()| writer)).await?;
+    result.map(|()| writer)
+}
 
-    /// Writes a block. Returns it empty, so that its allocation is reused.
-    async fn write(&self, mut block: Vec<u8>) -> Result<Vec<u8>, ApiError> {
-        let (storage, upload) = (self.storage.clone(), self.upload.clone());
-        blocking(move || {
-            let size = upload.received() + block.len() as u64;
-            if let Some(length) = upload.record.length
-                && size > length
-            {
-                return Err(ApiError::invalid(format!(
-                    "the upload is larger than the announced {length} bytes"
-                ))
-                .closing_connection());
-            }
-            storage
-                .reserve(&upload.record.id, size)
-                .map_err(ApiError::closing_connection)?;
-            upload.append(&block)?;
-            block.clear();
-            Ok(block)
-        })
-        .await
-    }
+/// Writes a block. Returns it empty, so that its allocation is reused.
+async fn write(
+    storage: Arc<FileStorage>,
+    mut writer: Writer,
+    mut block: Vec<u8>,
+) -> Result<(Writer, Vec<u8>), ApiError> {
+    blocking(move || {
+        let record = &writer.upload.record;
+        let size = writer.upload.received() + block.len() as u64;
+        if let Some(length) = record.length
+            && size > length
+        {
+            let message = format!("the upload is larger than the announced {length} bytes");
+            return Err(ApiError::invalid(message).closing_connection());
+        }
+        storage
+            .reserve(&record.id, size)
+            .map_err(ApiError::closing_connection)?;
+        writer.append(&block)?;
+        block.clear();
+        Ok((writer, block))
+    })
+    .await
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::SystemTime;
 
@@ -121,12 +106,7 @@ mod tests {
             .clock(now);
         let storage = Arc::new(storage);
         let upload = storage.start(File::default(), None).expect("an upload");
-        let mut receiver = Receiver {
-            storage: storage.clone(),
-            upload: upload.clone(),
-            lock: upload.write_lock().await,
-            idle_timeout: Duration::from_secs(1),
-        };
+        let writer = upload.clone().writer().await;
         let frames = stream::iter(0..3).map(|_| {
             minutes.fetch_add(50, Ordering::SeqCst);
             // Removes expired uploads.
@@ -134,7 +114,9 @@ mod tests {
             Ok(Bytes::from_static(b"byte"))
         });
 
-        receiver.receive(pin!(frames)).await.expect("received");
+        let received = receive(&storage, writer, frames, Duration::from_secs(1)).await;
+
+        assert!(received.is_ok());
 
         assert_eq!(upload.received(), 12);
     }

@@ -14,10 +14,10 @@ use generativeai::protocol::files::{File, FileSource, FileState};
 use generativeai::protocol::time::Timestamp;
 
 use super::disk::disk_error;
-use super::folder::{Folder, UploadRecord};
+use super::folder::{Folder, StoredFile, UploadRecord};
 use super::page::Place;
 use super::properties::{random_hex, random_id};
-use super::upload::Upload;
+use super::upload::{Upload, Writer};
 use crate::error::ApiError;
 
 /// Time after which a file is deleted, as by the service.
@@ -58,27 +58,14 @@ impl fmt::Debug for FileStorage {
 }
 
 /// Contents of the folder. This is the only record: the folder is read once, when it is opened.
-#[derive(Debug, Default)]
 struct State {
     /// By id.
-    files: BTreeMap<String, Stored>,
+    files: BTreeMap<String, StoredFile>,
     /// By the random name of the upload.
     uploads: HashMap<String, InProgress>,
 }
 
-/// Complete file.
-#[derive(Debug)]
-struct Stored {
-    file: File,
-    size: u64,
-    created: SystemTime,
-    expires: SystemTime,
-    /// Upload that created the file.
-    upload: Option<String>,
-}
-
 /// Upload that has not become a file.
-#[derive(Debug)]
 struct InProgress {
     upload: Arc<Upload>,
     /// Bytes that count for the limit: those announced, or those received.
@@ -95,23 +82,10 @@ impl FileStorage {
     /// Another server uses the folder, or it cannot be written.
     pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
         let folder = Folder::open(folder.into())?;
-        let mut state = State::default();
-        for found in folder.files()? {
-            let created = time(found.file.create_time.as_ref());
-            let expires = time(found.file.expiration_time.as_ref());
-            let size = found
-                .file
-                .size_bytes
-                .and_then(|size| u64::try_from(size).ok());
-            let stored = Stored {
-                size: size.unwrap_or_default(),
-                created,
-                expires,
-                upload: found.upload,
-                file: found.file,
-            };
-            state.files.insert(found.id, stored);
-        }
+        let mut state = State {
+            files: folder.files()?,
+            uploads: HashMap::new(),
+        };
         for (record, data) in folder.uploads()? {
             let metadata = data.metadata()?;
             let received = metadata.len();
@@ -167,7 +141,7 @@ impl FileStorage {
     pub(super) fn file(&self, id: &str) -> Result<File, ApiError> {
         let now = (self.clock)();
         let state = self.state();
-        let stored = state.files.get(id).filter(|stored| now < stored.expires);
+        let stored = state.files.get(id).filter(|stored| now < expiry(stored));
         stored
             .map(|stored| stored.file.clone())
             .ok_or_else(|| missing(id))
@@ -185,7 +159,7 @@ impl FileStorage {
         let mut places: Vec<Place> = state
             .files
             .iter()
-            .map(|(id, stored)| Place::new(stored.created, id))
+            .map(|(id, stored)| Place::new(time(stored.file.create_time.as_ref()), id))
             .filter(|place| after.is_none_or(|after| place > after))
             .collect();
         places.sort_unstable();
@@ -287,7 +261,11 @@ impl FileStorage {
         self.check_size(size)?;
         let now = (self.clock)();
         let mut state = self.state();
-        let stored: u64 = state.files.values().map(|stored| stored.size).sum();
+        let stored: u64 = state
+            .files
+            .values()
+            .map(|stored| file_size(&stored.file))
+            .sum();
         let uploads = state
             .uploads
             .values()
@@ -321,22 +299,21 @@ impl FileStorage {
     ///
     /// # Errors
     /// The upload is shorter than announced, or a file of this name exists.
-    pub(super) fn complete(&self, upload: &Upload) -> Result<File, ApiError> {
-        let (size, digest) = upload.seal()?;
-        let record = &upload.record;
+    pub(super) fn complete(&self, writer: &mut Writer) -> Result<File, ApiError> {
+        let (size, digest) = writer.seal()?;
+        let record = &writer.upload.record;
         let id = record.file.name.as_deref();
         let id = match id.and_then(|name| name.strip_prefix("files/")) {
             Some(id) => id.to_owned(),
             None => random_id()?,
         };
         let created = (self.clock)();
-        let expires = created + LIFETIME;
         let mut file = record.file.clone();
         file.name = Some(format!("files/{id}"));
         file.size_bytes = i64::try_from(size).ok();
         file.create_time = Some(timestamp(created));
         file.update_time = file.create_time.clone();
-        file.expiration_time = Some(timestamp(expires));
+        file.expiration_time = Some(timestamp(created + LIFETIME));
         // The service encodes the hexadecimal digits, not the bytes.
         file.sha256_hash = Some(STANDARD.encode(hex::encode(digest)));
         file.state = Some(FileState::Active);
@@ -346,11 +323,8 @@ impl FileStorage {
             io::ErrorKind::AlreadyExists => exists(&id),
             _ => disk_error("store the file")(error),
         })?;
-        let stored = Stored {
+        let stored = StoredFile {
             file: file.clone(),
-            size,
-            created,
-            expires,
             upload: Some(record.id.clone()),
         };
         {
@@ -397,7 +371,7 @@ impl FileStorage {
 impl State {
     /// Removes expired entries from memory, and returns the ids of the files and of the uploads.
     fn take_expired(&mut self, now: SystemTime) -> (Vec<String>, Vec<String>) {
-        let files = self.files.extract_if(.., |_, stored| stored.expires <= now);
+        let files = self.files.extract_if(.., |_, stored| expiry(stored) <= now);
         let files = files.map(|(id, _)| id).collect();
         let uploads = self
             .uploads
@@ -423,6 +397,17 @@ fn exists(id: &str) -> ApiError {
     ApiError::already_exists(format!(
         "the file `files/{id}` exists: delete it, or use another name"
     ))
+}
+
+/// Returns the size of a file in bytes.
+pub(super) fn file_size(file: &File) -> u64 {
+    let size = file.size_bytes.and_then(|size| size.try_into().ok());
+    size.unwrap_or_default()
+}
+
+/// Returns the time at which a file is deleted.
+fn expiry(stored: &StoredFile) -> SystemTime {
+    time(stored.file.expiration_time.as_ref())
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {

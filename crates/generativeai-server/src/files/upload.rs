@@ -1,12 +1,13 @@
 //! One upload: its bytes, their hash, and the request that writes them.
 
-use std::fmt;
+use std::convert::Infallible;
 use std::fs::File as DiskFile;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::digest::{Context, SHA256};
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::disk::disk_error;
 use super::folder::UploadRecord;
@@ -17,108 +18,92 @@ use crate::error::ApiError;
 pub(super) const BLOCK: usize = 1024 * 1024;
 
 /// Upload in progress.
-#[derive(Debug)]
 pub(super) struct Upload {
     pub(super) record: UploadRecord,
-    progress: Mutex<Progress>,
-    /// Number of the newest request that writes this upload.
-    newest: watch::Sender<u64>,
-    /// Held by the request that writes.
-    writer: Arc<tokio::sync::Mutex<()>>,
+    received: AtomicU64,
+    bytes: Arc<tokio::sync::Mutex<UploadedBytes>>,
+    /// Belongs to the newest request that writes this upload. Dropping it supersedes the request.
+    newest: Mutex<Option<oneshot::Sender<Infallible>>>,
 }
 
-/// Received bytes.
-struct Progress {
+/// The received bytes on disk.
+struct UploadedBytes {
     data: DiskFile,
-    received: u64,
     /// Hash of the received bytes. `None` until it is computed: after a restart, the file already has bytes.
     digest: Option<Context>,
 }
 
-/// Lock of a request that writes an upload.
+/// Request that may write an upload. There is one at a time.
 ///
 /// A newer request supersedes the older one: its client has given it up, although the server may not have noticed that
 /// the connection is broken.
-#[derive(Debug)]
-pub(super) struct WriteLock {
-    number: u64,
-    newest: watch::Receiver<u64>,
-    _writer: OwnedMutexGuard<()>,
-}
-
-impl WriteLock {
-    /// Completes when a newer request wants to write.
-    pub(super) async fn superseded(&mut self) {
-        let number = self.number;
-        if self
-            .newest
-            .wait_for(|newest| *newest != number)
-            .await
-            .is_ok()
-        {
-            return;
-        }
-        // The upload has ended, so that nothing can replace this request.
-        std::future::pending().await
-    }
+pub(super) struct Writer {
+    pub(super) upload: Arc<Upload>,
+    bytes: OwnedMutexGuard<UploadedBytes>,
+    superseded: oneshot::Receiver<Infallible>,
 }
 
 impl Upload {
     /// Creates an upload, of which the file has this number of received bytes.
     pub(super) fn new(record: UploadRecord, data: DiskFile, received: u64) -> Self {
-        let progress = Progress {
-            data,
-            received,
-            digest: None,
-        };
+        let digest = None;
         Self {
             record,
-            progress: Mutex::new(progress),
-            newest: watch::Sender::new(0),
-            writer: Arc::default(),
+            received: received.into(),
+            bytes: Arc::new(tokio::sync::Mutex::new(UploadedBytes { data, digest })),
+            newest: Mutex::default(),
         }
     }
 
     /// Stops the requests that write this upload, and waits until they have ended.
-    pub(super) async fn write_lock(&self) -> WriteLock {
-        // Announced before the lock is awaited: the request that holds it sees the new number, and ends.
-        let mut number = 0;
-        self.newest.send_modify(|newest| {
-            *newest += 1;
-            number = *newest;
-        });
-        WriteLock {
-            number,
-            newest: self.newest.subscribe(),
-            _writer: self.writer.clone().lock_owned().await,
+    pub(super) async fn writer(self: Arc<Self>) -> Writer {
+        let (newest, superseded) = oneshot::channel();
+        // Replaced before the lock is awaited: the request that holds it sees that, and ends.
+        let older = self
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(newest);
+        drop(older);
+        Writer {
+            bytes: self.bytes.clone().lock_owned().await,
+            superseded,
+            upload: self,
         }
     }
 
-    /// Returns how many bytes were received. Blocks during a write in progress.
+    /// Returns how many bytes were received.
     pub(super) fn received(&self) -> u64 {
-        self.progress().received
+        self.received.load(Ordering::SeqCst)
+    }
+}
+
+impl Writer {
+    /// Completes when a newer request wants to write.
+    pub(super) async fn superseded(&mut self) {
+        // Nothing is ever sent: an error means that the sender was dropped.
+        let _ = (&mut self.superseded).await;
     }
 
     /// Writes bytes after the received ones.
-    pub(super) fn append(&self, bytes: &[u8]) -> Result<(), ApiError> {
-        let mut progress = self.progress();
-        progress.digest()?;
-        let at = progress.received;
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+        let at = self.upload.received();
+        self.bytes.digest(at)?;
         // A failed write may have moved the position.
-        let written = progress
-            .data
+        let data = &mut self.bytes.data;
+        let written = data
             .seek(SeekFrom::Start(at))
-            .and_then(|_| progress.data.write_all(bytes));
+            .and_then(|_| data.write_all(bytes));
         written.map_err(disk_error("write the upload"))?;
-        progress.digest()?.update(bytes);
-        progress.received += bytes.len() as u64;
+        self.bytes.digest(at)?.update(bytes);
+        let received = at + bytes.len() as u64;
+        self.upload.received.store(received, Ordering::SeqCst);
         Ok(())
     }
 
     /// Waits until the received bytes are on disk.
     pub(super) fn sync(&self) -> Result<(), ApiError> {
-        let progress = self.progress();
-        let synced = progress.data.sync_data();
+        let synced = self.bytes.data.sync_data();
         synced.map_err(disk_error("write the upload"))
     }
 
@@ -126,45 +111,31 @@ impl Upload {
     ///
     /// # Errors
     /// The upload is shorter than announced.
-    pub(super) fn seal(&self) -> Result<(u64, [u8; 32]), ApiError> {
-        let mut progress = self.progress();
-        let received = progress.received;
-        if let Some(length) = self.record.length
+    pub(super) fn seal(&mut self) -> Result<(u64, [u8; 32]), ApiError> {
+        let received = self.upload.received();
+        if let Some(length) = self.upload.record.length
             && length != received
         {
             return Err(ApiError::invalid(format!(
                 "the upload ends after {received} of {length} bytes: send the rest before `finalize`"
             )));
         }
-        let digest = progress.digest()?.clone().finish();
+        let digest = self.bytes.digest(received)?.clone().finish();
         // A failed write may have left bytes after the received ones.
-        let synced = progress.data.set_len(received);
-        let synced = synced.and_then(|()| progress.data.sync_all());
+        let synced = self.bytes.data.set_len(received);
+        let synced = synced.and_then(|()| self.bytes.data.sync_all());
         synced.map_err(disk_error("write the upload"))?;
         let digest = digest.as_ref().try_into();
         Ok((received, digest.expect("SHA-256 has 32 bytes")))
     }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        // `received` is updated last, so after a panic it covers only bytes that were written and hashed.
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl fmt::Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress")
-            .field("received", &self.received)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Progress {
+impl UploadedBytes {
     /// Returns the hash of the received bytes, which are read again after a restart.
-    fn digest(&mut self) -> Result<&mut Context, ApiError> {
+    fn digest(&mut self, received: u64) -> Result<&mut Context, ApiError> {
         let digest = match self.digest.take() {
             Some(digest) => digest,
-            None => hash(&mut self.data, self.received).map_err(disk_error("read the upload"))?,
+            None => hash(&mut self.data, received).map_err(disk_error("read the upload"))?,
         };
         Ok(self.digest.insert(digest))
     }

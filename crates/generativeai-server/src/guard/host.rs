@@ -11,19 +11,14 @@ use axum::http::uri::Authority;
 
 use crate::error::ApiError;
 
-/// Host names that clients may use for the server.
+/// Host names that clients may use for the server, besides those of the loopback interface; `*` is any name.
 #[derive(Clone, Debug)]
-pub(crate) enum AllowedHosts {
-    /// Any name.
-    Any,
-    /// Names of the loopback interface, and these.
-    LoopbackAnd(Vec<String>),
-}
+pub(crate) struct AllowedHosts(pub(crate) Vec<String>);
 
 impl AllowedHosts {
     /// Checks the host names of a request, in the `Host` header and in its URI.
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), ApiError> {
-        if matches!(self, Self::Any) {
+        if self.allows_all() {
             return Ok(());
         }
         let hosts = hosts_of(parts)?;
@@ -41,12 +36,12 @@ impl AllowedHosts {
 
     /// Returns whether clients may use this name, without a port, for the server.
     pub(crate) fn allows(&self, host: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::LoopbackAnd(names) => {
-                is_loopback(host) || names.iter().any(|name| name.eq_ignore_ascii_case(host))
-            }
-        }
+        let mut names = self.0.iter();
+        self.allows_all() || is_loopback(host) || names.any(|name| name.eq_ignore_ascii_case(host))
+    }
+
+    fn allows_all(&self) -> bool {
+        self.0.iter().any(|name| name == "*")
     }
 }
 
@@ -105,7 +100,7 @@ mod tests {
 
     #[test]
     fn only_loopback_and_allowed_names_pass() {
-        let hosts = AllowedHosts::LoopbackAnd(vec!["box.lan".into()]);
+        let hosts = AllowedHosts(vec!["box.lan".into()]);
         for host in [
             "localhost",
             "LOCALHOST:80",
@@ -127,12 +122,15 @@ mod tests {
         ] {
             assert_eq!(code(&hosts, "/", &[host]), 403, "{host}");
         }
-        assert_eq!(code(&AllowedHosts::Any, "/", &["evil.example"]), 200);
+        assert_eq!(
+            code(&AllowedHosts(vec!["*".into()]), "/", &["evil.example"]),
+            200
+        );
     }
 
     #[test]
     fn a_request_must_name_exactly_one_host() {
-        let hosts = AllowedHosts::LoopbackAnd(Vec::new());
+        let hosts = AllowedHosts(Vec::new());
 
         assert_eq!(code(&hosts, "/", &[]), 400);
         assert_eq!(code(&hosts, "/", &["localhost", "localhost"]), 400);

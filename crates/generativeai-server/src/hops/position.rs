@@ -1,7 +1,5 @@
 //! Position in the content of a reply, independent of how its chunks divide it.
 
-use std::fmt;
-
 use generativeai::protocol::content::{Data, Part};
 use ring::digest::{Context, Digest, SHA256};
 
@@ -99,14 +97,6 @@ impl Position {
         let mut rest = part;
         rest.data = Some(tail);
         Ok(Some(rest))
-    }
-}
-
-impl fmt::Debug for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Position")
-            .field("length", &self.length)
-            .finish_non_exhaustive()
     }
 }
 

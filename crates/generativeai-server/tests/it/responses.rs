@@ -27,7 +27,7 @@ async fn a_reply_is_the_backends_reply_as_json() {
     );
     assert_eq!(
         response.text(),
-        r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hi!"}]},"finishReason":"STOP"}]}"#
+        r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hi!"}]},"finishReason":"STOP"}],"modelVersion":"m"}"#
     );
     assert_eq!(script.requests()[0].model.as_deref(), Some("models/m"));
 }

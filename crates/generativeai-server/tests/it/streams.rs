@@ -11,8 +11,9 @@ use tower::ServiceExt;
 
 use crate::support::{Tiny, hello, post, send};
 
-const HA: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"ha"}]}}]}"#;
-const HO: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"ho"}]},"finishReason":"STOP"}]}"#;
+const HA: &str =
+    r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"ha"}]}}],"modelVersion":"m"}"#;
+const HO: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"ho"}]},"finishReason":"STOP"}],"modelVersion":"m"}"#;
 
 fn chunk(json: &str) -> GenerateContentResponse {
     serde_json::from_str(json).expect("a chunk")
@@ -94,7 +95,8 @@ async fn an_empty_chunk_is_a_chunk_with_an_empty_text() {
 
     let response = send(&router(script), hello("streamGenerateContent?alt=sse")).await;
 
-    let chunk = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":""}]}}]}"#;
+    let chunk =
+        r#"{"candidates":[{"content":{"role":"model","parts":[{"text":""}]}}],"modelVersion":"m"}"#;
     assert_eq!(response.text(), format!("data: {chunk}\r\n\r\n"));
 }
 

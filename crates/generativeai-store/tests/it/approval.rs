@@ -38,6 +38,10 @@ fn sending_model(replies: &[&str]) -> GenerativeModel {
     model(script).tools(Function::new("send", "Sends a letter.", |_: Value| "sent"))
 }
 
+fn call(to: &str) -> Part {
+    serde_json::from_value(json!({"functionCall": {"name": "send", "args": {"to": to}}})).unwrap()
+}
+
 async fn open(session: &Session, model: &GenerativeModel) -> ChatSession {
     let chat = session.chat(model).await.unwrap();
     chat.automatic_function_calling(waits())
@@ -100,32 +104,96 @@ async fn if_two_decide_at_once_one_wins_and_the_other_gets_a_conflict() {
     }
 }
 
-#[tokio::test]
-async fn a_waiting_conversation_is_exported_imported_and_forked() {
-    let database = TestDatabase::sqlite();
-    let store = database.open().await;
-    let session = store.new_session("letters").await.unwrap();
-    let model = sending_model(&["It is sent."; 3]);
-    open(&session, &model)
-        .await
-        .send_message("Send it!")
-        .await
-        .unwrap();
+/// Returns an import and a fork of a session, and a fork of the fork.
+async fn copies(session: &Session, store: &Store) -> [Session; 3] {
     let mut lines = Vec::new();
     session.export_jsonl(&mut lines).await.unwrap();
     assert!(lines.starts_with(br#"{"generativeaiSession":2,"#));
+    let imported = store.import_jsonl("", &lines[..]).await.unwrap();
+    let forked = session.fork("", None).await.unwrap();
+    let twig = forked.fork("", None).await.unwrap();
+    [imported, forked, twig]
+}
 
-    let imported = store.import_jsonl("copy", &lines[..]).await.unwrap();
-    let forked = session.fork("fork", None).await.unwrap();
-
-    for session in [imported, forked] {
-        assert_eq!(session.details().await.unwrap().waiting, ["send"]);
+#[tokio::test]
+async fn a_call_that_waits_is_not_in_an_import_and_a_fork_and_runs_once() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        let session = store.new_session("letters").await.unwrap();
+        let script = Scripted::default()
+            .then_parts([call("a"), call("b")])
+            .then_text("Not sent.")
+            .then_text("Not sent.")
+            .then_text("Not sent.")
+            .then_text("Sent.");
+        let model =
+            model(script).tools(Function::new("send", "Sends a letter.", |_: Value| "sent"));
         let mut chat = open(&session, &model).await;
-        let id = waiting(&chat).remove(0).id;
-        chat.decide([(id, Decision::Run)]).await.unwrap();
+        chat.send_message("Send it!").await.unwrap();
+        let ids: Vec<String> = waiting(&chat).into_iter().map(|call| call.id).collect();
+        // A round of which one call is decided waits as well.
+        chat.decide([(&ids[0], Decision::Run)]).await.unwrap();
+
+        for copy in copies(&session, &store).await {
+            assert!(copy.details().await.unwrap().waiting.is_empty());
+            let mut chat = open(&copy, &model).await;
+            let turn = chat.unfinished().unwrap();
+            assert!(matches!(turn.reason, Reason::Interrupted));
+            assert!(turn.rounds.is_empty() && turn.received.is_none());
+            let late = chat.decide([(&ids[1], Decision::Run)]).await;
+            assert_kind(late, ErrorKind::Request);
+            chat.retry().await.unwrap();
+            assert_eq!(copy.contents().await.unwrap().len(), 2);
+        }
+        chat.decide([(&ids[1], Decision::Run)]).await.unwrap();
         assert_eq!(session.contents().await.unwrap().len(), 4);
     }
-    assert_eq!(session.details().await.unwrap().waiting, ["send"]);
+}
+
+#[tokio::test]
+async fn a_copy_of_an_undone_turn_that_waits_cannot_redo_its_call() {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    let session = store.new_session("letters").await.unwrap();
+    let model = sending_model(&[]);
+    let mut chat = open(&session, &model).await;
+    chat.send_message("Send it!").await.unwrap();
+    chat.rewind();
+    chat.save().await.unwrap();
+
+    for copy in copies(&session, &store).await {
+        assert!(copy.redo().await.unwrap());
+        let chat = open(&copy, &model).await;
+        assert!(chat.unfinished().is_some() && waiting(&chat).is_empty());
+    }
+    assert!(chat.redo());
+    assert_eq!(waiting(&chat).len(), 1);
+}
+
+#[tokio::test]
+async fn a_copy_has_the_results_of_calls_that_ran_and_the_rest_of_the_turn() {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    let session = store.new_session("letters").await.unwrap();
+    let model = sending_model(&["It is sent."]);
+    let mut chat = open(&session, &model).await;
+    chat.send_message("Send it!").await.unwrap();
+    let id = waiting(&chat).remove(0).id;
+    chat.decide([(id, Decision::Run)]).await.unwrap();
+
+    for copy in copies(&session, &store).await {
+        assert_eq!(copy.contents().await.unwrap(), chat.history());
+    }
+    // A fork that ends while the function runs: it may have run, and does not run again.
+    let started = session.fork("started", Some(4)).await.unwrap();
+    let mut chat = open(
+        &started,
+        &sending_model(&[]).backend(Scripted::always("Sent?")),
+    )
+    .await;
+    chat.retry().await.unwrap();
+    let contents = json!(started.contents().await.unwrap()[2]).to_string();
+    assert!(contents.contains("interrupted"), "{contents}");
 }
 
 /// Returns the number in the arguments of a call, which identifies it among all calls of the test.

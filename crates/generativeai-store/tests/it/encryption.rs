@@ -206,7 +206,7 @@ async fn a_swapped_or_removed_lookup_value_of_a_name_is_detected() {
             let error = match damage.contains("NULL") {
                 true => {
                     assert_kind(store.session("one").await, ErrorKind::NotFound);
-                    let one = store.session("1").await.unwrap();
+                    let one = store.session_by_id(1).await.unwrap();
                     assert_kind(one.info().await, ErrorKind::Corrupt)
                 }
                 false => {
@@ -237,7 +237,7 @@ async fn a_session_with_a_damaged_name_is_found_by_its_number_and_can_be_renamed
             assert!(error.to_string().starts_with(named), "{error}");
             assert!(error.to_string().contains("rename"), "{error}");
         }
-        let one = store.session("1").await.unwrap();
+        let one = store.session_by_id(1).await.unwrap();
         assert_eq!(stored_texts(&one).await, ["a", "0", "b", "1"]);
         one.rename("uno").await.unwrap();
         assert_eq!(store.list().await.unwrap().len(), 2);

@@ -162,7 +162,12 @@ async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
         let two = store.new_session("").await.unwrap();
         let number = two.id().to_string();
         assert_eq!(store.session("one").await.unwrap().id(), one.id());
-        assert_eq!(store.session(&number).await.unwrap().id(), two.id());
+        let by_id = store.session_by_id(two.id()).await.unwrap();
+        assert_eq!(by_id.id(), two.id());
+        for (text, session) in [("one", &one), (&number, &two)] {
+            let found = store.session_by_name_or_id(text).await.unwrap();
+            assert_eq!(found.id(), session.id());
+        }
         assert_eq!(names(&store).await, [number.as_str(), "one"]);
 
         one.chat(&counting_model(1))
@@ -176,26 +181,42 @@ async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
         one.rename("first").await.unwrap();
         assert_eq!(names(&store).await, ["first", number.as_str()]);
         assert_kind(store.session("one").await, ErrorKind::NotFound);
+        assert_kind(store.session_by_id(3).await, ErrorKind::NotFound);
+        for text in ["one", "3", "", "a\nb"] {
+            let found = store.session_by_name_or_id(text).await;
+            assert_kind(found, ErrorKind::NotFound);
+        }
     }
 }
 
 #[tokio::test]
-async fn find_or_create_finds_by_name_and_number_and_creates_valid_names_only() {
+async fn find_or_create_finds_by_name_and_creates_valid_names_only() {
     for database in TestDatabase::all().await {
         let store = database.open().await;
         let one = store.new_session("one").await.unwrap();
-        let number = one.id().to_string();
         assert_eq!(store.find_or_create("one").await.unwrap().id(), one.id());
-        assert_eq!(store.find_or_create(&number).await.unwrap().id(), one.id());
         let two = store.find_or_create("two").await.unwrap();
         assert_eq!(two.info().await.unwrap().name, "two");
-        let unnamed = store.find_or_create("").await.unwrap();
-        assert_ne!(unnamed.id(), store.find_or_create("").await.unwrap().id());
 
         one.delete().await.unwrap();
         assert_ne!(store.find_or_create("one").await.unwrap().id(), one.id());
-        assert_kind(store.find_or_create(&number).await, ErrorKind::Request);
         assert_kind(store.find_or_create("a\nb").await, ErrorKind::Request);
+    }
+}
+
+/// A name may be that of a user, who must not get the session of another one.
+#[tokio::test]
+async fn a_name_that_is_a_number_or_empty_finds_no_session_and_creates_none() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        assert_eq!(store.new_session("ann").await.unwrap().id(), 1);
+        for name in ["1", "01", "+1", "-1", "2", ""] {
+            for found in [store.find_or_create(name).await, store.session(name).await] {
+                let error = assert_kind(found, ErrorKind::Request);
+                assert!(error.to_string().contains("use a prefix"), "{error}");
+            }
+        }
+        assert_eq!(names(&store).await, ["ann"]);
     }
 }
 

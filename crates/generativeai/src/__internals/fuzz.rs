@@ -14,7 +14,7 @@ use crate::protocol;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::schema::Schema;
-use crate::remote::decode::{BodyEnd, Events, Malformed};
+use crate::remote::decode::{BodyEnd, Events};
 use crate::remote::failure::{self, ErrorReader, Failure};
 use crate::remote::gemini::GEMINI;
 use crate::remote::retry;
@@ -24,19 +24,20 @@ use crate::stream::BoxFuture;
 /// API key that must not appear in any error.
 const KEY: &str = "canary-7b1e40c2";
 
-type Decoded = Result<(Vec<Bytes>, BodyEnd), Malformed>;
+type Decoded = Result<(Vec<Bytes>, BodyEnd), String>;
 
-/// Decodes a body that arrives in these chunks.
+/// Decodes a body that arrives in these chunks. Returns the message of an error.
 fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
     let mut events = Events::new(1 << 20);
     let mut found = Vec::new();
     for chunk in chunks {
         events.push(Bytes::copy_from_slice(chunk));
-        while let Some(event) = events.next()? {
+        while let Some(event) = events.next().map_err(|error| error.to_string())? {
             found.push(event);
         }
     }
-    Ok((found, events.finish()?))
+    let end = events.finish().map_err(|error| error.to_string())?;
+    Ok((found, end))
 }
 
 /// Any split of a body gives the same events, and they are the events of the standard. The first bytes

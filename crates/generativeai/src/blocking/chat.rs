@@ -51,9 +51,8 @@ impl ChatSession {
         Self(crate::ChatSession::new(model.0))
     }
 
-    delegate! {
-        ChatSession:
-        self {
+    delegate! { self: "ChatSession";
+        setters {
             with_history(history: impl IntoIterator<Item = impl Into<Content>>);
             automatic_function_calling(automatic: impl Into<AutomaticFunctionCalling>);
             backend(backend: impl Backend + 'static);
@@ -61,38 +60,52 @@ impl ChatSession {
             context_budget(tokens: u32, compaction: Compaction);
             journal(journal: impl Journal + 'static);
         }
-        &self {
-            model() -> &crate::GenerativeModel;
-            automatic_calls_enabled() -> bool;
-            check() -> Result<()>;
-            history() -> &[Content];
-            dropped() -> &[Content];
-            last() -> Option<&GenerateContentResponse>;
-            unfinished() -> Option<&Unfinished>;
-            pending_calls() -> Vec<&FunctionCall>;
-            is_interrupted(index: usize) -> bool;
-            unsaved() -> Option<&Error>;
-        }
-        &mut self {
-            set_automatic_function_calling(automatic: impl Into<AutomaticFunctionCalling>) -> ();
-            set_backend(backend: impl Backend + 'static) -> ();
-            set_tools(tools: impl Into<Toolbox>) -> ();
-            set_model(model: crate::GenerativeModel) -> ();
-            set_context_budget(tokens: u32, compaction: Compaction) -> ();
-            remove_context_budget() -> ();
-            set_history(history: impl Into<Vec<Content>>) -> ();
-            clear() -> ();
-            set_journal(journal: impl Journal + 'static) -> ();
-            rewind() -> Option<(Content, Content)>;
-            redo() -> bool;
-            keep_partial() -> bool;
-        }
-    }
+        methods {
+            [&self] model() -> &crate::GenerativeModel;
+            [&self] automatic_calls_enabled() -> bool;
+            [&self] check() -> Result<()>;
+            [&self] history() -> &[Content];
+            [&self] dropped() -> &[Content];
+            [&self] last() -> Option<&GenerateContentResponse>;
+            [&self] unfinished() -> Option<&Unfinished>;
+            [&self] pending_calls() -> Vec<&FunctionCall>;
+            [&self] is_interrupted(index: usize) -> bool;
+            [&self] unsaved() -> Option<&Error>;
+            [&mut self] set_automatic_function_calling(automatic: impl Into<AutomaticFunctionCalling>) -> ();
+            [&mut self] set_backend(backend: impl Backend + 'static) -> ();
+            [&mut self] set_tools(tools: impl Into<Toolbox>) -> ();
+            [&mut self] set_model(model: crate::GenerativeModel) -> ();
+            [&mut self] set_context_budget(tokens: u32, compaction: Compaction) -> ();
+            [&mut self] remove_context_budget() -> ();
+            [&mut self] set_history(history: impl Into<Vec<Content>>) -> ();
+            [&mut self] clear() -> ();
+            [&mut self] set_journal(journal: impl Journal + 'static) -> ();
+            [&mut self] rewind() -> Option<(Content, Content)>;
+            [&mut self] redo() -> bool;
+            [&mut self] keep_partial() -> bool;
 
-    /// Returns an independent copy without a journal, like [`ChatSession::fork`](crate::ChatSession::fork).
-    #[must_use]
-    pub fn fork(&self) -> Self {
-        Self(self.0.fork())
+            /// Returns an independent copy without a journal.
+            #[must_use]
+            [&self] fork() -> Self => Self;
+
+            /// Writes all pending events to the journal.
+            ///
+            /// # Errors
+            /// The error of the journal. Nothing is lost: the events stay pending.
+            [&mut self] save() -> Result<()> => wait;
+
+            /// Prepares a message, which is sent with [`send`](SendMessage::send) or [`stream`](SendMessage::stream).
+            /// The asynchronous method documents the forms of a message and the errors.
+            [&mut self] send_message(message: impl Into<Content>) -> SendMessage<'_> => SendMessage;
+
+            /// Prepares a retry of the unfinished turn.
+            [&mut self] retry() -> SendMessage<'_> => SendMessage;
+
+            /// Prepares the continuation of a turn whose calls wait for approval.
+            [&mut self] decide(
+                decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>
+            ) -> SendMessage<'_> => SendMessage;
+        }
     }
 
     /// Continues the conversation that a journal contains, like
@@ -106,36 +119,6 @@ impl ChatSession {
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Self> {
         self.0.resume(journal, events).map(Self)
-    }
-
-    /// Writes all pending events to the journal, like [`ChatSession::save`](crate::ChatSession::save).
-    ///
-    /// # Errors
-    /// The error of the journal. Nothing is lost: the events stay pending.
-    pub fn save(&mut self) -> Result<()> {
-        wait(self.0.save())
-    }
-
-    /// Prepares a message, which is sent with [`send`](SendMessage::send) or [`stream`](SendMessage::stream).
-    ///
-    /// Like [`ChatSession::send_message`](crate::ChatSession::send_message), where the forms of a message and the
-    /// errors are documented.
-    pub fn send_message(&mut self, message: impl Into<Content>) -> SendMessage<'_> {
-        SendMessage(self.0.send_message(message))
-    }
-
-    /// Prepares a retry of the unfinished turn, like [`ChatSession::retry`](crate::ChatSession::retry).
-    pub fn retry(&mut self) -> SendMessage<'_> {
-        SendMessage(self.0.retry())
-    }
-
-    /// Prepares the continuation of a turn whose calls wait for approval, like
-    /// [`ChatSession::decide`](crate::ChatSession::decide).
-    pub fn decide(
-        &mut self,
-        decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,
-    ) -> SendMessage<'_> {
-        SendMessage(self.0.decide(decisions))
     }
 }
 

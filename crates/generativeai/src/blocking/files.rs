@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::delegate::delegate;
 use super::runtime::{next, wait};
 use crate::backend::RequestOptions;
 use crate::error::Result;
@@ -35,41 +36,38 @@ impl From<crate::Remote> for Remote {
 }
 
 impl Remote {
-    /// Prepares the upload of a file on disk, like [`Remote::upload_file`](crate::Remote::upload_file).
-    pub fn upload_file(&self, path: impl Into<PathBuf>) -> UploadFile {
-        UploadFile(self.0.upload_file(path))
-    }
+    delegate! { self: "Remote";
+        methods {
+            /// Prepares the upload of a file on disk.
+            [&self] upload_file(path: impl Into<PathBuf>) -> UploadFile => UploadFile;
 
-    /// Prepares the upload of bytes, like [`Remote::upload_bytes`](crate::Remote::upload_bytes).
-    pub fn upload_bytes(
-        &self,
-        bytes: impl Into<Bytes>,
-        mime_type: impl Into<String>,
-    ) -> UploadFile {
-        UploadFile(self.0.upload_bytes(bytes, mime_type))
-    }
+            /// Prepares the upload of bytes.
+            [&self] upload_bytes(bytes: impl Into<Bytes>, mime_type: impl Into<String>) -> UploadFile => UploadFile;
 
-    /// Prepares the attachment of a file on disk to a message, like
-    /// [`Remote::attach_file`](crate::Remote::attach_file).
-    pub fn attach_file(&self, path: impl Into<PathBuf>) -> AttachFile {
-        AttachFile(self.0.attach_file(path))
-    }
+            /// Prepares the attachment of a file on disk to a message.
+            [&self] attach_file(path: impl Into<PathBuf>) -> AttachFile => AttachFile;
 
-    /// Prepares the attachment of bytes to a message, like [`Remote::attach_bytes`](crate::Remote::attach_bytes).
-    pub fn attach_bytes(
-        &self,
-        bytes: impl Into<Bytes>,
-        mime_type: impl Into<String>,
-    ) -> AttachFile {
-        AttachFile(self.0.attach_bytes(bytes, mime_type))
-    }
+            /// Prepares the attachment of bytes to a message.
+            [&self] attach_bytes(bytes: impl Into<Bytes>, mime_type: impl Into<String>) -> AttachFile => AttachFile;
 
-    /// Returns the description of a file, like [`Remote::get_file`](crate::Remote::get_file).
-    ///
-    /// # Errors
-    /// The errors of [`Remote::get_file`](crate::Remote::get_file).
-    pub fn get_file(&self, name: &str) -> Result<File> {
-        wait(self.0.get_file(name))
+            /// Returns the description of a file.
+            ///
+            /// # Errors
+            /// The errors of the asynchronous method.
+            [&self] get_file(name: &str) -> Result<File> => wait;
+
+            /// Deletes a file.
+            ///
+            /// # Errors
+            /// The errors of the asynchronous method.
+            [&self] delete_file(name: &str) -> Result<()> => wait;
+
+            /// Waits until a file is ready for use.
+            ///
+            /// # Errors
+            /// The errors of the asynchronous method.
+            [&self] wait_until_active(file: File, limit: Duration) -> Result<File> => wait;
+        }
     }
 
     /// Lists the files of the project, like [`Remote::list_files`](crate::Remote::list_files). Nothing is requested
@@ -80,22 +78,6 @@ impl Remote {
             has_ended: false,
         }
     }
-
-    /// Deletes a file, like [`Remote::delete_file`](crate::Remote::delete_file).
-    ///
-    /// # Errors
-    /// The errors of [`Remote::delete_file`](crate::Remote::delete_file).
-    pub fn delete_file(&self, name: &str) -> Result<()> {
-        wait(self.0.delete_file(name))
-    }
-
-    /// Waits until a file is ready for use, like [`Remote::wait_until_active`](crate::Remote::wait_until_active).
-    ///
-    /// # Errors
-    /// The errors of [`Remote::wait_until_active`](crate::Remote::wait_until_active).
-    pub fn wait_until_active(&self, file: File, limit: Duration) -> Result<File> {
-        wait(self.0.wait_until_active(file, limit))
-    }
 }
 
 /// Upload of a file, without `async`.
@@ -104,29 +86,23 @@ impl Remote {
 pub struct UploadFile(crate::remote::UploadFile);
 
 impl UploadFile {
-    /// Sets the resource name, `files/…`.
-    pub fn name(self, name: impl Into<String>) -> Self {
-        Self(self.0.name(name))
-    }
+    delegate! { self: "remote::UploadFile";
+        methods {
+            /// Sets the resource name, `files/…`.
+            [self] name(name: impl Into<String>) -> Self => Self;
 
-    /// Sets the name for people, at most 512 characters. Default: the name of the file on disk.
-    pub fn display_name(self, name: impl Into<String>) -> Self {
-        Self(self.0.display_name(name))
-    }
+            /// Sets the name for people, at most 512 characters. Default: the name of the file on disk.
+            [self] display_name(name: impl Into<String>) -> Self => Self;
 
-    /// Sets the media type. Default: it follows from the extension of the file.
-    pub fn mime_type(self, mime_type: impl Into<String>) -> Self {
-        Self(self.0.mime_type(mime_type))
-    }
+            /// Sets the media type. Default: it follows from the extension of the file.
+            [self] mime_type(mime_type: impl Into<String>) -> Self => Self;
 
-    /// Sets a function that is called at the start and whenever the service has received a piece.
-    pub fn on_progress(self, on_progress: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
-        Self(self.0.on_progress(on_progress))
-    }
+            /// Sets a function that is called at the start and whenever the service has received a piece.
+            [self] on_progress(on_progress: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self => Self;
 
-    /// Sets the options of the requests.
-    pub fn request_options(self, options: RequestOptions) -> Self {
-        Self(self.0.request_options(options))
+            /// Sets the options of the requests.
+            [self] request_options(options: RequestOptions) -> Self => Self;
+        }
     }
 
     /// Uploads the file, and returns it as the service describes it.
@@ -144,24 +120,20 @@ impl UploadFile {
 pub struct AttachFile(crate::remote::AttachFile);
 
 impl AttachFile {
-    /// Sets the media type. Default: it follows from the extension of the file.
-    pub fn mime_type(self, mime_type: impl Into<String>) -> Self {
-        Self(self.0.mime_type(mime_type))
-    }
+    delegate! { self: "remote::AttachFile";
+        methods {
+            /// Sets the media type. Default: it follows from the extension of the file.
+            [self] mime_type(mime_type: impl Into<String>) -> Self => Self;
 
-    /// Sets the maximum size in bytes of inline data. Larger files are uploaded. Default: 14 MiB.
-    pub fn inline_limit(self, bytes: u64) -> Self {
-        Self(self.0.inline_limit(bytes))
-    }
+            /// Sets the maximum size in bytes of inline data. Larger files are uploaded. Default: 14 MiB.
+            [self] inline_limit(bytes: u64) -> Self => Self;
 
-    /// Sets a function that is called at the start of an upload and whenever the service has received a piece.
-    pub fn on_progress(self, on_progress: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
-        Self(self.0.on_progress(on_progress))
-    }
+            /// Sets a function that is called at the start of an upload and whenever the service has received a piece.
+            [self] on_progress(on_progress: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self => Self;
 
-    /// Sets the options of the requests of an upload.
-    pub fn request_options(self, options: RequestOptions) -> Self {
-        Self(self.0.request_options(options))
+            /// Sets the options of the requests of an upload.
+            [self] request_options(options: RequestOptions) -> Self => Self;
+        }
     }
 
     /// Reads the file, uploads it if it is large, and returns the part of a message.

@@ -53,9 +53,8 @@ impl GenerativeModel {
         crate::GenerativeModel::from_cached_content(cached).map(Self)
     }
 
-    delegate! {
-        GenerativeModel:
-        self {
+    delegate! { self: "GenerativeModel";
+        setters {
             backend(backend: impl Backend + 'static);
             system_instruction(instruction: impl Into<Content>);
             without_system_instruction();
@@ -74,32 +73,25 @@ impl GenerativeModel {
             accept_finish_reasons(reasons: impl IntoIterator<Item = FinishReason>);
             automatic_continuation(enabled: bool);
         }
-        &self {
-            name() -> &str;
-            instruction() -> Option<&Content>;
-            toolbox() -> Option<&Toolbox>;
-            check() -> Result<()>;
+        methods {
+            [&self] name() -> &str;
+            [&self] instruction() -> Option<&Content>;
+            [&self] toolbox() -> Option<&Toolbox>;
+            [&self] check() -> Result<()>;
+
+            /// Prepares a single request to the model, which is sent with [`send`](GenerateContent::send) or
+            /// [`stream`](GenerateContent::stream).
+            [&self] generate_content(contents: impl Into<Contents>) -> GenerateContent<'_> => GenerateContent;
+
+            /// Prepares a request for the number of tokens, which is sent with [`send`](CountTokens::send).
+            [&self] count_tokens(contents: impl Into<Contents>) -> CountTokens<'_> => CountTokens;
+
+            /// Requests the description of the model from its backend, such as its token limits.
+            ///
+            /// # Errors
+            /// The error of the backend.
+            [&self] describe() -> Result<Model> => wait;
         }
-    }
-
-    /// Prepares a single request to the model, which is sent with [`send`](GenerateContent::send) or
-    /// [`stream`](GenerateContent::stream).
-    pub fn generate_content(&self, contents: impl Into<Contents>) -> GenerateContent<'_> {
-        GenerateContent(self.0.generate_content(contents))
-    }
-
-    /// Prepares a request for the number of tokens, which is sent with [`send`](CountTokens::send).
-    pub fn count_tokens(&self, contents: impl Into<Contents>) -> CountTokens<'_> {
-        CountTokens(self.0.count_tokens(contents))
-    }
-
-    /// Requests the description of the model from its backend, such as its token limits, like
-    /// [`GenerativeModel::describe`](crate::GenerativeModel::describe).
-    ///
-    /// # Errors
-    /// The error of the backend.
-    pub fn describe(&self) -> Result<Model> {
-        wait(self.0.describe())
     }
 }
 

@@ -9,17 +9,15 @@
 //!
 //! The reason applies if the process ends at this point. `Interrupted` is also the reason of a turn that runs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{Event, InvalidEvent};
 use super::history::model_content;
 use super::reason::Reason;
-use super::round::{Round, responses_of};
+use super::round::Round;
 use super::unfinished::Unfinished;
 use crate::protocol::content::{Content, FunctionResponse};
 use crate::protocol::response::GenerateContentResponse;
-use crate::tools::Decision;
 
 impl Event {
     /// Creates the event of a reply whose calls need approval, with a random id for the round.
@@ -64,30 +62,19 @@ impl Unfinished {
         Ok(())
     }
 
-    /// Records decisions on calls of the open round.
-    pub(super) fn decide(
+    /// Applies a later step to the open round: decisions, the start, or a response. A round whose calls all have a
+    /// response moves to the completed ones.
+    pub(super) fn advance_round(
         &mut self,
-        decisions: BTreeMap<usize, Decision>,
+        step: impl FnOnce(&mut Round) -> Result<(), InvalidEvent>,
     ) -> Result<(), InvalidEvent> {
-        self.open_round()?.decide(decisions)?;
+        let none = InvalidEvent("belongs to a round of function calls that was not opened");
+        step(self.round.as_mut().ok_or(none)?)?;
         self.reason = self.reason_to_wait();
-        Ok(())
-    }
-
-    /// Records that the approved functions of the open round start.
-    pub(super) fn start(&mut self) -> Result<(), InvalidEvent> {
-        self.open_round()?.start()?;
-        self.reason = Reason::Interrupted;
-        self.close_answered_round();
-        Ok(())
-    }
-
-    /// Records the response to a call of the open round.
-    pub(super) fn answer(&mut self, call: usize, answer: &Content) -> Result<(), InvalidEvent> {
-        let response = responses_of(answer).next();
-        let response = response.ok_or(InvalidEvent("has no function response"))?;
-        self.open_round()?.answer(call, response.clone())?;
-        self.close_answered_round();
+        if let Some(round) = self.round.take_if(|round| round.is_answered()) {
+            self.rounds.extend(round.close());
+            self.received = None;
+        }
         Ok(())
     }
 
@@ -96,26 +83,13 @@ impl Unfinished {
         self.round.as_ref().filter(|round| round.is_held())
     }
 
-    fn open_round(&mut self) -> Result<&mut Round, InvalidEvent> {
-        let none = InvalidEvent("belongs to a round of function calls that was not opened");
-        self.round.as_mut().ok_or(none)
-    }
-
-    /// Returns the reason of a turn whose round is held.
+    /// Returns the reason of a turn with an open round.
     fn reason_to_wait(&self) -> Reason {
         let undecided = self.round.iter().flat_map(Round::undecided);
         let waiting: Vec<_> = undecided.map(|(_, call)| call).collect();
         match waiting.is_empty() {
             true => Reason::Interrupted,
             false => Reason::AwaitingApproval(waiting),
-        }
-    }
-
-    /// Moves the round to the completed ones if every call has a response.
-    fn close_answered_round(&mut self) {
-        if let Some(round) = self.round.take_if(|round| round.is_answered()) {
-            self.rounds.extend(round.close());
-            self.received = None;
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Context budget: the choice of the contents that leave a history which has become too long.
 
-use std::future::ready;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::event::Event;
 use super::history::{model_content, turn_ends};
 use super::round::forbid_calls;
-use super::state::State;
 use super::tokens::TokenCounter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
 use crate::protocol::content::{Content, Transcript};
 use crate::protocol::response::FinishReason;
-use crate::stream::BoxFuture;
 use crate::trace;
 
 /// Prompt that asks the model for a summary.
@@ -77,36 +74,19 @@ impl Budget {
     ///
     /// Nothing changes until the caller applies the event. So an error, or a drop of the future at any await, leaves
     /// the conversation unchanged.
-    pub(super) fn fit(
+    pub(super) async fn fit(
         self,
-        state: &State,
-        template: &RequestTemplate,
-    ) -> BoxFuture<Result<Option<Event>>> {
-        let Some(turn) = state.unfinished() else {
-            return Box::pin(ready(Ok(None)));
-        };
-        let counter = TokenCounter {
-            template: template.clone(),
-            contents: turn.contents(),
-        };
-        let history = Arc::clone(state.transcript());
-        Box::pin(async move { self.shorten(&history, &counter).await })
-    }
-
-    /// Compares the request with the budget, and decides what leaves the history if it exceeds it.
-    async fn shorten(
-        self,
-        history: &Arc<Transcript>,
-        counter: &TokenCounter,
+        history: Arc<Transcript>,
+        counter: TokenCounter,
     ) -> Result<Option<Event>> {
-        if counter.is_below(history, self.tokens) {
+        if counter.is_below(&history, self.tokens) {
             return Ok(None);
         }
-        let current = counter.count(history).await?;
+        let current = counter.count(&history).await?;
         if current <= self.tokens {
             return Ok(None);
         }
-        let length = self.cut(history.contents(), counter, current).await?;
+        let length = self.cut(history.contents(), &counter, current).await?;
         let mut summary = Vec::new();
         if self.compaction == Compaction::Summarize {
             let (old, rest) = history.contents().split_at(length);

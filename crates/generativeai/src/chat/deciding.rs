@@ -1,60 +1,41 @@
 //! Decisions of the policy on the calls of a round, one after the other.
 
-use std::collections::VecDeque;
 use std::future::ready;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
 
 use super::reason::WaitingCall;
 use super::round::Round;
 use crate::stream::BoxFuture;
-use crate::tools::{AutomaticFunctionCalling, CallRequest, Decision, FunctionEvent, Toolbox};
+use crate::tools::{
+    AutomaticFunctionCalling, CallRequest, Decision, FunctionEvent, Toolbox, ask_policy,
+};
 
-/// Calls that the policy decides on, one after the other.
-pub(super) struct Deciding {
-    automatic: AutomaticFunctionCalling,
-    tools: Toolbox,
-    /// Calls that are not decided yet, with their indices.
-    calls: VecDeque<(usize, WaitingCall)>,
-    /// Decision on the first of them, once the policy was asked for it.
-    asked: Option<BoxFuture<Decision>>,
-}
+/// Decisions of the policy, each with the index of its call.
+///
+/// Waiting for the next one can be cancelled: the stream keeps the question, so the policy is not asked twice.
+pub(super) type Deciding = BoxStream<'static, (usize, Decision)>;
 
-impl Deciding {
-    /// Creates the decisions on the waiting calls of a round. Without a round there are none.
-    pub(super) fn new(
-        round: Option<&Round>,
-        tools: &Toolbox,
-        automatic: &AutomaticFunctionCalling,
-    ) -> Self {
-        Self {
-            automatic: automatic.clone(),
-            tools: tools.clone(),
-            calls: round.into_iter().flat_map(Round::undecided).collect(),
-            asked: None,
+/// Returns the decisions on the waiting calls of a round. Without a round there are none.
+pub(super) fn decisions_on(
+    round: Option<&Round>,
+    tools: &Toolbox,
+    automatic: &AutomaticFunctionCalling,
+) -> Deciding {
+    let waiting: Vec<_> = round.into_iter().flat_map(Round::undecided).collect();
+    let (tools, automatic) = (tools.clone(), automatic.clone());
+    let decide = move |(index, waiting): (usize, WaitingCall)| {
+        let decision = ask(&automatic, &tools, &waiting);
+        let automatic = automatic.clone();
+        async move {
+            let decision = decision.await;
+            automatic.observe(FunctionEvent::Decided(&waiting.call, &decision));
+            (index, decision)
         }
-    }
-
-    /// Waits for the next decision, and returns it with the index of its call. Returns `None` once the policy was asked
-    /// about all calls. Can be cancelled.
-    pub(super) async fn next(&mut self) -> Option<(usize, Decision)> {
-        let (index, waiting) = self.calls.front()?;
-        let index = *index;
-        // The call stays in the queue, and the question in `asked`, until there is a decision. So a `next` that is
-        // cancelled and called again does not ask the policy twice.
-        let asked = match &mut self.asked {
-            Some(asked) => asked,
-            None => {
-                let asked = ask(&self.automatic, &self.tools, waiting);
-                self.asked.insert(asked)
-            }
-        };
-        let decision = asked.await;
-        self.asked = None;
-        let decided = self.calls.pop_front();
-        let call = &decided.as_ref().expect("it was the first").1.call;
-        self.automatic
-            .observe(FunctionEvent::Decided(call, &decision));
-        Some((index, decision))
-    }
+    };
+    stream::iter(waiting).then(decide).boxed()
 }
 
 /// Asks the policy about a call. A call of a function that does not exist is denied without asking.
@@ -71,7 +52,7 @@ fn ask(
             let WaitingCall { id, call } = waiting.clone();
             let function = function.clone();
             let request = CallRequest { id, call, function };
-            policy.ask(request, automatic.approval_time_limit)
+            ask_policy(Arc::clone(policy), request, automatic.approval_time_limit)
         }
     }
 }

@@ -7,7 +7,6 @@ use std::{fmt, iter};
 use serde::{Deserialize, Serialize};
 
 use super::reason::{Reason, recorded};
-use super::shared;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
 use crate::tools::Decision;
@@ -81,7 +80,6 @@ pub enum Event {
         /// Random text that identifies the round. The [ids of its waiting calls](crate::WaitingCall::id) begin with it.
         id: String,
         /// Response with the calls. Its token counts cover all requests of the turn so far.
-        #[serde(with = "shared")]
         received: Arc<GenerateContentResponse>,
     },
     /// Decisions on calls of the open round were made. Calls without a decision wait.
@@ -101,7 +99,6 @@ pub enum Event {
     /// The open turn completed, and its message, rounds and reply entered the history.
     Completed {
         /// Response with the reply. Its token counts cover all requests of the turn.
-        #[serde(with = "shared")]
         response: Arc<GenerateContentResponse>,
     },
     /// The open turn ended without completing. It stays unfinished.
@@ -110,11 +107,7 @@ pub enum Event {
         #[serde(flatten, with = "recorded")]
         reason: Reason,
         /// Received part of the reply.
-        #[serde(
-            default,
-            skip_serializing_if = "Option::is_none",
-            with = "shared::option"
-        )]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         received: Option<Arc<GenerateContentResponse>>,
     },
     /// Contents other than a completed turn were added to the history.

@@ -151,11 +151,12 @@ impl Writer {
         self.failed.as_ref()
     }
 
-    /// Begins to write the pending entries. They stay pending until [`end`](Self::end) records that they are stored.
-    pub(super) fn begin(&mut self) -> Write {
+    /// Begins to write the pending entries, if any. They stay pending until [`end`](Self::end) records that they are
+    /// stored.
+    pub(super) fn begin(&mut self) -> Option<Write> {
         self.in_progress = self.pending.len();
         let has_pending = !self.pending.is_empty();
-        Write(has_pending.then(|| self.journal.append(self.written, self.pending.clone())))
+        has_pending.then(|| self.journal.append(self.written, self.pending.clone()))
     }
 
     /// Records the result of the last write that began. Events recorded while it was in progress stay pending.
@@ -170,13 +171,5 @@ impl Writer {
     }
 }
 
-/// Write to a journal that is in progress. Empty without a journal, or without pending entries.
-#[derive(Default)]
-pub(super) struct Write(Option<BoxFuture<Result<()>>>);
-
-impl Write {
-    /// Waits for the result, or returns `None` at once if nothing is written. Can be cancelled and called again.
-    pub(super) async fn result(&mut self) -> Option<Result<()>> {
-        Some(self.0.as_mut()?.await)
-    }
-}
+/// Write to a journal that is in progress.
+pub(super) type Write = BoxFuture<Result<()>>;

@@ -15,46 +15,40 @@
 //! unless it continues a held round.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::reason::Reason;
 use super::round::{calls_of, names, responses_of, unanswered};
 use super::state::State;
 use super::unfinished::{Transient, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::correction;
+use crate::model::{Settings, correction};
 use crate::protocol::content::Content;
-use crate::protocol::response::GenerateContentResponse;
 use crate::tools::Decision;
 
 /// Turn that is about to be opened or continued.
-pub(super) struct Opening {
-    /// First step of the turn.
-    pub(super) start: Start,
-    /// Settings of the message, and what an earlier attempt counted.
-    pub(super) transient: Transient,
-}
-
-/// Beginning of a turn.
-pub(super) enum Start {
-    /// The turn is opened.
-    Turn(Beginning),
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message contains the whole enum in a box"
+)]
+pub(super) enum Opening {
+    /// The turn is opened. Its received reply is the beginning that an earlier attempt received, with the token from
+    /// which it continues.
+    Turn(Unfinished),
     /// The held round continues: with decisions, by the index of their call, while other calls continue to wait.
     /// Without decisions the policy decides on the calls that wait.
-    Held(Option<BTreeMap<usize, Decision>>),
-}
-
-/// Contents of a turn that is about to be opened.
-pub(super) struct Beginning {
-    /// Message of the user.
-    pub(super) sent: Content,
-    /// Rounds of function calls that an earlier attempt completed: calls and responses in turn.
-    pub(super) rounds: Vec<Content>,
-    /// Beginning of the reply that an earlier attempt received, with the token from which it continues.
-    pub(super) received: Option<Arc<GenerateContentResponse>>,
+    Held(Option<BTreeMap<usize, Decision>>, Transient),
 }
 
 impl Opening {
+    /// Returns the settings of the message.
+    pub(super) fn settings(&mut self) -> &mut Settings {
+        let transient = match self {
+            Self::Turn(turn) => &mut turn.transient,
+            Self::Held(_, transient) => transient,
+        };
+        transient.settings.get_or_insert_default()
+    }
+
     /// Returns the opening of a message. If it answers calls that the limit of rounds returned to the caller, it
     /// continues their turn.
     ///
@@ -65,12 +59,7 @@ impl Opening {
             matches!(turn.reason, Reason::CallsReturned) && responses_of(&message).next().is_some()
         });
         let Some((turn, reply)) = returned.and_then(|turn| Some((turn, turn.reply()?))) else {
-            let beginning = Beginning {
-                sent: message,
-                rounds: Vec::new(),
-                received: None,
-            };
-            return Ok(Self::of(beginning, Transient::default()));
+            return Ok(Self::Turn(Unfinished::new(message, Vec::new())));
         };
         let missing = unanswered(calls_of(&reply), std::slice::from_ref(&message));
         if !missing.is_empty() {
@@ -80,17 +69,16 @@ impl Opening {
             );
             return Err(Error::new(ErrorKind::Request, message));
         }
-        let mut beginning = Beginning::of(turn);
+        let mut next = turn.restarted();
         // The reply with the calls and the message with their responses become a round of the same turn.
-        beginning.received = None;
-        beginning.rounds.extend([reply, message]);
-        let mut transient = turn.transient.clone();
+        next.received = None;
+        next.rounds.extend([reply, message]);
         // The caller decided to continue, so the limit of rounds counts from here.
-        transient.rounds_run = 0;
+        next.transient.rounds_run = 0;
         // `Turn::return_calls` stored the counts of the whole turn in this reply, so earlier ones are not added again.
         let received = turn.received.as_ref();
-        transient.usage = received.and_then(|received| received.usage_metadata.clone());
-        Ok(Self::of(beginning, transient))
+        next.transient.usage = received.and_then(|received| received.usage_metadata.clone());
+        Ok(Self::Turn(next))
     }
 
     /// Returns a retry of an unfinished turn: its message, its completed rounds and its settings. A round whose calls
@@ -99,26 +87,24 @@ impl Opening {
     /// An interrupted call is not run again, since it may have taken effect: its response reports the
     /// interruption to the model.
     pub(super) fn again(turn: &Unfinished) -> Self {
-        let mut transient = turn.transient.clone();
         if turn.held_round().is_some() {
-            let start = Start::Held(None);
-            return Self { start, transient };
+            return Self::Held(None, turn.transient.clone());
         }
-        transient.corrections.clear();
-        Self::of(Beginning::of(turn), transient)
+        let mut next = turn.restarted();
+        next.transient.corrections.clear();
+        Self::Turn(next)
     }
 
     /// Returns another attempt at a turn whose reply did not pass the check of its message. Its requests contain the
     /// reply and the cause.
     pub(super) fn corrected(turn: &Unfinished, error: &Error) -> Self {
-        let mut beginning = Beginning::of(turn);
-        beginning.received = None;
-        let mut transient = turn.transient.clone();
-        transient.usage = turn.total_usage();
+        let mut next = turn.restarted();
+        next.received = None;
+        next.transient.usage = turn.total_usage();
         // The failed replies follow the contents of the turn in each request, and never enter the history.
-        transient.corrections.extend(turn.reply());
-        transient.corrections.push(correction(error));
-        Self::of(beginning, transient)
+        next.transient.corrections.extend(turn.reply());
+        next.transient.corrections.push(correction(error));
+        Self::Turn(next)
     }
 
     /// Returns the continuation of a turn whose calls wait for approval, with decisions by the id of the call.
@@ -151,27 +137,6 @@ impl Opening {
         }
         // There is no event for `Wait`: a call without a decision waits.
         decided.retain(|_, decision| *decision != Decision::Wait);
-        Ok(Self {
-            start: Start::Held(Some(decided)),
-            transient: turn.transient.clone(),
-        })
-    }
-
-    fn of(beginning: Beginning, transient: Transient) -> Self {
-        Self {
-            start: Start::Turn(beginning),
-            transient,
-        }
-    }
-}
-
-impl Beginning {
-    /// Returns the contents of an unfinished turn.
-    fn of(turn: &Unfinished) -> Self {
-        Self {
-            sent: turn.sent.clone(),
-            rounds: turn.closed_rounds(),
-            received: turn.checkpoint(),
-        }
+        Ok(Self::Held(Some(decided), turn.transient.clone()))
     }
 }

@@ -106,16 +106,9 @@ impl Round {
 /// Rounds whose calls need approval.
 impl Round {
     /// Makes the calls wait for approval. The id identifies the round.
-    pub(super) fn awaiting_approval(self, id: String) -> Self {
-        self.with_approval(Approval {
-            id,
-            decisions: BTreeMap::new(),
-        })
-    }
-
-    /// Sets the approval of a saved round.
-    pub(super) fn with_approval(mut self, approval: Approval) -> Self {
-        self.approval = Some(Box::new(approval));
+    pub(super) fn awaiting_approval(mut self, id: String) -> Self {
+        let decisions = BTreeMap::new();
+        self.approval = Some(Box::new(Approval { id, decisions }));
         self
     }
 
@@ -188,14 +181,12 @@ impl Round {
     /// Records the response to a call that has started.
     ///
     /// # Errors
-    /// The call has not started, or has a response.
-    pub(super) fn answer(
-        &mut self,
-        index: usize,
-        response: FunctionResponse,
-    ) -> Result<(), InvalidEvent> {
+    /// The content has no response, or the call has not started, or has a response.
+    pub(super) fn answer(&mut self, index: usize, answer: &Content) -> Result<(), InvalidEvent> {
+        let response = responses_of(answer).next();
+        let response = response.ok_or(InvalidEvent("has no function response"))?;
         match self.responses.get_mut(index) {
-            Some(slot @ None) if self.has_started => *slot = Some(response),
+            Some(slot @ None) if self.has_started => *slot = Some(response.clone()),
             _ => return Err(InvalidEvent("answers a call that does not run")),
         }
         Ok(())

@@ -9,15 +9,11 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::budget::Budget;
-use super::reason::{Reason, recorded};
-use super::round::{Approval, Round};
 use super::session::ChatSession;
-use super::shared;
-use super::snapshot::Snapshot;
+use super::snapshot::{SavedTurn, Snapshot};
 use super::state::State;
-use super::unfinished::{Checkpoint, Unfinished};
 use crate::model::{GenerativeModel, SavedModel};
-use crate::protocol::content::{Content, Contents};
+use crate::protocol::content::Contents;
 use crate::protocol::response::GenerateContentResponse;
 
 /// Saved form of a conversation.
@@ -47,42 +43,10 @@ struct Saved {
     /// Number of contents at the start of the history that are a summary.
     #[serde(default, skip_serializing_if = "is_zero")]
     summary: usize,
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "shared::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Arc<GenerateContentResponse>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unfinished: Option<SavedTurn>,
-}
-
-/// Saved form of an unfinished turn.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SavedTurn {
-    sent: Content,
-    /// Rounds of function calls. The member has the field's former name.
-    #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
-    rounds: Vec<Content>,
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "shared::option"
-    )]
-    received: Option<Arc<GenerateContentResponse>>,
-    /// The received reply up to its last continuation token, if more was received after it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "shared::option"
-    )]
-    checkpoint: Option<Arc<GenerateContentResponse>>,
-    /// Approval of the calls of the received reply, if they need one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    approval: Option<Approval>,
-    #[serde(flatten, with = "recorded")]
-    reason: Reason,
 }
 
 /// A saved conversation contains the name and the settings of its model, the history, the dropped contents,
@@ -164,7 +128,7 @@ impl<'de> Deserialize<'de> for ChatSession {
             history: saved.history.into(),
             interrupted: saved.interrupted,
             last: saved.last,
-            unfinished: saved.unfinished.map(Unfinished::from),
+            unfinished: saved.unfinished,
             dropped: saved.dropped.into(),
             summary: saved.summary,
         };
@@ -186,38 +150,4 @@ fn is_false(value: &bool) -> bool {
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
-}
-
-impl From<&Unfinished> for SavedTurn {
-    fn from(turn: &Unfinished) -> Self {
-        // A held round is saved as its reply and its decisions, and is opened again by loading. Functions that run do
-        // not continue after loading, so any other round is saved with a response to each call.
-        let approval = turn.held_round().and_then(Round::approval).cloned();
-        let (rounds, received) = match approval {
-            Some(_) => (turn.rounds.clone(), turn.received.clone()),
-            None => (turn.closed_rounds(), turn.open_reply().cloned()),
-        };
-        Self {
-            sent: turn.sent.clone(),
-            rounds,
-            received,
-            checkpoint: turn.earlier_checkpoint(),
-            approval,
-            reason: turn.reason.clone(),
-        }
-    }
-}
-
-impl From<SavedTurn> for Unfinished {
-    fn from(saved: SavedTurn) -> Self {
-        let mut turn = Self::new(saved.sent, saved.rounds);
-        turn.checkpoint = saved.checkpoint.map(Checkpoint::new);
-        turn.received = saved.received;
-        turn.mark_checkpoint();
-        let round = saved.approval.zip(turn.reply());
-        turn.round =
-            round.and_then(|(approval, reply)| Some(Round::of(&reply)?.with_approval(approval)));
-        turn.reason = saved.reason;
-        turn
-    }
 }

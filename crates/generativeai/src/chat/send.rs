@@ -277,7 +277,7 @@ impl<C> SendMessage<'_, C> {
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(opening) = &mut self.opening {
-            change(opening.transient.settings.get_or_insert_default());
+            change(opening.settings());
         }
         self
     }

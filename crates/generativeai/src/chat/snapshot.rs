@@ -7,8 +7,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{Event, InvalidEvent};
-use super::reason::Reason;
+use super::reason::{Reason, recorded};
 use super::round::{Approval, Round};
 use super::unfinished::Unfinished;
 use crate::protocol::content::Content;
@@ -21,7 +23,7 @@ pub(super) struct Snapshot {
     pub(super) interrupted: Vec<usize>,
     /// Response of the last turn in the history.
     pub(super) last: Option<Arc<GenerateContentResponse>>,
-    pub(super) unfinished: Option<Unfinished>,
+    pub(super) unfinished: Option<SavedTurn>,
     /// Contents that left the history to keep within the context budget.
     pub(super) dropped: Vec<Content>,
     /// Number of contents at the start of the history that are a summary.
@@ -93,70 +95,85 @@ impl Snapshot {
             events.push(Event::Compacted { length, summary });
         }
         if let Some(turn) = self.unfinished {
-            events.extend(events_of(turn));
+            events.extend(turn.into_events());
         }
         Ok(events)
     }
 }
 
-/// Returns the events that lead to an unfinished turn.
-pub(super) fn events_of(turn: Unfinished) -> Vec<Event> {
-    let approval = turn.held_round().and_then(Round::approval).cloned();
-    if let (Some(approval), Some(received)) = (approval, turn.received.clone()) {
-        return held_events(turn, received, approval);
-    }
-    let received = turn.open_reply().cloned();
-    let checkpoint = turn.earlier_checkpoint();
-    let mut events = vec![Event::Opened {
-        rounds: turn.closed_rounds(),
-        sent: turn.sent,
-    }];
-    if checkpoint.is_some() {
-        // Two events: the first one makes its reply the checkpoint, the second one adds the content received later.
-        events.push(Event::Unfinished {
-            reason: Reason::Interrupted,
-            received: checkpoint,
-        });
-    }
-    events.push(Event::Unfinished {
-        reason: turn.reason,
-        received,
-    });
-    events
+/// Saved form of an unfinished turn.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SavedTurn {
+    sent: Content,
+    /// Rounds of function calls. The member has the field's former name.
+    #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
+    rounds: Vec<Content>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    received: Option<Arc<GenerateContentResponse>>,
+    /// The received reply up to its last continuation token, if more was received after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<Arc<GenerateContentResponse>>,
+    /// Approval of the calls of the received reply, if they need one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) approval: Option<Approval>,
+    #[serde(flatten, with = "recorded")]
+    reason: Reason,
 }
 
-/// Returns the events that lead to a turn whose calls need approval and have not started.
-fn held_events(
-    turn: Unfinished,
-    received: Arc<GenerateContentResponse>,
-    approval: Approval,
-) -> Vec<Event> {
-    let Approval { id, decisions } = approval;
-    let mut events = vec![
-        Event::Opened {
-            sent: turn.sent,
-            rounds: turn.rounds,
-        },
-        Event::Called {
-            id,
-            received: Arc::clone(&received),
-        },
-    ];
-    if !decisions.is_empty() {
-        events.push(Event::Decided { decisions });
-    }
-    // These two reasons follow from the decisions. Only another one needs an event.
-    if !matches!(
-        turn.reason,
-        Reason::AwaitingApproval(_) | Reason::Interrupted
-    ) {
-        let received = Some(received);
-        events.push(Event::Unfinished {
-            reason: turn.reason,
+impl From<&Unfinished> for SavedTurn {
+    fn from(turn: &Unfinished) -> Self {
+        // A held round is saved as its reply and its decisions, and is opened again by loading. Functions that run do
+        // not continue after loading, so any other round is saved with a response to each call.
+        let approval = turn.held_round().and_then(Round::approval).cloned();
+        let (rounds, received) = match approval {
+            Some(_) => (turn.rounds.clone(), turn.received.clone()),
+            None => (turn.closed_rounds(), turn.open_reply().cloned()),
+        };
+        Self {
+            sent: turn.sent.clone(),
+            rounds,
             received,
-        });
+            checkpoint: turn.earlier_checkpoint(),
+            approval,
+            reason: turn.reason.clone(),
+        }
     }
-    events
+}
+
+impl SavedTurn {
+    /// Returns the events that lead to the turn.
+    pub(super) fn into_events(self) -> Vec<Event> {
+        let (sent, rounds) = (self.sent, self.rounds);
+        let mut events = vec![Event::Opened { sent, rounds }];
+        // Otherwise the reason needs an event.
+        let mut follows_from_decisions = false;
+        if let (Some(Approval { id, decisions }), Some(received)) = (self.approval, &self.received)
+        {
+            let received = Arc::clone(received);
+            events.push(Event::Called { id, received });
+            if !decisions.is_empty() {
+                events.push(Event::Decided { decisions });
+            }
+            follows_from_decisions = matches!(
+                self.reason,
+                Reason::AwaitingApproval(_) | Reason::Interrupted
+            );
+        } else if self.checkpoint.is_some() {
+            // This event makes its reply the checkpoint, the next one adds the content received later.
+            events.push(Event::Unfinished {
+                reason: Reason::Interrupted,
+                received: self.checkpoint,
+            });
+        }
+        if !follows_from_decisions {
+            events.push(Event::Unfinished {
+                reason: self.reason,
+                received: self.received,
+            });
+        }
+        events
+    }
 }
 
 /// Checks that the indices of interrupted turns are ascending and within a range.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::event::{Event, InvalidEvent};
 use super::history::recorded_content;
 use super::round::Round;
-use super::snapshot::{Snapshot, check_indices, events_of};
+use super::snapshot::{SavedTurn, Snapshot, check_indices};
 use super::unfinished::{Transient, Unfinished};
 use crate::protocol::content::{Content, FunctionResponse, Transcript};
 use crate::protocol::response::GenerateContentResponse;
@@ -90,9 +90,13 @@ impl State {
                 Ok(())
             }
             Event::Called { id, received } => self.open_turn()?.call(id, received),
-            Event::Decided { decisions } => self.open_turn()?.decide(decisions),
-            Event::Started => self.open_turn()?.start(),
-            Event::Answered { call, answer } => self.open_turn()?.answer(call, &answer),
+            Event::Decided { decisions } => self
+                .open_turn()?
+                .advance_round(|round| round.decide(decisions)),
+            Event::Started => self.open_turn()?.advance_round(Round::start),
+            Event::Answered { call, answer } => self
+                .open_turn()?
+                .advance_round(|round| round.answer(call, &answer)),
             Event::Completed { response } => self.complete(response),
             Event::Unfinished { reason, received } => {
                 let turn = self.open_turn()?;
@@ -403,14 +407,18 @@ impl State {
         let mut length = whole.history().len();
         while whole.redo().is_ok() {
             let unfinished = whole.unfinished.take();
-            let opening = unfinished.into_iter().flat_map(|turn| events_of(*turn));
+            let opening = unfinished
+                .into_iter()
+                .flat_map(|turn| SavedTurn::from(&*turn).into_events());
             undoing.push(opening.chain(once(Event::Rewound { length })).collect());
             length = whole.history().len();
         }
         let contents = whole.snapshot().into_events();
         let contents = contents.expect("a state is consistent");
         let undoing = undoing.into_iter().rev().flatten();
-        let current = current.into_iter().flat_map(|turn| events_of(*turn));
+        let current = current
+            .into_iter()
+            .flat_map(|turn| SavedTurn::from(&*turn).into_events());
         contents.into_iter().chain(undoing).chain(current).collect()
     }
 
@@ -420,7 +428,7 @@ impl State {
             history: self.history().to_vec(),
             interrupted: self.interrupted.clone(),
             last: self.last.clone(),
-            unfinished: self.unfinished().cloned(),
+            unfinished: self.unfinished().map(SavedTurn::from),
             dropped: self.dropped.to_vec(),
             summary: self.summary,
         }

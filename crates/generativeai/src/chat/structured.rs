@@ -14,6 +14,7 @@ use super::send::SendMessage;
 use super::session::ChatSession;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Mode;
+use crate::protocol::response::GenerateContentResponse;
 
 impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     /// Requests a reply in JSON, which is deserialized. The message is sent once it is awaited.
@@ -50,7 +51,7 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
     /// the schema such as `range` are those of the service.
     pub fn json<T: DeserializeOwned + JsonSchema>(mut self) -> SendJson<'chat, T, C> {
         if let Ok(opening) = &mut self.opening {
-            let settings = opening.transient.settings.get_or_insert_default();
+            let settings = opening.settings();
             self.chat.model.request_shape::<T>(settings);
             // The check runs within the turn, so that a reply of the wrong shape fails the turn. It drops the value,
             // since the turn does not have the type parameter: the returned reply is deserialized once more.
@@ -94,6 +95,41 @@ impl<T, C> SendJson<'_, T, C> {
     }
 }
 
+impl<T: DeserializeOwned, C: DerefMut<Target = ChatSession>> SendJson<'_, T, C> {
+    /// Sends the message, and returns the deserialized reply with its response. The response contains the token counts
+    /// of all requests of the turn.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("1345")).start_chat();
+    /// let message = chat.send_message("How tall is Ben Nevis?").json::<u32>();
+    /// let (metres, response) = message.with_response().await?;
+    /// println!("{metres} m, {:?} tokens", response.usage_metadata.and_then(|usage| usage.total()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of awaiting the message. [`Unfinished::usage`](crate::Unfinished::usage) returns the token counts of the
+    /// turn that failed.
+    pub async fn with_response(self) -> Result<(T, GenerateContentResponse)> {
+        let (mut message, mut retries) = (self.message, self.retries);
+        loop {
+            let mut reply = message.reply(Mode::Unary);
+            match reply.complete().await {
+                Err(error) if error.kind() == ErrorKind::Shape && retries > 0 => {
+                    retries -= 1;
+                    message = corrected(reply.into_chat(), &error);
+                }
+                response => {
+                    let response = response?;
+                    return Ok((response.json()?, response));
+                }
+            }
+        }
+    }
+}
+
 /// Sends the message, waits for the reply and deserializes it.
 impl<'chat, T, C> IntoFuture for SendJson<'chat, T, C>
 where
@@ -104,19 +140,7 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'chat>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let (mut message, mut retries) = (self.message, self.retries);
-            loop {
-                let mut reply = message.reply(Mode::Unary);
-                match reply.complete().await {
-                    Err(error) if error.kind() == ErrorKind::Shape && retries > 0 => {
-                        retries -= 1;
-                        message = corrected(reply.into_chat(), &error);
-                    }
-                    response => return response?.json(),
-                }
-            }
-        })
+        Box::pin(async move { Ok(self.with_response().await?.0) })
     }
 }
 

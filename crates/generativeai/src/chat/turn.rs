@@ -8,16 +8,16 @@
 //! functions or write.
 //!
 //! ```text
-//! ─► Fit ─► Request ─► Receive ─┬─► Over ◄── an error, from any step
-//!              ▲        ▲   │   │
-//!              │        └───┘   ├─► Decide
-//!              │                ▼      │
-//!              └────────────── Run ◄───┘
+//! ─► Open ─► Fit ─► Request ─► Receive ─┬─► Over ◄── an error, from any step
+//!                      ▲        ▲   │   │
+//!                      │        └───┘   ├─► Decide ─► Start
+//!                      │                ▼               │
+//!                      └────────────── Run ◄────────────┘
 //! ```
 //!
 //! `Fit` compares the request with the context budget, if any. `Receive` follows itself if the reply takes several
 //! requests. After a reply without function calls the turn is over. After calls that need no approval, `Run` follows.
-//! Before most of these steps the turn waits in `Write`, until the journal contains what happened so far: see [`Then`].
+//! Each step but `Run` first waits until the journal contains what happened so far.
 
 use std::mem;
 use std::ops::DerefMut;
@@ -25,16 +25,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures_util::StreamExt as _;
+
 use super::check;
 use super::deciding::Deciding;
 use super::event::Event;
 use super::journal::Write;
-use super::opening::{Beginning, Opening, Start};
+use super::opening::Opening;
 use super::reason::Reason;
 use super::round::{allow_text, forbid_calls, unanswered_in};
 use super::running::{Running, check_runtime};
 use super::session::ChatSession;
-use super::unfinished::{Transient, Unfinished};
+use super::tokens::TokenCounter;
+use super::unfinished::Unfinished;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Hops, Mode, RequestTemplate};
 use crate::protocol::content::Contents;
@@ -56,14 +59,16 @@ pub(super) struct Turn<C> {
     mode: Mode,
     /// Number of requests that the last reply took.
     hops: usize,
+    /// Write to the journal that is in progress.
+    write: Option<Write>,
     step: Step,
 }
 
 /// Next step of a turn, with everything that it waits for.
 // Large contents are boxed. A turn contains a step, and an enum is as large as its largest variant.
 enum Step {
-    /// Wait for a write to the journal, and continue. Without a journal there is nothing to wait for.
-    Write(Write, Then),
+    /// Begin: the message is in the journal.
+    Open,
     /// Compare the request with the context budget.
     Fit(BoxFuture<Result<Option<Event>>>),
     /// Make the next request.
@@ -71,27 +76,13 @@ enum Step {
     /// Wait for the next chunk of the reply.
     Receive(Box<Hops>),
     /// Wait for a decision on a call.
-    Decide(Box<Deciding>),
-    /// Wait for the functions that the reply calls, and write the responses of approved ones to the journal.
-    Run(Box<Running>, Option<Write>),
+    Decide(Deciding),
+    /// Start the approved functions: the start is in the journal.
+    Start,
+    /// Wait for the functions that the reply calls, while the responses of approved ones are written to the journal.
+    Run(Box<Running>),
     /// Nothing: the turn is over. Contains its error until the error is returned.
     Over(Option<Error>),
-}
-
-/// Step that follows a write to the journal.
-enum Then {
-    /// [`Step::Fit`]: the message was written.
-    Fit,
-    /// [`Step::Receive`]: a hop of the reply was written.
-    Receive(Box<Hops>),
-    /// [`Step::Decide`]: the calls that need approval, or decisions on them, were written.
-    Decide(Box<Deciding>),
-    /// [`Step::Run`]: the start of the approved functions was written.
-    Run,
-    /// [`Step::Request`]: a round was written.
-    Request,
-    /// [`Step::Over`]: the result of the turn was written.
-    End(Option<Error>),
 }
 
 impl ChatSession {
@@ -99,30 +90,21 @@ impl ChatSession {
     ///
     /// # Errors
     /// The message cannot be sent. The conversation is unchanged.
-    fn begin_turn(
-        &mut self,
-        beginning: Beginning,
-        transient: Transient,
-    ) -> Result<(Box<RequestTemplate>, Step)> {
-        let Beginning {
-            mut sent,
-            rounds,
-            received,
-        } = beginning;
-        sent.remove_empty_parts();
-        check::not_empty(&sent)?;
-        let template = self.model.prepare(transient.settings.as_deref())?;
+    fn begin_turn(&mut self, turn: Unfinished) -> Result<(Box<RequestTemplate>, Step)> {
+        check::not_empty(&turn.sent)?;
+        let template = self.model.prepare(turn.transient.settings.as_deref())?;
         check::one_candidate(&template)?;
         // All checks are above, since the conversation changes from here on. The journal gets the end of an earlier
         // turn that was dropped, before the new turn replaces it.
         self.close_turn();
+        let (sent, rounds) = (turn.sent, turn.rounds);
         self.commit(Event::Opened { sent, rounds });
-        self.state.carry(transient);
-        if let Some(received) = received {
+        self.state.carry(turn.transient);
+        if let Some(received) = turn.received {
             // `Opened` begins a turn without a reply, so the beginning of the reply has to follow it in the journal.
             self.commit_hop(received);
         }
-        Ok((template, Step::Write(self.begin_write(), Then::Fit)))
+        Ok((template, Step::Open))
     }
 }
 
@@ -130,14 +112,14 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Opens or continues the turn of a message. If the message cannot be sent, the conversation is unchanged, and is
     /// returned with the error.
     pub(super) fn begin(mut chat: C, opening: Opening, mode: Mode) -> Result<Self, (C, Error)> {
-        let Opening { start, transient } = opening;
-        let begun = chat.check_policy().and_then(|()| match start {
-            Start::Turn(beginning) => chat.begin_turn(beginning, transient),
-            Start::Held(decisions) => chat.continue_round(decisions, transient),
+        let begun = chat.check_policy().and_then(|()| match opening {
+            Opening::Turn(turn) => chat.begin_turn(turn),
+            Opening::Held(decisions, transient) => chat.continue_round(decisions, transient),
         });
         match begun {
             Ok((template, step)) => Ok(Self {
                 automatic: chat.automatic.clone(),
+                write: chat.begin_write(),
                 step,
                 chat,
                 template,
@@ -158,8 +140,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     ) -> Poll<Option<Result<GenerateContentResponse>>> {
         loop {
             let reply = match &mut self.step {
-                Step::Receive(reply) => reply,
-                Step::Over(error) => return Poll::Ready(error.take().map(Err)),
+                Step::Receive(reply) if self.write.is_none() => reply,
+                Step::Over(error) if self.write.is_none() => {
+                    return Poll::Ready(error.take().map(Err));
+                }
                 _ => {
                     // What a step waits for is in the step, so each poll can create another future.
                     ready!(pin!(self.advance()).poll(cx));
@@ -187,13 +171,16 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         }
     }
 
-    /// Performs the step of the turn, unless it is [`Step::Receive`] or [`Step::Over`].
+    /// Waits for the write in progress, or performs the step of the turn unless it is [`Step::Receive`] or
+    /// [`Step::Over`].
     async fn advance(&mut self) {
+        let waits = !matches!(self.step, Step::Run(_));
+        if let Some(write) = self.write.as_mut().filter(|_| waits) {
+            let written = write.await;
+            return self.written(written);
+        }
         match &mut self.step {
-            Step::Write(write, _) => {
-                let written = write.result().await;
-                self.written(written);
-            }
+            Step::Open => self.open(),
             Step::Fit(fit) => match fit.await {
                 Ok(compaction) => self.fitted(compaction),
                 Err(error) => self.close(error),
@@ -203,8 +190,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                 let decision = deciding.next().await;
                 self.decided(decision);
             }
-            Step::Run(running, write) => {
-                let progress = running.progress(write).await;
+            Step::Start => self.run_approved(),
+            Step::Run(running) => {
+                let progress = running.progress(&mut self.write).await;
                 self.record(progress);
             }
             Step::Receive(_) | Step::Over(_) => {}
@@ -212,42 +200,45 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     }
 
     /// Begins to write the committed events to the journal.
-    fn write(&mut self, then: Then) {
-        self.step = Step::Write(self.chat.begin_write(), then);
+    fn write(&mut self) {
+        self.write = self.chat.begin_write();
     }
 
     /// Continues after a write. A conflict ends the turn: the journal belongs to the other writer now, so the rest of
     /// the turn is not written, no further request is made and no further function runs.
-    fn written(&mut self, written: Option<Result<()>>) {
+    fn written(&mut self, written: Result<()>) {
+        self.write = None;
         // If the journal fails in another way, the conversation continues in memory. `unsaved` reports the failure, and
         // the next write repeats the events.
-        let failed = self.chat.end_write(written).err();
-        let conflict = failed.filter(|error| error.kind() == ErrorKind::Conflict);
-        let Step::Write(_, then) = mem::replace(&mut self.step, Step::Over(None)) else {
-            return;
-        };
-        self.step = match (then, conflict.or_else(|| self.missing_runtime())) {
-            (Then::End(error), _) => Step::Over(error),
-            (_, Some(error)) if error.kind() == ErrorKind::Conflict => {
-                Step::Over(Some(self.fail(error)))
-            }
-            (_, Some(error)) => return self.close(error),
-            (Then::Fit, None) => self.fit(),
-            (Then::Receive(reply), None) => Step::Receive(reply),
-            (Then::Decide(deciding), None) => Step::Decide(deciding),
-            (Then::Run, None) => self.run_approved(),
-            (Then::Request, None) => Step::Request,
-        };
+        if let Err(error) = self.chat.end_write(written)
+            && error.kind() == ErrorKind::Conflict
+            && !matches!(self.step, Step::Over(_))
+        {
+            self.step = Step::Over(Some(self.fail(error)));
+        }
     }
 
-    /// Returns an error if the functions of the turn have a time limit, but there is no tokio runtime to measure it.
+    /// Begins the turn: compares its request with the context budget, if any.
     ///
-    /// The first write precedes the first request, so nothing was billed. A stream may be created outside of the
-    /// runtime that polls it, so this is not checked earlier.
-    fn missing_runtime(&self) -> Option<Error> {
+    /// If functions have a time limit, there must be a tokio runtime to measure it. A stream may be created outside of
+    /// the runtime that polls it, so this is not checked earlier. Nothing was requested yet, so nothing is billed.
+    fn open(&mut self) {
         let automatic = self.automatic.as_ref();
-        let automatic = automatic.filter(|_| self.template.tools.has_functions())?;
-        check_runtime(automatic).err()
+        let automatic = automatic.filter(|_| self.template.tools.has_functions());
+        if let Some(Err(error)) = automatic.map(check_runtime) {
+            return self.close(error);
+        }
+        self.step = match self.chat.budget {
+            Some(budget) => {
+                let history = Arc::clone(self.chat.state.transcript());
+                let counter = TokenCounter {
+                    template: (*self.template).clone(),
+                    contents: self.turn().contents(),
+                };
+                Step::Fit(Box::pin(budget.fit(history, counter)))
+            }
+            None => Step::Request,
+        };
     }
 
     /// Returns the response so far.
@@ -268,14 +259,6 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     fn turn(&self) -> &Unfinished {
         let turn = self.chat.unfinished();
         turn.expect("a turn that is not over is unfinished")
-    }
-
-    /// Returns the step that compares the request with the context budget, if any.
-    fn fit(&self) -> Step {
-        match self.chat.budget {
-            Some(budget) => Step::Fit(budget.fit(&self.chat.state, &self.template)),
-            None => Step::Request,
-        }
     }
 
     /// Shortens the history if the request exceeds the context budget.
@@ -312,13 +295,10 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
 
     /// Writes the received reply to the journal, before the next hop of the reply.
     fn store_hop(&mut self) {
-        let Step::Receive(reply) = mem::replace(&mut self.step, Step::Over(None)) else {
-            return;
-        };
         if let Some(received) = self.turn().received.clone() {
             self.chat.commit_hop(received);
         }
-        self.write(Then::Receive(reply));
+        self.write();
     }
 
     /// Returns the request of a round without its contents.
@@ -342,7 +322,13 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Ends the turn with an error, which is returned once the result is in the journal.
     fn close(&mut self, error: Error) {
         let error = self.fail(error);
-        self.write(Then::End(Some(error)));
+        self.end(Some(error));
+    }
+
+    /// Ends the turn once its result is in the journal.
+    fn end(&mut self, error: Option<Error>) {
+        self.step = Step::Over(error);
+        self.write();
     }
 
     /// Ends the turn with an error, and returns the error with the received part of the reply.

@@ -68,7 +68,7 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     /// Creates the checkpoint of a reply that ends with a token.
-    pub(super) fn new(reply: Arc<GenerateContentResponse>) -> Self {
+    fn new(reply: Arc<GenerateContentResponse>) -> Self {
         let later = Vec::new();
         Self { reply, later }
     }
@@ -104,6 +104,16 @@ impl Unfinished {
             checkpoint: None,
             round: None,
             transient: Transient::default(),
+        }
+    }
+
+    /// Returns the turn as another attempt begins it: with the message, the completed rounds, the reply up to the token
+    /// from which it continues, and the settings.
+    pub(super) fn restarted(&self) -> Self {
+        Self {
+            received: self.checkpoint(),
+            transient: self.transient.clone(),
+            ..Self::new(self.sent.clone(), self.closed_rounds())
         }
     }
 

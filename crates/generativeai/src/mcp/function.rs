@@ -23,7 +23,7 @@ pub(super) fn function(name: String, tool: Tool, server: Arc<Server>) -> Functio
     let tool = tool.name;
     let function = Function::from_declaration(declaration, move |arguments| {
         let (server, tool) = (Arc::clone(&server), tool.to_string());
-        async move { response::from_result(server.call(tool, arguments).await?) }
+        async move { response::from_result(&server.call(tool, arguments).await?) }
     });
     function.with_server(&origin)
 }

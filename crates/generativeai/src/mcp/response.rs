@@ -1,7 +1,8 @@
 //! Results of the tools of a server, as responses of functions.
 
+use std::slice;
+
 use percent_encoding::percent_decode_str;
-use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -28,22 +29,33 @@ struct Blocks {
 /// | both | the object with the text as `text`, or `{"result": structured, "text": texts}` if it has a `text` |
 /// | media | media of the response; those that cannot be passed on become a line of text with the reason |
 ///
+/// Servers violate the protocol: they send blocks of unknown kinds, images without a media type, or one block without an
+/// array. So the result is read from its JSON, and not as a type of `rmcp`, which refuses all of it then.
+///
 /// # Errors
 /// The tool failed, or nothing of its result is readable.
-pub(super) fn from_result(result: CallToolResult) -> Result<FunctionResponse> {
+pub(super) fn from_result(result: &Value) -> Result<FunctionResponse> {
+    let content = match &result["content"] {
+        Value::Array(blocks) => blocks.as_slice(),
+        Value::Null => &[],
+        block => slice::from_ref(block),
+    };
     let mut blocks = Blocks::default();
-    result
-        .content
-        .into_iter()
-        .for_each(|block| blocks.add(block));
-    let structured = result.structured_content;
-    if let Some(structured) = &structured {
+    content.iter().for_each(|block| blocks.add(block));
+    let structured = member(result, "structuredContent");
+    if let Some(structured) = structured {
         blocks.remove_copies_of(structured);
     }
+    let is_error = match &result["isError"] {
+        Value::String(text) => text.eq_ignore_ascii_case("true"),
+        value => *value == Value::Bool(true),
+    };
     let is_readable = structured.is_some() || !blocks.texts.is_empty() || !blocks.media.is_empty();
-    if result.is_error == Some(true) || !is_readable && !blocks.notes.is_empty() {
-        let message = blocks.error_message(structured.as_ref());
-        return Err(Error::new(ErrorKind::Function, message));
+    if is_error || !is_readable && !blocks.notes.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Function,
+            blocks.error_message(structured),
+        ));
     }
     let Blocks {
         mut texts,
@@ -51,8 +63,18 @@ pub(super) fn from_result(result: CallToolResult) -> Result<FunctionResponse> {
         notes,
     } = blocks;
     texts.extend(notes);
-    let response = combine(structured, &texts, !media.is_empty());
+    let response = combine(structured.cloned(), &texts, !media.is_empty());
     Ok(FunctionResponse::new(String::new(), response).parts(media))
+}
+
+/// Returns whether JSON is the result of a tool, although it is not one of `rmcp`.
+pub(super) fn is_result(json: &Value) -> bool {
+    member(json, "content").is_some() || member(json, "structuredContent").is_some()
+}
+
+/// Returns a member that is not `null`.
+fn member<'j>(json: &'j Value, name: &str) -> Option<&'j Value> {
+    json.get(name).filter(|value| !value.is_null())
 }
 
 /// Returns one value with the structured content and the text of a result.
@@ -64,7 +86,6 @@ fn combine(structured: Option<Value>, texts: &[String], has_media: bool) -> Valu
         None if texts.is_empty() && has_media => Value::Object(Map::new()),
         None => text.into(),
         Some(structured) if texts.is_empty() => structured,
-        Some(Value::Null) => text.into(),
         Some(Value::Object(mut members)) if !members.contains_key("text") => {
             members.insert("text".to_owned(), text.into());
             Value::Object(members)
@@ -74,27 +95,31 @@ fn combine(structured: Option<Value>, texts: &[String], has_media: bool) -> Valu
 }
 
 impl Blocks {
-    fn add(&mut self, block: ContentBlock) {
-        match block {
-            ContentBlock::Text(text) if text.text.trim().is_empty() => {}
-            ContentBlock::Text(text) => self.texts.push(text.text),
-            ContentBlock::Image(image) => self.add_media(&image.mime_type, &image.data),
-            ContentBlock::Audio(audio) => self.add_media(&audio.mime_type, &audio.data),
-            ContentBlock::Resource(embedded) => match embedded.resource {
-                ResourceContents::TextResourceContents { text, .. } => self.texts.push(text),
-                ResourceContents::BlobResourceContents {
-                    mime_type, blob, ..
-                } => self.add_media(mime_type.as_deref().unwrap_or_default(), &blob),
-                _ => self.notes.push("a resource of an unknown kind".to_owned()),
-            },
-            ContentBlock::ResourceLink(link) => {
-                let description = link.description.map(|text| format!(" ({text})"));
-                let description = description.unwrap_or_default();
-                let text = format!("{}: {}{description}", link.name, link.uri);
-                self.texts.push(text);
-            }
-            _ => self.notes.push("content of an unknown kind".to_owned()),
+    /// Adds a block. Its members decide how it is read, since its kind may be unknown.
+    fn add(&mut self, block: &Value) {
+        // A resource has its text or data one level deeper.
+        let resource = block.get("resource").filter(|inner| inner.is_object());
+        let inner = resource.unwrap_or(block);
+        let member = |name: &str| inner.get(name).and_then(Value::as_str);
+        let text = block.as_str().or(member("text"));
+        let data = member("data").or(member("blob"));
+        if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+            self.texts.push(text.to_owned());
         }
+        if let Some(data) = data {
+            let mime_type = member("mimeType").or(member("mime_type"));
+            self.add_media(mime_type.unwrap_or_default(), data);
+        }
+        if text.is_some() || data.is_some() || block.is_null() {
+            return;
+        }
+        self.texts.push(match (member("name"), member("uri")) {
+            (Some(name), Some(uri)) if block["type"] == "resource_link" => {
+                let description = member("description").map(|text| format!(" ({text})"));
+                format!("{name}: {uri}{}", description.unwrap_or_default())
+            }
+            _ => block.to_string(),
+        });
     }
 
     fn add_media(&mut self, mime_type: &str, data: &str) {
@@ -131,11 +156,7 @@ impl Blocks {
     /// Returns the message of a failed tool: its texts, its structured content and its notes.
     fn error_message(self, structured: Option<&Value>) -> String {
         let mut lines = self.texts;
-        lines.extend(
-            structured
-                .filter(|value| !value.is_null())
-                .map(Value::to_string),
-        );
+        lines.extend(structured.map(Value::to_string));
         lines.extend(self.notes);
         match lines.is_empty() {
             true => "the tool failed".to_owned(),
@@ -210,188 +231,4 @@ fn decode_base64(data: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use rmcp::model::Resource;
-
-    use super::*;
-
-    fn response_of(result: CallToolResult) -> Value {
-        let response = from_result(result).expect("a response");
-        serde_json::to_value(response).expect("JSON")
-    }
-
-    fn error_of(result: CallToolResult) -> String {
-        from_result(result).expect_err("an error").to_string()
-    }
-
-    fn structured(value: Value, content: Vec<ContentBlock>) -> CallToolResult {
-        let mut result = CallToolResult::success(content);
-        result.structured_content = Some(value);
-        result
-    }
-
-    #[test]
-    fn text_becomes_the_result() {
-        let texts = vec![
-            ContentBlock::text("a"),
-            ContentBlock::embedded_text("file:///b", "b"),
-            ContentBlock::resource_link(Resource::new("file:///c", "c")),
-        ];
-
-        assert_eq!(
-            response_of(CallToolResult::success(texts)),
-            json!({"name": "", "response": {"result": "a\nb\nc: file:///c"}})
-        );
-        assert_eq!(
-            response_of(CallToolResult::success(Vec::new())),
-            json!({"name": "", "response": {"result": ""}})
-        );
-    }
-
-    /// Row 13 of tests/field.md.
-    #[test]
-    fn structured_content_and_text_are_both_kept() {
-        for (value, texts, expected) in [
-            (json!({"n": 1}), &["a"][..], json!({"n": 1, "text": "a"})),
-            (
-                json!({"n": 1}),
-                &["a", "b"],
-                json!({"n": 1, "text": "a\nb"}),
-            ),
-            (
-                json!({"text": "x"}),
-                &["a"],
-                json!({"result": {"text": "x"}, "text": "a"}),
-            ),
-            (json!([1]), &["a"], json!({"result": [1], "text": "a"})),
-            (json!(null), &["a"], json!({"result": "a"})),
-        ] {
-            let content = texts.iter().map(|&text| ContentBlock::text(text)).collect();
-            assert_eq!(
-                response_of(structured(value, content))["response"],
-                expected
-            );
-        }
-    }
-
-    #[test]
-    fn text_that_repeats_the_structured_content_is_left_out() {
-        for (value, texts) in [
-            (json!({"n": 1}), &["{ \"n\": 1 }"][..]),
-            (json!({"result": 5}), &["5"]),
-            (json!({"result": "hello"}), &["hello"]),
-            (json!({"result": ["x", {"n": 1}]}), &["x", "{\"n\":1}"]),
-        ] {
-            let content = texts.iter().map(|&text| ContentBlock::text(text)).collect();
-            let response = response_of(structured(value.clone(), content));
-            assert_eq!(response["response"], value);
-        }
-    }
-
-    #[test]
-    fn images_and_files_are_media_of_the_response() {
-        let media = vec![
-            ContentBlock::image("AQ==", "image/png"),
-            ContentBlock::resource(ResourceContents::blob("Ag==", "file:///b")),
-        ];
-
-        assert_eq!(
-            response_of(CallToolResult::success(media)),
-            json!({
-                "name": "",
-                "response": {},
-                "parts": [
-                    {"inlineData": {"mimeType": "image/png", "data": "AQ=="}},
-                    {"inlineData": {"mimeType": "application/octet-stream", "data": "Ag=="}},
-                ],
-            })
-        );
-    }
-
-    /// Row 14 of tests/field.md.
-    #[test]
-    fn media_are_read_in_all_usual_forms() {
-        let bytes: Vec<u8> = vec![0xFB, 0xFF, 0x00, 0x01];
-        let expected = json!([{"inlineData": {"mimeType": "image/png", "data": "+/8AAQ=="}}]);
-        for data in [
-            "+/8AAQ==",
-            "+/8AAQ",
-            "-_8AAQ",
-            "+/8A\r\nAQ==\n",
-            " +/8A AQ==",
-            "data:image/png;base64,+/8AAQ==",
-            "DATA:image/png;charset=utf-8;base64,-_8AAQ",
-            "data:;base64,%2B/8AAQ%3D%3D",
-            "data:image/png,%FB%FF%00%01",
-        ] {
-            let content = vec![
-                ContentBlock::text("a caption"),
-                ContentBlock::image(data, "image/png"),
-            ];
-
-            let response = response_of(CallToolResult::success(content));
-
-            assert_eq!(
-                response["response"],
-                json!({"result": "a caption"}),
-                "{data}"
-            );
-            assert_eq!(response["parts"], expected, "{data}");
-        }
-        let typed = read_media("", "data:image/webp;base64,+/8AAQ==").expect("an image");
-        assert_eq!(typed, Blob::new("image/webp", bytes));
-    }
-
-    /// Row 14 of tests/field.md.
-    #[test]
-    fn a_caption_stays_where_an_image_is_not_readable() {
-        for (data, note) in [
-            (
-                "https://example.com/a.png",
-                "image/png: https://example.com/a.png",
-            ),
-            ("file:///images/a.png", "image/png: file:///images/a.png"),
-            ("?", "image/png: the data is not valid base64"),
-            (
-                "data:image/png;base64,?",
-                "image/png: the data is not valid base64",
-            ),
-            ("", "image/png: the data is empty"),
-        ] {
-            let image = ContentBlock::image(data, "image/png");
-            let content = vec![ContentBlock::text("a caption"), image.clone()];
-
-            let response = response_of(CallToolResult::success(content));
-
-            let text = format!("a caption\n{note}");
-            assert_eq!(response["response"], json!({"result": text}), "{data}");
-            assert_eq!(error_of(CallToolResult::success(vec![image])), note);
-        }
-    }
-
-    /// Row 13 of tests/field.md.
-    #[test]
-    fn a_failure_reports_all_that_the_tool_returned() {
-        let code = json!({"code": "RATE_LIMITED", "retry_after": 30});
-        let silent = || CallToolResult::error(Vec::new());
-        let mut coded = silent();
-        coded.structured_content = Some(code.clone());
-        let mut both = CallToolResult::error(vec![ContentBlock::text("slow down")]);
-        both.structured_content = Some(code.clone());
-        let mut copied = CallToolResult::error(vec![ContentBlock::text(code.to_string())]);
-        copied.structured_content = Some(code.clone());
-        let image = CallToolResult::error(vec![
-            ContentBlock::image("https://example.com/a.png", "image/png"),
-            ContentBlock::text("no such button"),
-        ]);
-
-        assert_eq!(error_of(silent()), "the tool failed");
-        assert_eq!(error_of(coded), code.to_string());
-        assert_eq!(error_of(both), format!("slow down\n{code}"));
-        assert_eq!(error_of(copied), code.to_string());
-        assert_eq!(
-            error_of(image),
-            "no such button\nimage/png: https://example.com/a.png"
-        );
-    }
-}
+mod tests;

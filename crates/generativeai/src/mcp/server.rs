@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use rmcp::ServiceError;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotificationParam,
-    ClientConfig, ClientRequest, RequestId, ServerResult, Tool,
+    CallToolRequest, CallToolRequestParams, CancelledNotificationParam, ClientConfig,
+    ClientRequest, RequestId, ServerResult, Tool,
 };
 use rmcp::service::{ClientInitializeError, Peer, PeerRequestOptions, RoleClient, RunningService};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 
-use super::lenient;
+use super::response;
 use crate::error::{BoxError, Error, ErrorKind, Result};
 
 /// Time limit for the handshake with a server, and for listing its tools.
@@ -61,21 +61,19 @@ impl Server {
             .map_err(|error| failed(of_request(error)))
     }
 
-    /// Calls a tool. Dropping the future cancels the call at the server.
+    /// Calls a tool, and returns the JSON of its result. Dropping the future cancels the call at the server.
     ///
     /// # Errors
     /// [`Function`](ErrorKind::Function) if the server rejects the call or does not respond.
-    pub(super) async fn call(
-        &self,
-        tool: String,
-        arguments: Map<String, Value>,
-    ) -> Result<CallToolResult> {
+    pub(super) async fn call(&self, tool: String, arguments: Map<String, Value>) -> Result<Value> {
         let call = CallToolRequestParams::new(tool).with_arguments(arguments);
         let called = match self.send(CallToolRequest::new(call).into()).await {
-            Ok(ServerResult::CallToolResult(result)) => Ok(result),
-            Ok(ServerResult::EmptyResult(_)) => Ok(CallToolResult::success(Vec::new())),
-            Ok(ServerResult::CustomResult(result)) => {
-                lenient::read(&result.0).ok_or(ServiceError::UnexpectedResponse)
+            Ok(ServerResult::CallToolResult(result)) => {
+                Ok(serde_json::to_value(result).expect("it was read from JSON"))
+            }
+            Ok(ServerResult::EmptyResult(_)) => Ok(json!({})),
+            Ok(ServerResult::CustomResult(result)) if response::is_result(&result.0) => {
+                Ok(result.0)
             }
             Ok(_) => Err(ServiceError::UnexpectedResponse),
             Err(error) => Err(error),

@@ -4,9 +4,11 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use crate::backend::{Backend, RequestOptions};
 use crate::error::Result;
-use crate::protocol::Overwrite as _;
+use crate::protocol::Message as _;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::safety::SafetySetting;
@@ -106,17 +108,9 @@ fn merge<T: Clone>(below: Option<T>, above: &Option<T>, both: fn(&mut T, &T)) ->
 
 /// Returns the last setting of each category, which is the one that applies.
 pub(super) fn last_of_each_category(settings: Vec<SafetySetting>) -> Vec<SafetySetting> {
-    let mut last: Vec<SafetySetting> = Vec::with_capacity(settings.len());
-    for setting in settings {
-        match last
-            .iter_mut()
-            .find(|known| known.category == setting.category)
-        {
-            Some(known) => *known = setting,
-            None => last.push(setting),
-        }
-    }
-    last
+    let of_category = |setting: SafetySetting| (setting.category.clone(), setting);
+    let last: IndexMap<_, _> = settings.into_iter().map(of_category).collect();
+    last.into_values().collect()
 }
 
 /// Prints neither the system instruction, which does not belong in a log, nor the check and the accepted finish

@@ -15,6 +15,7 @@ use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::{Content, Role};
+use crate::protocol::response::GenerateContentResponse;
 
 /// MIME type of JSON.
 const JSON: &str = "application/json";
@@ -135,35 +136,68 @@ impl<T> GenerateJson<'_, T> {
     }
 }
 
+impl<T: DeserializeOwned> GenerateJson<'_, T> {
+    /// Sends the request, and returns the deserialized reply with its response. The response contains the token counts
+    /// of all replies.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let model = GenerativeModel::new("m").backend(Scripted::always("1345"));
+    /// let request = model.generate_content("How tall is Ben Nevis?").json::<u32>();
+    /// let (metres, response) = request.with_response().await?;
+    /// println!("{metres} m, {:?} tokens", response.usage_metadata.and_then(|usage| usage.total()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of awaiting the request. After an earlier reply of the wrong shape they contain that reply, if they have
+    /// no later one, and the token counts of all replies.
+    pub async fn with_response(self) -> Result<(T, GenerateContentResponse)> {
+        let (mut request, mut retries) = (self.request, self.retries);
+        // The last reply of the wrong shape, with the token counts so far.
+        let mut earlier: Option<GenerateContentResponse> = None;
+        loop {
+            let mut response = request
+                .clone()
+                .await
+                .map_err(|error| match earlier.take() {
+                    Some(earlier) if error.response().is_none() => error.with_response(earlier),
+                    _ => error,
+                })?;
+            if let Some(mut usage) = earlier.take().and_then(|earlier| earlier.usage_metadata) {
+                usage.add(&response.usage_metadata.unwrap_or_default());
+                response.usage_metadata = Some(usage);
+            }
+            match response.json::<T>() {
+                Ok(value) => return Ok((value, response)),
+                Err(error) if error.kind() == ErrorKind::Shape && retries > 0 => {
+                    retries -= 1;
+                    let mut contents = Vec::from(mem::take(&mut request.contents));
+                    // `GenerateContent` sets a missing role of the last content only, which the prompt is no longer.
+                    if let Some(last) = contents.last_mut() {
+                        last.fill_role(Role::User);
+                    }
+                    let reply = response.candidates.first();
+                    let reply = reply.and_then(|reply| reply.content.clone());
+                    contents.extend(reply.map(Content::model));
+                    contents.push(correction(&error));
+                    request.contents = contents.into();
+                    earlier = Some(response);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
 /// Sends the request, waits for the reply and deserializes it.
 impl<'model, T: DeserializeOwned + 'model> IntoFuture for GenerateJson<'model, T> {
     type Output = Result<T>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'model>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let (mut request, mut retries) = (self.request, self.retries);
-            loop {
-                let response = request.clone().await?;
-                match response.json::<T>() {
-                    Err(error) if error.kind() == ErrorKind::Shape && retries > 0 => {
-                        retries -= 1;
-                        let mut contents = Vec::from(mem::take(&mut request.contents));
-                        // `GenerateContent` sets a missing role of the last content only, which the prompt is no
-                        // longer.
-                        if let Some(last) = contents.last_mut() {
-                            last.fill_role(Role::User);
-                        }
-                        let reply = response.candidates.into_iter().next();
-                        let reply = reply.and_then(|reply| reply.content);
-                        contents.extend(reply.map(Content::model));
-                        contents.push(correction(&error));
-                        request.contents = contents.into();
-                    }
-                    read => return read,
-                }
-            }
-        })
+        Box::pin(async move { Ok(self.with_response().await?.0) })
     }
 }
 

@@ -45,19 +45,19 @@ message! {
     /// Write-only fields are sent when a cache is created. The service does not return them.
     pub struct CachedContent {
         /// Resource name, such as `cachedContents/123`. The prefix is a part of it.
-        pub name: Option<String>,
+        pub name: Option<String> => into String,
         /// Name for people, at most 128 characters.
-        pub display_name: Option<String>,
+        pub display_name: Option<String> => into String,
         /// Model that the cache is for, such as `models/gemini-flash-latest`. Other models cannot use it.
-        pub model: Option<String>,
+        pub model: Option<String> => into String,
         /// System instruction. Write-only.
-        pub system_instruction: Option<Content>,
+        pub system_instruction: Option<Content> => into Content,
         /// Contents at the start of the conversation. Write-only.
-        pub contents: Vec<Content>,
+        pub contents: Vec<Content> => list Content,
         /// Tools that the model may use. Write-only.
-        pub tools: Vec<Tool>,
+        pub tools: Vec<Tool> => list Tool,
         /// Settings of the tools. Write-only.
-        pub tool_config: Option<ToolConfig>,
+        pub tool_config: Option<ToolConfig> => into ToolConfig,
         /// Time when the cache was created.
         pub create_time: Option<Timestamp>,
         /// Time of the last change.
@@ -65,23 +65,11 @@ message! {
         /// Number of stored tokens.
         pub usage_metadata: Option<CachedContentUsage>,
         /// Time when the cache is deleted. Set it or [`ttl`](Self::ttl).
-        pub expire_time: Option<Timestamp>,
+        pub expire_time: Option<Timestamp> => into Timestamp,
         /// Time until the cache is deleted. Default: 1 hour. Write-only.
-        pub ttl: Option<Duration>,
+        pub ttl: Option<Duration> => into Duration,
     }
 }
-
-setters!(CachedContent {
-    into name: String,
-    into display_name: String,
-    into model: String,
-    into system_instruction: Content,
-    list contents: Content,
-    list tools: Tool,
-    into tool_config: ToolConfig,
-    into expire_time: Timestamp,
-    into ttl: Duration,
-});
 
 message! {
     /// Size of a cache.

@@ -22,16 +22,16 @@ message! {
     pub struct EmbedContentRequest {
         /// Resource name of the model, such as `models/gemini-embedding-001`. Over REST it is part of the
         /// URL, and also required in each request of a batch.
-        pub model: Option<String>,
+        pub model: Option<String> => into String,
         /// Text to embed.
-        pub content: Option<Content>,
+        pub content: Option<Content> => into Content,
         /// Task that the embedding is used for. Models before Gemini Embedding 2 adapt the vector to it.
-        pub task_type: Option<TaskType>,
+        pub task_type: Option<TaskType> => into TaskType,
         /// Title of the text, with [`TaskType::RetrievalDocument`].
-        pub title: Option<String>,
+        pub title: Option<String> => into String,
         /// Number of dimensions of the vector. Default: the maximum of the model, such as 3,072. Some models return
         /// shorter vectors that are not normalized: divide them by their length before a comparison by dot product.
-        pub output_dimensionality: Option<i32>,
+        pub output_dimensionality: Option<i32> => plain i32,
     }
 }
 
@@ -41,14 +41,6 @@ impl EmbedContentRequest {
         Self::default().content(content)
     }
 }
-
-setters!(EmbedContentRequest {
-    into model: String,
-    into content: Content,
-    into task_type: TaskType,
-    into title: String,
-    plain output_dimensionality: i32,
-});
 
 open_enum! {
     /// Task that an embedding is used for.
@@ -150,16 +142,11 @@ message! {
     /// ```
     pub struct BatchEmbedContentsRequest {
         /// Resource name of the model. Over REST it is part of the URL.
-        pub model: Option<String>,
+        pub model: Option<String> => into String,
         /// One request for each text. All have to name the same model.
-        pub requests: Vec<EmbedContentRequest>,
+        pub requests: Vec<EmbedContentRequest> => list EmbedContentRequest,
     }
 }
-
-setters!(BatchEmbedContentsRequest {
-    into model: String,
-    list requests: EmbedContentRequest,
-});
 
 message! {
     /// Embeddings of several contents.

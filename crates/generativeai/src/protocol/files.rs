@@ -45,11 +45,11 @@ message! {
     pub struct File {
         /// Resource name, such as `files/abc-123`. The part after `files/` has at most 40 lower-case
         /// letters, digits and `-`.
-        pub name: Option<String>,
+        pub name: Option<String> => into String,
         /// Name for people, at most 512 characters.
-        pub display_name: Option<String>,
+        pub display_name: Option<String> => into String,
         /// Media type, such as `video/mp4`.
-        pub mime_type: Option<String>,
+        pub mime_type: Option<String> => into String,
         /// Size in bytes.
         pub size_bytes: Option<i64>,
         /// Time of the upload.
@@ -97,12 +97,6 @@ message! {
     /// Response to the deletion of a file. It is empty.
     pub struct DeleteFileResponse {}
 }
-
-setters!(File {
-    into name: String,
-    into display_name: String,
-    into mime_type: String,
-});
 
 /// Refers to the file by its URI.
 impl From<File> for FileData {

@@ -1,16 +1,24 @@
-//! Macros that define the data types of the API: `message!`, `setters!` and `open_enum!`.
+//! Macros that define the data types of the API: `message!` and `open_enum!`.
 
 /// Defines a message of the API: plain data with public fields, each of which may be absent.
 ///
 /// A field is an `Option`, a `Vec` or [`Contents`](crate::protocol::content::Contents); anything that
-/// implements [`Member`](crate::protocol::wire::Member) works. The macro derives `Default` and `PartialEq`,
-/// adds the field `unknown`, and implements `Clone`, reading, writing, overwriting and `Debug`:
+/// implements [`Member`](crate::protocol::wire::Member) works. The macro derives `Default`, `Clone` and `PartialEq`,
+/// adds the field `unknown`, and implements setters, reading, writing, overwriting and `Debug`:
 ///
 /// - A field `finish_reason` is written as `finishReason`, and read under both names.
 /// - Absent fields are not written, and not shown by `Debug`. `null` is read as absent.
 /// - Members without a field are stored in `unknown`, and written again.
+/// - `=>` after a field adds a setter, named after the field, for messages that callers write.
 ///
 /// Large fields that are usually absent are boxed, so that they do not enlarge each message.
+///
+/// | Setter | Argument |
+/// | --- | --- |
+/// | `plain` | the value |
+/// | `into` | anything that converts into the value, which the field may contain in a box |
+/// | `list` | iterator of items, which replace the whole list |
+/// | `map` | iterator of pairs of a name and a value, which replace the whole map |
 ///
 /// # Reading in place
 ///
@@ -28,6 +36,11 @@
 /// For an `Option<T>` the closure is `|value| field.insert(value)`, for a `Box<T>` it is
 /// `|value| &mut **put(Box::new(value))`, which allocates the box before its content is read.
 ///
+/// # Unions
+///
+/// A message may have one union, like a `oneof` of Protocol Buffers: a field with an enum, each variant of which is a
+/// member with its own name in JSON. The method `read_union` of the message reads these members. `Part` has a union.
+///
 /// # Example
 ///
 /// A new member is one line here, from which its name in JSON follows. Requests, replies and parts need more:
@@ -38,25 +51,30 @@
 ///     /// Period of time. An absent end is open.
 ///     pub struct Interval {
 ///         /// Start of the period, included.
-///         pub start_time: Option<Timestamp>,
+///         pub start_time: Option<Timestamp> => into Timestamp,
 ///     }
 /// }
-///
-/// setters!(Interval {
-///     into start_time: Timestamp,
-/// });
 /// ```
 macro_rules! message {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
+            $(union {
+                $(#[$union_meta:meta])*
+                pub $union:ident: Option<$data:ident>,
+                $($kind:ident = $kind_name:literal,)*
+            })?
+            $($(#[$field_meta:meta])* pub $field:ident: $type:ty $(=> $setter:ident $value:ty)?,)*
         }
     ) => {
         $(#[$meta])*
-        #[derive(Default, PartialEq)]
+        #[derive(Clone, Default, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
+            $(
+                $(#[$union_meta])*
+                pub $union: Option<$data>,
+            )?
             $(
                 $(#[$field_meta])*
                 pub $field: $type,
@@ -65,31 +83,54 @@ macro_rules! message {
             pub unknown: $crate::protocol::Unknown,
         }
 
+        setters!($name { $($($setter $field: $value,)?)* });
+
         // A separate scope: several messages in a module would define `Index` and the import twice.
         const _: () = {
             use $crate::protocol::wire;
 
-            /// Indices of the fields in `NAMES`.
+            /// Indices of the members in `NAMES`.
             // `macro_rules!` cannot number its repetitions, but the discriminants of an enum count.
             #[allow(dead_code, non_camel_case_types, reason = "the variants have the names of the fields")]
             enum Index {
+                $($($kind,)*)?
                 $($field,)*
             }
 
             #[allow(unused_variables, reason = "a message may have no fields")]
             impl wire::Message for $name {
                 const TYPE: &'static str = stringify!($name);
-                const NAMES: &'static [&'static str] = &[$({
-                    const NAME: &wire::CamelCase = &wire::CamelCase::of(stringify!($field));
-                    NAME.as_str()
-                }),*];
+                const NAMES: &'static [&'static str] = &[
+                    $($($kind_name,)*)?
+                    $({
+                        const NAME: &wire::CamelCase = &wire::CamelCase::of(stringify!($field));
+                        NAME.as_str()
+                    },)*
+                ];
+                // A string stands for a message with a union, as for a part in the short form of a history in Python's
+                // SDK: `{"role": "user", "parts": ["Hello"]}`.
+                $(const FROM_TEXT: Option<fn(String) -> Self> = Some(|text| $data::from(text).into());)?
 
                 fn write_members<M: ::serde::ser::SerializeMap>(
                     &self,
                     map: &mut M,
                 ) -> Result<(), M::Error> {
+                    $(match &self.$union {
+                        $(Some($data::$kind(data)) => map.serialize_entry($kind_name, data)?,)*
+                        None => {}
+                    })?
                     $(wire::write_value(map, Self::NAMES[Index::$field as usize], &self.$field)?;)*
                     Ok(())
+                }
+
+                fn overwrite(&mut self, newer: &Self) {
+                    $(if newer.$union.is_some() {
+                        self.$union.clone_from(&newer.$union);
+                    })?
+                    $(if !wire::Member::is_absent(&newer.$field) {
+                        self.$field.clone_from(&newer.$field);
+                    })*
+                    self.unknown.extend(&newer.unknown);
                 }
             }
 
@@ -101,12 +142,14 @@ macro_rules! message {
                     reader: &mut wire::Reader<'_>,
                 ) -> wire::Result<()> {
                     match index {
+                        $($(index if index == Index::$kind as usize => {
+                            self.read_union(reader, $kind_name, $data::$kind)
+                        })*)?
                         $(index if index == Index::$field as usize => wire::Member::read(&mut self.$field, reader),)*
                         _ => unreachable!("an index is a position in `NAMES`"),
                     }
                 }
 
-                #[cfg(feature = "remote")]
                 fn unknown(&self) -> &$crate::protocol::Unknown {
                     &self.unknown
                 }
@@ -116,83 +159,52 @@ macro_rules! message {
                 }
             }
 
-            impl Clone for $name {
-                fn clone(&self) -> Self {
-                    Self {
-                        $($field: self.$field.clone(),)*
-                        unknown: self.unknown.clone(),
-                    }
+            impl wire::Wire for $name {
+                fn read(reader: &mut wire::Reader<'_>) -> wire::Result<Self> {
+                    let mut message = Self::default();
+                    wire::read_message(&mut message, reader)?;
+                    Ok(message)
                 }
 
-                // The derived `clone_from` would allocate again. This one reuses the allocations of each field: with
-                // each chunk of a stream, new token counts replace those of the chunk before.
-                fn clone_from(&mut self, source: &Self) {
-                    // Most members of most messages are absent in both, and to clone an empty list takes 50
-                    // instructions.
-                    $(if !(wire::Member::is_absent(&self.$field) && wire::Member::is_absent(&source.$field)) {
-                        self.$field.clone_from(&source.$field);
-                    })*
-                    self.unknown.clone_from(&source.unknown);
+                fn read_into<'place>(
+                    put: impl FnOnce(Self) -> &'place mut Self,
+                    reader: &mut wire::Reader<'_>,
+                ) -> wire::Result<()> {
+                    wire::read_message(put(Self::default()), reader)
                 }
-            }
 
-            impl wire::Overwrite for $name {
-                fn overwrite(&mut self, newer: &Self) {
-                    $(if !wire::Member::is_absent(&newer.$field) {
-                        self.$field.clone_from(&newer.$field);
-                    })*
-                    self.unknown.extend(&newer.unknown);
+                fn push(list: &mut Vec<Self>, reader: &mut wire::Reader<'_>) -> wire::Result<()> {
+                    wire::push_messages(list, reader)
                 }
             }
-
-            wire_message!($name);
         };
 
-        /// Shows the fields that are present.
-        impl ::std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                $crate::protocol::wire::DebugMessage::new(f, stringify!($name))
-                    $(.member(stringify!($field), &self.$field))*
-                    .finish(&self.unknown)
-            }
-        }
-    };
-}
-
-/// Implements serde's traits and `Wire` for a type that implements `Message`.
-macro_rules! wire_message {
-    ($name:ident) => {
         impl ::serde::Serialize for $name {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $crate::protocol::wire::write_message(self, &self.unknown, serializer)
+                $crate::protocol::wire::write_message(self, serializer)
             }
         }
 
         wire_deserialize!($name);
 
-        impl $crate::protocol::wire::Wire for $name {
-            fn read(
-                reader: &mut $crate::protocol::wire::Reader<'_>,
-            ) -> $crate::protocol::wire::Result<Self> {
-                let mut message = Self::default();
-                $crate::protocol::wire::read_message(&mut message, reader)?;
-                Ok(message)
-            }
-
-            fn read_into<'place>(
-                put: impl FnOnce(Self) -> &'place mut Self,
-                reader: &mut $crate::protocol::wire::Reader<'_>,
-            ) -> $crate::protocol::wire::Result<()> {
-                $crate::protocol::wire::read_message(put(Self::default()), reader)
-            }
-
-            fn push(
-                list: &mut Vec<Self>,
-                reader: &mut $crate::protocol::wire::Reader<'_>,
-            ) -> $crate::protocol::wire::Result<()> {
-                $crate::protocol::wire::push_messages(list, reader)
+        /// Shows the fields that are present.
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                $crate::protocol::wire::DebugMessage::new(f, stringify!($name))
+                    $(.value(stringify!($union), self.$union.as_ref().map(|data| data as &dyn ::std::fmt::Debug)))?
+                    $(.member(stringify!($field), &self.$field))*
+                    .finish(&self.unknown)
             }
         }
+
+        $(impl $data {
+            /// Returns the name of the kind in the API: `text`, `functionCall` and so on.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $kind_name,)*
+                }
+            }
+        })?
     };
 }
 
@@ -211,16 +223,10 @@ macro_rules! wire_deserialize {
     };
 }
 
-/// Defines setters, named after the fields, for messages that callers write.
-///
-/// | Kind | Argument of the setter |
-/// | --- | --- |
-/// | `plain` | the value |
-/// | `into` | anything that converts into the value |
-/// | `boxed` | the same, for a field that is a box |
-/// | `list` | iterator of items, which replace the whole list |
-/// | `map` | iterator of pairs of a name and a value, which replace the whole map |
+/// Defines the setters of a message: a part of `message!`, which lists the kinds.
 macro_rules! setters {
+    // No empty `impl` block in the docs.
+    ($name:ident {}) => {};
     ($name:ident { $($kind:ident $field:ident: $type:ty,)* }) => {
         impl $name {
             $(setters!(@$kind $field: $type);)*
@@ -238,15 +244,9 @@ macro_rules! setters {
         #[doc = setters!(@doc $field)]
         #[must_use]
         pub fn $field(mut self, value: impl Into<$type>) -> Self {
+            let value: $type = value.into();
+            // Converts into itself or into a box.
             self.$field = Some(value.into());
-            self
-        }
-    };
-    (@boxed $field:ident: $type:ty) => {
-        #[doc = setters!(@doc $field)]
-        #[must_use]
-        pub fn $field(mut self, value: impl Into<$type>) -> Self {
-            self.$field = Some(Box::new(value.into()));
             self
         }
     };

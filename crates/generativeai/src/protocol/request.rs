@@ -46,35 +46,35 @@ message! {
     pub struct GenerateContentRequest {
         /// Resource name of the model, such as `models/gemini-flash-latest`. Over REST it is part of the
         /// URL.
-        pub model: Option<String>,
+        pub model: Option<String> => into String,
         /// Instruction that applies to the whole conversation, such as a role or a style.
-        pub system_instruction: Option<Content>,
+        pub system_instruction: Option<Content> => into Content,
         /// Conversation so far. The last content is the new message of the user. Required by the
         /// service.
         pub contents: Contents,
         /// Tools that the model may use.
-        pub tools: Vec<Tool>,
+        pub tools: Vec<Tool> => list Tool,
         /// Settings that apply to all tools.
-        pub tool_config: Option<ToolConfig>,
+        pub tool_config: Option<ToolConfig> => into ToolConfig,
         /// Safety thresholds, at most one for each category. A category without one has the default of the model.
-        pub safety_settings: Vec<SafetySetting>,
+        pub safety_settings: Vec<SafetySetting> => list SafetySetting,
         /// Settings of the reply.
-        pub generation_config: Option<Box<GenerationConfig>>,
+        pub generation_config: Option<Box<GenerationConfig>> => into GenerationConfig,
         /// Name of a [cache](crate::protocol::caches) that contains the start of the prompt, such as
         /// `cachedContents/123`. Excludes a system instruction, tools and their settings: the cache contains them.
-        pub cached_content: Option<String>,
+        pub cached_content: Option<String> => into String,
         /// Labels for breaking down the bill. Keys and values have at most 63 lower-case letters, digits, `_` and `-`.
-        pub labels: Option<BTreeMap<String, String>>,
+        pub labels: Option<BTreeMap<String, String>> => map String,
         /// Token that makes the service continue an earlier reply, from
         /// [`Candidate::continuation_token`](crate::protocol::response::Candidate::continuation_token).
-        pub continuation_token: Option<String>,
+        pub continuation_token: Option<String> => into String,
         /// Service tier, which determines price and priority. Gemini API only.
-        pub service_tier: Option<ServiceTier>,
+        pub service_tier: Option<ServiceTier> => into ServiceTier,
         /// Whether the service may store request and reply. Gemini API only.
-        pub store: Option<bool>,
+        pub store: Option<bool> => plain bool,
         /// Templates of Model Armor, which screens prompts and replies. Vertex AI only. Excludes
         /// [`safety_settings`](Self::safety_settings).
-        pub model_armor_config: Option<ModelArmorConfig>,
+        pub model_armor_config: Option<ModelArmorConfig> => into ModelArmorConfig,
     }
 }
 
@@ -92,16 +92,11 @@ message! {
     /// ```
     pub struct ModelArmorConfig {
         /// Resource name of the template for prompts.
-        pub prompt_template_name: Option<String>,
+        pub prompt_template_name: Option<String> => into String,
         /// Resource name of the template for replies.
-        pub response_template_name: Option<String>,
+        pub response_template_name: Option<String> => into String,
     }
 }
-
-setters!(ModelArmorConfig {
-    into prompt_template_name: String,
-    into response_template_name: String,
-});
 
 impl GenerateContentRequest {
     /// Returns whether this version has a field for a member. The name may be in `camelCase` or in `snake_case`.
@@ -117,21 +112,6 @@ impl GenerateContentRequest {
         self
     }
 }
-
-setters!(GenerateContentRequest {
-    into model: String,
-    into system_instruction: Content,
-    list tools: Tool,
-    into tool_config: ToolConfig,
-    list safety_settings: SafetySetting,
-    boxed generation_config: GenerationConfig,
-    into cached_content: String,
-    map labels: String,
-    into continuation_token: String,
-    into service_tier: ServiceTier,
-    plain store: bool,
-    into model_armor_config: ModelArmorConfig,
-});
 
 open_enum! {
     /// Service tier of a request.

@@ -49,86 +49,59 @@ message! {
     /// ```
     pub struct Schema {
         /// Type of the value. Required by the service, except next to [`any_of`](Self::any_of).
-        pub r#type: Option<Type>,
+        pub r#type: Option<Type> => into Type,
         /// Format of the value: `float` or `double` for numbers, `int32` or `int64` for integers, `enum`
         /// or `date-time` for strings.
-        pub format: Option<String>,
+        pub format: Option<String> => into String,
         /// Title of the schema.
-        pub title: Option<String>,
+        pub title: Option<String> => into String,
         /// Description, which the model reads: state what the value means, its unit, and how to choose it.
-        pub description: Option<String>,
+        pub description: Option<String> => into String,
         /// Whether the value may be `null`. Default: `false`.
-        pub nullable: Option<bool>,
+        pub nullable: Option<bool> => plain bool,
         /// Allowed values of a string, with the format `enum`.
-        pub r#enum: Vec<String>,
+        pub r#enum: Vec<String> => list String,
         /// Schema of the items of an array.
-        pub items: Option<Box<Schema>>,
+        pub items: Option<Box<Schema>> => into Schema,
         /// Maximum number of items of an array.
-        pub max_items: Option<i64>,
+        pub max_items: Option<i64> => plain i64,
         /// Minimum number of items of an array.
-        pub min_items: Option<i64>,
+        pub min_items: Option<i64> => plain i64,
         /// Schemas of the members of an object, by name.
-        pub properties: Option<Properties>,
+        pub properties: Option<Properties> => map Schema,
         /// Names of the members that an object must have.
-        pub required: Vec<String>,
+        pub required: Vec<String> => list String,
         /// Minimum number of members of an object.
-        pub min_properties: Option<i64>,
+        pub min_properties: Option<i64> => plain i64,
         /// Maximum number of members of an object.
-        pub max_properties: Option<i64>,
+        pub max_properties: Option<i64> => plain i64,
         /// Minimum of a number, included.
-        pub minimum: Option<f64>,
+        pub minimum: Option<f64> => plain f64,
         /// Maximum of a number, included.
-        pub maximum: Option<f64>,
+        pub maximum: Option<f64> => plain f64,
         /// Minimum number of characters of a string.
-        pub min_length: Option<i64>,
+        pub min_length: Option<i64> => plain i64,
         /// Maximum number of characters of a string.
-        pub max_length: Option<i64>,
+        pub max_length: Option<i64> => plain i64,
         /// Regular expression that a string must match.
-        pub pattern: Option<String>,
+        pub pattern: Option<String> => into String,
         /// Example of a value. The model sees it.
-        pub example: Option<Value>,
+        pub example: Option<Value> => into Value,
         /// Alternatives. The value must match at least one of them.
-        pub any_of: Vec<Schema>,
+        pub any_of: Vec<Schema> => list Schema,
         /// Order in which the model generates the members of an object. It matters when a member, such
         /// as an explanation, should influence those after it. Not part of OpenAPI.
-        pub property_ordering: Vec<String>,
+        pub property_ordering: Vec<String> => list String,
         /// Default value. For documentation: the service does not insert it.
         pub default: Option<Value>,
         /// Whether an object may have further members: `true`, `false`, or their schema. Vertex AI only.
-        pub additional_properties: Option<Value>,
+        pub additional_properties: Option<Value> => into Value,
         /// Schemas that [`ref`](Self::ref) refers to, by name. Vertex AI only.
-        pub defs: Option<Properties>,
+        pub defs: Option<Properties> => map Schema,
         /// Reference to a schema in [`defs`](Self::defs), such as `#/defs/mountain`. Vertex AI only.
-        pub r#ref: Option<String>,
+        pub r#ref: Option<String> => into String,
     }
 }
-
-setters!(Schema {
-    into r#type: Type,
-    into format: String,
-    into title: String,
-    into description: String,
-    plain nullable: bool,
-    list r#enum: String,
-    boxed items: Schema,
-    plain max_items: i64,
-    plain min_items: i64,
-    map properties: Schema,
-    list required: String,
-    plain min_properties: i64,
-    plain max_properties: i64,
-    plain minimum: f64,
-    plain maximum: f64,
-    plain min_length: i64,
-    plain max_length: i64,
-    into pattern: String,
-    into example: Value,
-    list any_of: Schema,
-    list property_ordering: String,
-    into additional_properties: Value,
-    map defs: Schema,
-    into r#ref: String,
-});
 
 impl Schema {
     /// Creates a schema for values of one type.

@@ -34,8 +34,8 @@ pub(crate) use debug::DebugMessage;
 pub(crate) use deserialize::deserialize;
 pub(crate) use member::{Member, Wire};
 pub(crate) use message::{
-    CamelCase, Fields, Message, Overwrite, is_snake_case, push_messages, read_message,
-    write_message, write_value,
+    CamelCase, Fields, Message, is_snake_case, push_messages, read_message, write_message,
+    write_value,
 };
 pub(crate) use open_enum::{OpenEnum, read_enum, write_enum};
 pub(crate) use plain::plain_length;

@@ -30,6 +30,6 @@ pub fn client(builder: RemoteBuilder) -> Result<Client> {
 /// Replaces the resolver of host names, for tests of other backends.
 #[cfg(feature = "testing")]
 pub fn with_resolver(mut builder: RemoteBuilder, look_up: LookUp) -> RemoteBuilder {
-    builder.resolver = Resolver::Function(look_up);
+    builder.resolver = Resolver(look_up);
     builder
 }

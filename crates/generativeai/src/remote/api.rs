@@ -225,7 +225,7 @@ impl Remote {
             .iter_mut()
             .for_each(remove_references);
         let address = self.address().method(request.model.as_deref(), method)?;
-        Ok(Outgoing::post(address, SharedBody::of_request(request)?))
+        Ok(Outgoing::post(address, SharedBody::of_request(request)))
     }
 
     /// Serializes any other request.
@@ -236,6 +236,6 @@ impl Remote {
         request: &impl serde::Serialize,
     ) -> Result<Outgoing> {
         let address = self.address().method(model, method)?;
-        Ok(Outgoing::post(address, SharedBody::of(request)?))
+        Ok(Outgoing::post(address, SharedBody::of(request)))
     }
 }

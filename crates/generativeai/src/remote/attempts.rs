@@ -29,7 +29,6 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The attempts at one request.
 pub(super) struct Attempts {
     pub(super) service: Arc<Service>,
-    request: Outgoing,
     options: RequestOptions,
     pub(super) deadlines: Deadlines,
     failed: Vec<Attempt>,
@@ -46,7 +45,6 @@ impl Attempts {
     /// [`Configuration`](ErrorKind::Configuration): called outside a tokio runtime.
     pub(super) fn begin(
         service: Arc<Service>,
-        request: Outgoing,
         options: RequestOptions,
         deadlines: fn(&RequestOptions) -> Deadlines,
     ) -> Result<Self> {
@@ -58,7 +56,6 @@ impl Attempts {
         }
         Ok(Self {
             service,
-            request,
             deadlines: deadlines(&options),
             options,
             failed: Vec::new(),
@@ -67,15 +64,13 @@ impl Attempts {
         })
     }
 
-    /// Replaces the request that the next attempt sends. The attempts so far still count.
-    pub(super) fn set_request(&mut self, request: Outgoing) {
-        self.request = request;
-    }
-
     /// Makes one attempt, up to the head of a success response.
-    pub(super) async fn send(&mut self) -> Result<Response, Failure> {
+    pub(super) async fn send(&mut self, request: &Outgoing) -> Result<Response, Failure> {
         if self.service.in_flight.is_some() {
-            self.permit = self.deadlines.run_total(self.service.admit()).await?;
+            let permit = self.deadlines.run_total(self.service.admit()).await;
+            self.permit = permit.map_err(|error| {
+                error.with_hint("it waited for other requests, since `max_in_flight` limits them")
+            })?;
         }
         self.began = Instant::now();
         self.deadlines.event_received();
@@ -83,7 +78,7 @@ impl Attempts {
             .options
             .connect_timeout
             .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
-        let sending = self.service.transport.send(&self.request, connect_timeout);
+        let sending = self.service.transport.send(request, connect_timeout);
         // The first `?` makes a timeout a failure that is not retried: the service may still work on the request, and
         // another attempt would double its load.
         let response = self.deadlines.run(sending).await??;
@@ -124,38 +119,25 @@ impl Attempts {
         {
             return Err(too_large());
         }
-        let Some(first) = self.chunk(response, true).await? else {
-            return Ok(Bytes::new());
-        };
-        // The head may lack the length.
-        if first.len() > limit {
-            return Err(too_large());
-        }
-        // Most replies arrive in one chunk, which is returned without a copy.
         let mut body = BytesMut::new();
-        while !response.is_complete()
-            && let Some(chunk) = self.chunk(response, false).await?
-        {
-            if body.is_empty() {
-                body.extend_from_slice(&first);
-            }
+        while let Some(chunk) = self.chunk(response, body.is_empty()).await? {
+            // The head may lack the length.
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
             body.extend_from_slice(&chunk);
+            if response.is_complete() {
+                break;
+            }
         }
-        Ok(if body.is_empty() {
-            first
-        } else {
-            body.freeze()
-        })
+        Ok(body.freeze())
     }
 
     /// Handles a failed attempt: waits until the next one may begin.
     ///
     /// # Errors
     /// The error of the failure, with all attempts, if no attempt may follow.
-    pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
+    pub(super) async fn recover(&mut self, mut failure: Failure) -> Result<()> {
         // The permit is released before the wait, so that another request can be sent meanwhile.
         self.end_attempt();
         let number = u32::try_from(self.failed.len() + 1).unwrap_or(u32::MAX);
@@ -186,7 +168,10 @@ impl Attempts {
                 tokio::time::sleep(wait).await;
                 return Ok(());
             }
-            Some(_) => attempt.outcome += "; not retried: too many requests failed recently",
+            Some(_) => {
+                let hint = "not retried: too many requests failed recently (`retry_budget`)";
+                failure.error = failure.error.with_hint(hint);
+            }
             None => {}
         }
         let mut attempts = std::mem::take(&mut self.failed);

@@ -1,17 +1,13 @@
 //! Body of a request: serialized once, in pieces that all attempts share.
 
-use std::convert::Infallible;
 use std::io::IoSlice;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 use serde::Serialize;
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::Json;
 use crate::protocol::request::GenerateContentRequest;
 
@@ -31,8 +27,8 @@ struct Parts {
 
 impl SharedBody {
     /// Serializes a value.
-    pub(super) fn of(value: &impl Serialize) -> Result<Self> {
-        Ok(Self::of_bytes(to_json(value)?.into()))
+    pub(super) fn of(value: &impl Serialize) -> Self {
+        Self::of_bytes(to_json(value).into())
     }
 
     /// Wraps bytes, such as a piece of a file.
@@ -46,13 +42,13 @@ impl SharedBody {
     /// Serializes a request, without its model, which is part of the URL.
     ///
     /// The JSON of the history is cached and not copied, so only the new contents of a turn are serialized.
-    pub(super) fn of_request(mut request: GenerateContentRequest) -> Result<Self> {
+    pub(super) fn of_request(mut request: GenerateContentRequest) -> Self {
         request.model = None;
         let contents = mem::take(&mut request.contents);
         if contents.is_empty() {
             return Self::of(&request);
         }
-        let mut rest = to_json(&request)?;
+        let mut rest = to_json(&request);
         let mut after = "]}";
         if rest == b"{}" {
             rest.clear();
@@ -62,12 +58,12 @@ impl SharedBody {
             rest[0] = b',';
             after = "]";
         }
-        Ok(Self(Arc::new(Parts {
+        Self(Arc::new(Parts {
             before: "{\"contents\":[",
             contents: Some(contents.json()),
             after,
             rest: rest.into(),
-        })))
+        }))
     }
 
     /// Returns the pieces, none of which is empty.
@@ -82,42 +78,23 @@ impl SharedBody {
 
     /// Creates the body of one attempt.
     pub(super) fn to_request_body(&self) -> RequestBody {
-        RequestBody(Some(BodyBuf {
+        Full::new(self.to_buf())
+    }
+
+    fn to_buf(&self) -> BodyBuf {
+        BodyBuf {
             body: self.clone(),
             piece: 0,
             offset: 0,
             remaining: self.pieces().map(<[u8]>::len).sum(),
-        }))
+        }
     }
 }
 
 /// Body of one attempt; empty by default.
 ///
 /// All pieces are in one frame, which hyper writes with vectored I/O: in hyper, a frame costs more than a piece.
-#[derive(Default)]
-pub(super) struct RequestBody(Option<BodyBuf>);
-
-impl Body for RequestBody {
-    type Data = BodyBuf;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<BodyBuf>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|buf| Ok(Frame::data(buf))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        // With an exact size, hyper sends `content-length` instead of chunked encoding.
-        let remaining = self.0.as_ref().map_or(0, |buf| buf.remaining);
-        SizeHint::with_exact(remaining as u64)
-    }
-}
+pub(super) type RequestBody = Full<BodyBuf>;
 
 /// Bytes of a body that have not been sent.
 pub(super) struct BodyBuf {
@@ -168,15 +145,16 @@ impl Buf for BodyBuf {
     }
 }
 
-fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|error| {
-        let message = "the request cannot be serialized as JSON";
-        Error::new(ErrorKind::Request, message).with_source(error)
-    })
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("requests have only string keys, and no serializer that fails")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use hyper::body::Body as _;
     use serde_json::{Value, json};
 
     use super::*;
@@ -184,12 +162,10 @@ mod tests {
 
     fn sent(request: &Value) -> (Value, u64) {
         let request = serde_json::from_value(request.clone()).expect("a request");
-        let mut body = SharedBody::of_request(request)
-            .expect("a body")
-            .to_request_body();
+        let mut body = SharedBody::of_request(request).to_request_body();
         let length = body.size_hint().exact().expect("a length");
         let mut text = Vec::new();
-        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut context) {
             let mut data = frame.expect("no error").into_data().ok().expect("data");
             // In steps that end within pieces and beyond them.
@@ -244,13 +220,12 @@ mod tests {
         }
         let contents = Contents::new(history, vec![Content::user("now")]);
         let request = GenerateContentRequest::default().contents(contents.clone());
-        let body = SharedBody::of_request(request).expect("a body");
+        let body = SharedBody::of_request(request);
         let whole = json!({ "contents": contents }).to_string();
 
         for room in [1, 2, 16, 64] {
-            let mut body = body.to_request_body();
-            assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
-            let mut buf = body.0.take().expect("a body");
+            let mut buf = body.to_buf();
+            assert_eq!(buf.remaining(), whole.len());
             let mut sent = Vec::new();
             while buf.has_remaining() {
                 let mut slices = vec![IoSlice::new(&[]); room];

@@ -58,7 +58,7 @@ impl Client {
     }
 
     fn outgoing(&self, path: &str, body: Result<impl Serialize>) -> Result<Outgoing> {
-        let body = SharedBody::of(&body?)?;
+        let body = SharedBody::of(&body?);
         Ok(Outgoing::post(self.service.address.at(path)?, body))
     }
 
@@ -70,11 +70,12 @@ impl Client {
     ) -> BoxFuture<Result<R>> {
         let service = self.service.clone();
         Box::pin(async move {
+            let request = request?;
             let options = options.or(&service.options);
             // Within the future: the deadline starts when the request is first polled, not when it is created.
-            let mut attempts = Attempts::begin(service, request?, options, Deadlines::unary)?;
+            let mut attempts = Attempts::begin(service, options, Deadlines::unary)?;
             loop {
-                match attempt(&mut attempts).await {
+                match attempt(&mut attempts, &request).await {
                     Ok(reply) => {
                         attempts.succeeded();
                         return Ok(reply);
@@ -106,8 +107,8 @@ impl fmt::Debug for Client {
     }
 }
 
-async fn attempt<R: Reply>(attempts: &mut Attempts) -> Result<R, Failure> {
-    let mut response = attempts.send().await?;
+async fn attempt<R: Reply>(attempts: &mut Attempts, request: &Outgoing) -> Result<R, Failure> {
+    let mut response = attempts.send(request).await?;
     let has_length = response.content_length().is_some();
     let body = attempts.body(&mut response).await?;
     reply::read_whole(&body, &attempts.service.errors).map_err(|failure| {

@@ -4,11 +4,10 @@
 //! in one chunk is a slice of that chunk, not a copy.
 
 mod array;
-mod assembler;
 mod events;
+mod input;
 mod scanner;
 mod sse;
 
-pub(crate) use assembler::Malformed;
 pub(crate) use events::{BodyEnd, Events};
 pub(super) use scanner::is_cut;

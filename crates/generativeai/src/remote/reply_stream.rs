@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_core::Stream;
 use memchr::memmem;
 use serde_json::Value;
 
 use super::attempts::Attempts;
 use super::deadline::Deadlines;
-use super::decode::{BodyEnd, Events, Malformed};
-use super::failure::{self, ErrorReader, Failure};
+use super::decode::{BodyEnd, Events};
+use super::failure::{self, Failure};
 use super::reply::{self, Reply};
 use super::request::Outgoing;
 use super::service::Service;
@@ -89,22 +88,13 @@ impl Decoder for OneChunkEach {
 pub(super) struct Chunks<D>(State<D>);
 
 enum State<D> {
-    New(Box<New<D>>),
     Reading(Box<Reader<D>>),
     Waiting(BoxFuture<Waited<D>>),
     Ended,
 }
 
-/// Reader after a wait: whether it has a chunk, or the error that ended the reply.
-type Waited<D> = (Box<Reader<D>>, Result<bool>);
-
-/// Request that has not been sent.
-struct New<D> {
-    decoder: D,
-    service: Arc<Service>,
-    request: Result<Outgoing>,
-    options: RequestOptions,
-}
+/// Reader that has a chunk, or `None` at the end of the reply.
+type Waited<D> = Result<Option<Box<Reader<D>>>>;
 
 impl<D: Decoder> Chunks<D> {
     pub(super) fn new(
@@ -113,11 +103,12 @@ impl<D: Decoder> Chunks<D> {
         decoder: D,
         options: RequestOptions,
     ) -> Self {
-        Self(State::New(Box::new(New {
-            decoder,
-            service,
-            request,
-            options,
+        Self(State::Waiting(Box::pin(async move {
+            // Within the future: the deadline starts when the stream is first polled.
+            let request = request?;
+            let attempts = Attempts::begin(service, options, Deadlines::streaming)?;
+            let reader = Box::new(Reader::new(attempts, request, decoder));
+            reader.wait(None).await
         })))
     }
 
@@ -139,23 +130,6 @@ impl<D: Decoder> Stream for Chunks<D> {
         loop {
             // `Ended` remains unless an arm sets another state: after an error, and after the last chunk.
             match mem::replace(&mut self.0, State::Ended) {
-                State::New(new) => {
-                    let New {
-                        decoder,
-                        service,
-                        request,
-                        options,
-                    } = *new;
-                    let attempts = request.and_then(|request| {
-                        Attempts::begin(service, request, options, Deadlines::streaming)
-                    });
-                    match attempts {
-                        Ok(attempts) => {
-                            self.0 = State::Reading(Box::new(Reader::new(attempts, decoder)));
-                        }
-                        Err(error) => return Poll::Ready(Some(Err(error))),
-                    }
-                }
                 State::Reading(mut reader) => match reader.received() {
                     Ok(true) => return self.take_chunk(reader),
                     received => self.0 = State::Waiting(Box::pin(reader.wait(received.err()))),
@@ -165,9 +139,9 @@ impl<D: Decoder> Stream for Chunks<D> {
                         self.0 = State::Waiting(next);
                         return Poll::Pending;
                     }
-                    Poll::Ready((_, Err(error))) => return Poll::Ready(Some(Err(error))),
-                    Poll::Ready((_, Ok(false))) => return Poll::Ready(None),
-                    Poll::Ready((reader, Ok(true))) => return self.take_chunk(reader),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    Poll::Ready(Ok(None)) => return Poll::Ready(None),
+                    Poll::Ready(Ok(Some(reader))) => return self.take_chunk(reader),
                 },
                 State::Ended => return Poll::Ready(None),
             }
@@ -178,6 +152,7 @@ impl<D: Decoder> Stream for Chunks<D> {
 /// Reader of the chunks of one streamed reply.
 struct Reader<D> {
     attempts: Attempts,
+    request: Outgoing,
     decoder: D,
     /// Chunk that was read, until it is returned: see "Chunks are polled" in ARCHITECTURE.md.
     chunk: GenerateContentResponse,
@@ -190,9 +165,10 @@ struct Reader<D> {
 }
 
 impl<D: Decoder> Reader<D> {
-    fn new(attempts: Attempts, decoder: D) -> Self {
+    fn new(attempts: Attempts, request: Outgoing, decoder: D) -> Self {
         Self {
             attempts,
+            request,
             decoder,
             chunk: GenerateContentResponse::default(),
             response: None,
@@ -202,7 +178,7 @@ impl<D: Decoder> Reader<D> {
         }
     }
 
-    /// Waits for the next chunk, and returns whether there is one. The reply ends with an error, or without a chunk.
+    /// Waits until there is a chunk, or the reply ends. Handles the failure of the last event first, if there is one.
     async fn wait(mut self: Box<Self>, mut failure: Option<Failure>) -> Waited<D> {
         while !self.has_ended {
             let read = match failure.take() {
@@ -215,16 +191,13 @@ impl<D: Decoder> Reader<D> {
                         self.has_returned = true;
                         self.attempts.succeeded();
                     }
-                    return (self, Ok(true));
+                    return Ok(Some(self));
                 }
                 Ok(false) => self.has_ended = true,
                 Err(mut failure) => {
                     self.response = None;
                     failure.is_retryable &= !self.has_returned;
-                    if let Err(error) = self.attempts.recover(failure).await {
-                        self.has_ended = true;
-                        return (self, Err(error));
-                    }
+                    self.attempts.recover(failure).await?;
                 }
             }
         }
@@ -232,91 +205,21 @@ impl<D: Decoder> Reader<D> {
         if let Some((response, ..)) = &mut self.response {
             let _ = tokio::time::timeout(END_TIMEOUT, drain(response)).await;
         }
-        self.end();
-        (self, Ok(false))
-    }
-
-    /// Reads the next chunk, if its event has arrived. Returns whether it has.
-    fn received(&mut self) -> Result<bool, Failure> {
-        let Some((_, events, decoder)) = self.response.as_mut().filter(|_| !self.has_ended) else {
-            return Ok(false);
-        };
-        let errors = &self.attempts.service.errors;
-        loop {
-            let event = match events.next() {
-                Ok(Some(event)) => event,
-                Ok(None) => return Ok(false),
-                Err(error) if !self.progress.is_whole() => return Err(malformed(error)),
-                // Some gateways append other text to a stream. It does not invalidate a complete reply.
-                Err(_) => {
-                    self.end();
-                    return Ok(false);
-                }
-            };
-            // A keep-alive does not reset the idle timeout, which limits the wait for the next part of the reply.
-            if is_keep_alive(&event) {
-                continue;
-            }
-            if D::is_end(&event) {
-                // `wait` then reads the rest of the body.
-                self.has_ended = true;
-                return Ok(merge(
-                    false,
-                    &mut self.chunk,
-                    decoder.end(StreamEnd::Marked),
-                ));
-            }
-            match read_event(&event, decoder, errors, &mut self.chunk) {
-                Ok(has_chunk) => {
-                    self.attempts.deadlines.event_received();
-                    if has_chunk {
-                        self.progress.note(&self.chunk);
-                        return Ok(true);
-                    }
-                }
-                Err(failure) if self.progress.ignores_failure::<D>(&failure, &event) => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-    }
-
-    /// Ends the reply. Dropping its response releases the connection, and another request may be in flight.
-    fn end(&mut self) {
-        self.has_ended = true;
-        self.response = None;
-        self.attempts.end_attempt();
+        Ok(None)
     }
 
     /// Reads up to the next chunk. Returns whether there is one before the end of the body.
     async fn read(&mut self) -> Result<bool, Failure> {
         let mut is_first = self.response.is_none();
         if is_first {
-            let response = self.attempts.send().await?;
+            let response = self.attempts.send(&self.request).await?;
             let events = Events::new(self.attempts.service.response_limit);
             self.response = Some((response, events, self.decoder.clone()));
         }
-        while let Some((response, events, decoder)) = &mut self.response {
+        while let Some((response, events, _)) = &mut self.response {
             match self.attempts.chunk(response, is_first).await? {
                 Some(bytes) => events.push(bytes),
-                None => {
-                    let rest = events.finish().map_err(malformed)?;
-                    // `last_chunk` consumes the event, and `ignores_failure` inspects it after a failure.
-                    let event = match &rest {
-                        BodyEnd::Open(event) => event.clone(),
-                        _ => Bytes::new(),
-                    };
-                    let errors = &self.attempts.service.errors;
-                    let last = match last_chunk(rest, decoder, errors, &mut self.chunk) {
-                        Err(failure) if self.progress.ignores_failure::<D>(&failure, &event) => {
-                            Ok(false)
-                        }
-                        last => last,
-                    };
-                    if last.is_ok() {
-                        self.end();
-                    }
-                    return last;
-                }
+                None => return self.finish(),
             }
             let has_chunk = self.received()?;
             if has_chunk || self.has_ended {
@@ -325,6 +228,104 @@ impl<D: Decoder> Reader<D> {
             is_first = false;
         }
         Ok(false)
+    }
+
+    /// Reads the next chunk, if its event has arrived. Returns whether it has.
+    fn received(&mut self) -> Result<bool, Failure> {
+        while !self.has_ended
+            && let Some((_, events, _)) = &mut self.response
+        {
+            let event = match events.next() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(false),
+                Err(error) if !self.progress.is_whole() => return Err(error.into()),
+                // Some gateways append other text to a stream. It does not invalidate a complete reply.
+                Err(_) => {
+                    self.end();
+                    return Ok(false);
+                }
+            };
+            if self.read_event(&event)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the last event of the body, if its blank line is missing, and ends the reply. Returns whether there is a
+    /// chunk.
+    fn finish(&mut self) -> Result<bool, Failure> {
+        let Some((_, events, _)) = &mut self.response else {
+            return Ok(false);
+        };
+        let has_chunk = match events.finish()? {
+            BodyEnd::Clean => false,
+            BodyEnd::Open(event) if is_complete::<D>(&event) => self.read_event(&event)?,
+            BodyEnd::Open(event) if self.progress.ignores::<D>(&event) => false,
+            BodyEnd::UnclosedArray if self.progress.is_whole() => false,
+            BodyEnd::Open(_) | BodyEnd::UnclosedArray => {
+                let message = "the response ended in the middle of an event";
+                return Err(Error::new(ErrorKind::Truncated, message).into());
+            }
+            BodyEnd::NotAStream(beginning) => {
+                let errors = &self.attempts.service.errors;
+                return Err(failure::foreign(&beginning, errors).into());
+            }
+        };
+        let has_chunk = match &mut self.response {
+            Some((.., decoder)) if !self.has_ended => {
+                merge(has_chunk, &mut self.chunk, decoder.end(StreamEnd::Unmarked))
+            }
+            _ => has_chunk,
+        };
+        self.end();
+        Ok(has_chunk)
+    }
+
+    /// Reads an event into the chunk. Returns whether it contains anything for the caller.
+    fn read_event(&mut self, event: &[u8]) -> Result<bool, Failure> {
+        // A keep-alive does not reset the idle timeout, which limits the wait for the next part of the reply.
+        let Some((_, _, decoder)) = self.response.as_mut().filter(|_| !is_keep_alive(event)) else {
+            return Ok(false);
+        };
+        let errors = &self.attempts.service.errors;
+        let mut has_chunk = false;
+        for value in values::<D>(event) {
+            if D::is_end(value) {
+                // `wait` then reads the rest of the body.
+                self.has_ended = true;
+                let last = decoder.end(StreamEnd::Marked);
+                has_chunk = merge(has_chunk, &mut self.chunk, last);
+                break;
+            }
+            let read = reply::read::<D::Event>(value, errors, |event| {
+                if has_chunk {
+                    let mut next = GenerateContentResponse::default();
+                    let next = decoder.decode(event, &mut next).then_some(next);
+                    merge(true, &mut self.chunk, next);
+                } else {
+                    has_chunk = decoder.decode(event, &mut self.chunk);
+                }
+            });
+            // An error that the service reports is never ignored.
+            if let Err(failure) = read
+                && (failure.error.status().is_some() || !self.progress.ignores::<D>(value))
+            {
+                return Err(failure);
+            }
+        }
+        self.attempts.deadlines.event_received();
+        if has_chunk {
+            self.progress.note(&self.chunk);
+        }
+        Ok(has_chunk)
+    }
+
+    /// Ends the reply. Dropping its response releases the connection, and another request may be in flight.
+    fn end(&mut self) {
+        self.has_ended = true;
+        self.response = None;
+        self.attempts.end_attempt();
     }
 }
 
@@ -356,13 +357,10 @@ impl Progress {
         !self.0.is_empty() && self.0.iter().all(|(_, finished)| *finished)
     }
 
-    /// Returns whether a failure to read an event is ignored.
-    ///
-    /// It is ignored if the reply is whole, the service did not report the failure, and the event has no candidates, so
+    /// Returns whether an event that cannot be read is ignored: the reply is whole, and the event has no candidates, so
     /// that it adds no content. Gateways append such events.
-    fn ignores_failure<D: Decoder>(&self, failure: &Failure, event: &[u8]) -> bool {
-        let has_candidates = memmem::find(event, D::CANDIDATES.as_bytes()).is_some();
-        self.is_whole() && failure.error.status().is_none() && !has_candidates
+    fn ignores<D: Decoder>(&self, event: &[u8]) -> bool {
+        self.is_whole() && memmem::find(event, D::CANDIDATES.as_bytes()).is_none()
     }
 }
 
@@ -374,32 +372,6 @@ async fn drain(response: &mut Response) {
 /// Returns whether an event keeps the connection alive and contains nothing.
 fn is_keep_alive(event: &[u8]) -> bool {
     matches!(event.trim_ascii(), b"" | b"null" | b"\"\"")
-}
-
-/// Reads an event into `chunk`, which is replaced. Returns whether the event contains anything for the caller.
-fn read_event<D: Decoder>(
-    event: &[u8],
-    decoder: &mut D,
-    errors: &ErrorReader,
-    chunk: &mut GenerateContentResponse,
-) -> Result<bool, Failure> {
-    let mut has_chunk = false;
-    for value in values::<D>(event) {
-        if D::is_end(value) {
-            has_chunk = merge(has_chunk, chunk, decoder.end(StreamEnd::Marked));
-            continue;
-        }
-        reply::read::<D::Event>(value, errors, |event| {
-            if has_chunk {
-                let mut next = GenerateContentResponse::default();
-                let next = decoder.decode(event, &mut next).then_some(next);
-                merge(true, chunk, next);
-            } else {
-                has_chunk = decoder.decode(event, chunk);
-            }
-        })?;
-    }
-    Ok(has_chunk)
 }
 
 /// Merges the next chunk into one that was read, if it was. Returns whether there is a chunk now.
@@ -433,45 +405,7 @@ fn is_json(text: &[u8]) -> bool {
     read_json::<Value>(text).is_ok()
 }
 
-/// Reads the last event of a body into a chunk if its blank line is missing, and ends the reply. Returns whether there
-/// is a chunk.
-fn last_chunk<D: Decoder>(
-    end: BodyEnd,
-    decoder: &mut D,
-    errors: &ErrorReader,
-    chunk: &mut GenerateContentResponse,
-) -> Result<bool, Failure> {
-    let has_chunk = match end {
-        BodyEnd::Clean => false,
-        BodyEnd::Open(event) if D::is_end(&event) => {
-            return Ok(merge(false, chunk, decoder.end(StreamEnd::Marked)));
-        }
-        BodyEnd::Open(event) => {
-            if !values::<D>(&event).all(|value| D::is_end(value) || is_json(value)) {
-                return Err(truncated().into());
-            }
-            match is_keep_alive(&event) {
-                true => false,
-                false => read_event(&event, decoder, errors, chunk)?,
-            }
-        }
-        BodyEnd::UnclosedArray => return Err(truncated().into()),
-        BodyEnd::NotAStream(beginning) => {
-            return Err(failure::foreign(&beginning, errors).into());
-        }
-    };
-    Ok(merge(has_chunk, chunk, decoder.end(StreamEnd::Unmarked)))
-}
-
-fn truncated() -> Error {
-    let message = "the response ended in the middle of an event";
-    Error::new(ErrorKind::Truncated, message)
-}
-
-fn malformed(malformed: Malformed) -> Failure {
-    let kind = match malformed {
-        Malformed::TooLarge(_) => ErrorKind::Limit,
-        Malformed::Array(_) => ErrorKind::Decode,
-    };
-    Error::new(kind, malformed.to_string()).into()
+/// Returns whether an event without its blank line is not cut.
+fn is_complete<D: Decoder>(event: &[u8]) -> bool {
+    values::<D>(event).all(|value| D::is_end(value) || is_json(value))
 }

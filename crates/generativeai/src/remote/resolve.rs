@@ -5,31 +5,26 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::vec::IntoIter;
 
+use futures_util::TryFutureExt as _;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
 
 use crate::stream::BoxFuture;
 
-/// Resolves host names.
-///
-/// The system resolver (`getaddrinfo`) blocks, so it runs on tokio's blocking threads. A lookup that hangs
-/// occupies its thread until the system gives up. The request that waits for it ends earlier, with the connect timeout.
-#[derive(Clone, Debug)]
-pub(super) enum Resolver {
-    /// `getaddrinfo` of the operating system.
-    System(GaiResolver),
-    /// Function of a test, for lookups that fail or hang.
-    #[cfg(any(test, feature = "testing"))]
-    Function(LookUp),
-}
+/// Function that looks up the addresses of a host.
+pub(super) type LookUp = fn(Name) -> BoxFuture<io::Result<Vec<SocketAddr>>>;
 
-/// Resolver of a test: returns the addresses of a host.
-#[cfg(any(test, feature = "testing"))]
-pub(super) type LookUp = fn(String) -> BoxFuture<io::Result<Vec<SocketAddr>>>;
+/// Resolver of host names. Tests replace its function, for lookups that fail or hang.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resolver(pub(super) LookUp);
 
 impl Default for Resolver {
+    /// Returns the resolver of the operating system.
+    ///
+    /// `getaddrinfo` blocks, so it runs on tokio's blocking threads. A lookup that hangs occupies its thread until the
+    /// system gives up. The request that waits for it ends earlier, with the connect timeout.
     fn default() -> Self {
-        Self::System(GaiResolver::new())
+        Self(|name| Box::pin(GaiResolver::new().call(name).map_ok(Iterator::collect)))
     }
 }
 
@@ -43,17 +38,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        match self {
-            Self::System(system) => {
-                let lookup = system.call(name);
-                Box::pin(async { Ok(lookup.await?.collect::<Vec<_>>().into_iter()) })
-            }
-            #[cfg(any(test, feature = "testing"))]
-            Self::Function(look_up) => {
-                let lookup = look_up(name.as_str().to_owned());
-                Box::pin(async { Ok(lookup.await?.into_iter()) })
-            }
-        }
+        Box::pin((self.0)(name).map_ok(Vec::into_iter))
     }
 }
 
@@ -95,7 +80,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_name_that_cannot_be_resolved_is_retried_and_then_reported() {
-        let resolver = Resolver::Function(|name| {
+        let resolver = Resolver(|name| {
             let failure = io::Error::other(format!("unknown name {name}"));
             Box::pin(ready(Err(failure)))
         });
@@ -110,7 +95,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_name_without_addresses_is_not_reachable() {
-        let resolver = Resolver::Function(|_| Box::pin(ready(Ok(Vec::new()))));
+        let resolver = Resolver(|_| Box::pin(ready(Ok(Vec::new()))));
 
         let error = generate(builder(resolver)).await.expect_err("no address");
 
@@ -120,7 +105,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lookup_that_hangs_ends_with_the_connect_timeout() {
-        let resolver = Resolver::Function(|_| Box::pin(pending()));
+        let resolver = Resolver(|_| Box::pin(pending()));
         let began = tokio::time::Instant::now();
 
         let error = generate(builder(resolver)).await.expect_err("no address");
@@ -153,7 +138,7 @@ mod tests {
                 .expect("it is read");
             length
         });
-        let resolver = Resolver::Function(|_| {
+        let resolver = Resolver(|_| {
             let is_known = LOOKUPS.fetch_add(1, Relaxed) == 2;
             // The port comes from the address of the service.
             let found = is_known.then(|| vec![SocketAddr::from(([127, 0, 0, 1], 0))]);

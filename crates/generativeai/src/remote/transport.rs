@@ -1,12 +1,10 @@
 //! HTTP: hyper-util's pooled client, one pool for each tokio runtime.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::Uri;
 use hyper::body::{Body, Incoming};
 use hyper::header::HeaderMap;
@@ -147,21 +145,13 @@ impl Response {
 
     /// Waits for the next chunk of the body; `None` at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let body = self.0.body_mut();
-        poll_fn(|cx| {
-            loop {
-                let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-                    None => return Poll::Ready(Ok(None)),
-                    Some(Err(error)) => return Poll::Ready(Err(broken(error))),
-                    Some(Ok(frame)) => frame,
-                };
-                // Frames without data are trailers, which the API does not use.
-                if let Ok(data) = frame.into_data() {
-                    return Poll::Ready(Ok(Some(data)));
-                }
+        while let Some(frame) = self.0.body_mut().frame().await {
+            // Frames without data are trailers, which the API does not use.
+            if let Ok(data) = frame.map_err(broken)?.into_data() {
+                return Ok(Some(data));
             }
-        })
-        .await
+        }
+        Ok(None)
     }
 }
 

@@ -49,7 +49,7 @@ impl GenerateContentResponse {
             read_json = read(&whole);
             json = Cow::Owned(whole);
         }
-        let misread = match read_json {
+        let (error, path) = match read_json {
             Ok(value) => return Ok(value),
             Err(misread) => misread,
         };
@@ -60,50 +60,25 @@ impl GenerateContentResponse {
             }
             _ => format!(
                 "the reply does not match the requested type: `{}`",
-                excerpt(&json, misread.line, misread.column)
+                excerpt(&json, error.line(), error.column())
             ),
         };
-        let error = Error::new(ErrorKind::Shape, message).with_source(misread.cause);
-        Err(error.with_response(self.clone()))
+        let shape = Error::new(ErrorKind::Shape, message).with_source(format!("{path}{error}"));
+        Err(shape.with_response(self.clone()))
     }
 }
 
-/// Reason and position of a failure to deserialize. Lines and columns count from 1, and columns count bytes; 0 is
-/// unknown.
-struct Misread {
-    cause: String,
-    line: usize,
-    column: usize,
-}
-
-impl From<serde_json::Error> for Misread {
-    fn from(error: serde_json::Error) -> Self {
-        Self {
-            line: error.line(),
-            column: error.column(),
-            cause: error.to_string(),
-        }
-    }
-}
-
-impl From<serde_path_to_error::Error<serde_json::Error>> for Misread {
-    fn from(error: serde_path_to_error::Error<serde_json::Error>) -> Self {
-        let path = error.path().to_string();
-        let has_path = error.path().iter().next().is_some();
-        let mut this = Self::from(error.into_inner());
-        if has_path {
-            this.cause = format!("`{path}`: {}", this.cause);
-        }
-        this
-    }
-}
-
-/// Deserializes JSON. An error has the path of the value that does not match.
-fn read<T: DeserializeOwned>(json: &str) -> Result<T, Misread> {
+/// Deserializes JSON. An error comes with the path of the value that does not match, if it is not the whole text, as
+/// the beginning of its message.
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, (serde_json::Error, String)> {
     let mut deserializer = Deserializer::from_str(json);
-    let value = serde_path_to_error::deserialize(&mut deserializer)?;
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let has_path = error.path().iter().next().is_some();
+        let path = has_path.then(|| format!("`{}`: ", error.path()));
+        (error.into_inner(), path.unwrap_or_default())
+    })?;
     // Without this, text after the JSON would be ignored.
-    deserializer.end()?;
+    deserializer.end().map_err(|error| (error, String::new()))?;
     Ok(value)
 }
 
@@ -124,7 +99,8 @@ fn without_fence(text: &str) -> &str {
     }
 }
 
-/// Returns up to 80 characters of the text around the position of a [`Misread`], on one line.
+/// Returns up to 80 characters of the text around the position of an error, on one line. Lines and columns count
+/// from 1, and columns count bytes; 0 is unknown.
 fn excerpt(text: &str, line: usize, column: usize) -> String {
     let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
     let bytes = lines.map(str::len).sum::<usize>() + column;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::backend::{Backend, RequestOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -153,7 +153,7 @@ impl Cassette {
 
     /// Removes the exchange with the response to a request, and returns it.
     fn play(&self, method: Method, request: &impl Serialize) -> Result<Exchange> {
-        let mut request = to_json(request)?;
+        let mut request = method.recorded(request);
         self.secrets.redact(&mut request);
         // The lock is held until the exchange is taken: concurrent requests never get the same one.
         let mut exchanges = self.exchanges();
@@ -241,6 +241,17 @@ impl fmt::Debug for Cassette {
     }
 }
 
+/// Defines methods with one response, which is played.
+macro_rules! play {
+    ($($method:ident($request:ty) -> $response:ty: $recorded:ident;)*) => {
+        $(
+            fn $method(&self, request: $request, _: RequestOptions) -> BoxFuture<Result<$response>> {
+                self.respond(Method::$recorded, request)
+            }
+        )*
+    };
+}
+
 #[deny(clippy::missing_trait_methods)]
 impl Backend for Cassette {
     fn generate_content(
@@ -279,47 +290,13 @@ impl Backend for Cassette {
         begin.flatten_stream().boxed()
     }
 
-    fn count_tokens(
-        &self,
-        request: CountTokensRequest,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<CountTokensResponse>> {
-        self.respond(Method::CountTokens, request)
-    }
-
-    fn list_models(
-        &self,
-        page_token: Option<String>,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<ListModelsResponse>> {
-        self.respond(Method::ListModels, json!({ "pageToken": page_token }))
-    }
-
-    fn get_model(&self, name: String, _: RequestOptions) -> BoxFuture<Result<Model>> {
-        self.respond(Method::GetModel, json!({ "name": name }))
-    }
-
-    fn get_cached_content(
-        &self,
-        name: String,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<CachedContent>> {
-        self.respond(Method::GetCachedContent, json!({ "name": name }))
-    }
-
-    fn embed_content(
-        &self,
-        request: EmbedContentRequest,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<EmbedContentResponse>> {
-        self.respond(Method::EmbedContent, request)
-    }
-
-    fn batch_embed_contents(
-        &self,
-        request: BatchEmbedContentsRequest,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-        self.respond(Method::BatchEmbedContents, request)
+    play! {
+        count_tokens(CountTokensRequest) -> CountTokensResponse: CountTokens;
+        list_models(Option<String>) -> ListModelsResponse: ListModels;
+        get_model(String) -> Model: GetModel;
+        get_cached_content(String) -> CachedContent: GetCachedContent;
+        embed_content(EmbedContentRequest) -> EmbedContentResponse: EmbedContent;
+        batch_embed_contents(BatchEmbedContentsRequest)
+            -> BatchEmbedContentsResponse: BatchEmbedContents;
     }
 }

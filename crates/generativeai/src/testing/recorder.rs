@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt, TryFutureExt, stream};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::cassette::{Exchange, Method, Secrets, first_line, to_json, write_error};
 use crate::backend::{Backend, RequestOptions};
@@ -120,7 +120,7 @@ impl Recorder {
     /// # Errors
     /// An earlier line could not be written.
     fn begin(&self, method: Method, request: &impl Serialize) -> Result<Recording> {
-        let request = to_json(request)?;
+        let request = method.recorded(request);
         let mut state = self.output.state();
         if let Some(error) = state.unreported.take() {
             return Err(error);
@@ -137,7 +137,7 @@ impl Recorder {
     /// Writes the line of an exchange without secrets.
     fn write(&self, exchange: &Exchange) -> Result<()> {
         let path = &self.output.path;
-        let mut line = to_json(exchange)?;
+        let mut line = to_json(exchange);
         self.secrets.redact(&mut line);
         if joined(&line).iter().any(|text| self.secrets.occur_in(text)) {
             let message = format!(
@@ -163,7 +163,7 @@ impl Recorder {
         Box::pin(async move {
             let mut recording = this.begin(method, &request)?;
             let response = send(&*this.backend, request).await;
-            recording.add(&response)?;
+            recording.add(&response);
             recording.end()?;
             response
         })
@@ -224,10 +224,9 @@ struct Recording {
 }
 
 impl Recording {
-    fn add<A: Serialize>(&mut self, received: &Result<A>) -> Result<()> {
-        match &mut self.exchange {
-            Some(exchange) => exchange.add(received),
-            None => Ok(()),
+    fn add<A: Serialize>(&mut self, received: &Result<A>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.add(received);
         }
     }
 
@@ -250,7 +249,8 @@ impl Recording {
                 let unwritten = recording.end().err()?;
                 return Some((Err(unwritten), None));
             };
-            match recording.add(&chunk).and(chunk) {
+            recording.add(&chunk);
+            match chunk {
                 Ok(chunk) => Some((Ok(chunk), Some((recording, chunks)))),
                 Err(error) => Some((recording.end().and(Err(error)), None)),
             }
@@ -278,18 +278,25 @@ impl fmt::Debug for Recorder {
     }
 }
 
+/// Defines methods with one response, which is recorded.
+macro_rules! record {
+    ($($method:ident($request:ty) -> $response:ty: $recorded:ident;)*) => {
+        $(
+            fn $method(
+                &self,
+                request: $request,
+                options: RequestOptions,
+            ) -> BoxFuture<Result<$response>> {
+                self.record(Method::$recorded, request, |backend, request| {
+                    backend.$method(request, options)
+                })
+            }
+        )*
+    };
+}
+
 #[deny(clippy::missing_trait_methods)]
 impl Backend for Recorder {
-    fn generate_content(
-        &self,
-        request: GenerateContentRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<GenerateContentResponse>> {
-        self.record(Method::GenerateContent, request, |backend, request| {
-            backend.generate_content(request, options)
-        })
-    }
-
     fn stream_generate_content(
         &self,
         request: GenerateContentRequest,
@@ -304,62 +311,14 @@ impl Backend for Recorder {
         begin.try_flatten_stream().boxed()
     }
 
-    fn count_tokens(
-        &self,
-        request: CountTokensRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<CountTokensResponse>> {
-        self.record(Method::CountTokens, request, |backend, request| {
-            backend.count_tokens(request, options)
-        })
-    }
-
-    fn list_models(
-        &self,
-        page_token: Option<String>,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<ListModelsResponse>> {
-        let request = json!({ "pageToken": page_token });
-        self.record(Method::ListModels, request, |backend, _| {
-            backend.list_models(page_token, options)
-        })
-    }
-
-    fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
-        let request = json!({ "name": name });
-        self.record(Method::GetModel, request, |backend, _| {
-            backend.get_model(name, options)
-        })
-    }
-
-    fn get_cached_content(
-        &self,
-        name: String,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<CachedContent>> {
-        let request = json!({ "name": name });
-        self.record(Method::GetCachedContent, request, |backend, _| {
-            backend.get_cached_content(name, options)
-        })
-    }
-
-    fn embed_content(
-        &self,
-        request: EmbedContentRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<EmbedContentResponse>> {
-        self.record(Method::EmbedContent, request, |backend, request| {
-            backend.embed_content(request, options)
-        })
-    }
-
-    fn batch_embed_contents(
-        &self,
-        request: BatchEmbedContentsRequest,
-        options: RequestOptions,
-    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-        self.record(Method::BatchEmbedContents, request, |backend, request| {
-            backend.batch_embed_contents(request, options)
-        })
+    record! {
+        generate_content(GenerateContentRequest) -> GenerateContentResponse: GenerateContent;
+        count_tokens(CountTokensRequest) -> CountTokensResponse: CountTokens;
+        list_models(Option<String>) -> ListModelsResponse: ListModels;
+        get_model(String) -> Model: GetModel;
+        get_cached_content(String) -> CachedContent: GetCachedContent;
+        embed_content(EmbedContentRequest) -> EmbedContentResponse: EmbedContent;
+        batch_embed_contents(BatchEmbedContentsRequest)
+            -> BatchEmbedContentsResponse: BatchEmbedContents;
     }
 }

@@ -142,42 +142,31 @@ impl ApprovalPolicy for Approval {
     }
 }
 
-/// Policy of a chat. Clones share it.
-#[derive(Clone)]
-pub(crate) struct Policy(Arc<dyn ApprovalPolicy>);
-
-impl Policy {
-    pub(crate) fn new(policy: impl ApprovalPolicy) -> Self {
-        Self(Arc::new(policy))
-    }
-
-    /// Asks for a decision. The call is denied if the policy panics, exceeds the limit, or replaces the arguments by
-    /// ones that do not fit the function.
-    pub(crate) fn ask(&self, request: CallRequest, limit: Option<Duration>) -> BoxFuture<Decision> {
-        let policy = Arc::clone(&self.0);
-        let function = request.function.clone();
-        Box::pin(async move {
-            match contained(move || policy.decide(request), limit).await {
-                Contained::Returned(Decision::RunWith(arguments)) => {
-                    match function.check(&arguments) {
-                        Ok(()) => Decision::RunWith(arguments),
-                        Err(error) => {
-                            Decision::Deny(format!("the changed arguments do not fit: {error}"))
-                        }
-                    }
-                }
-                Contained::Returned(decision) => decision,
-                Contained::Exceeded(limit) => {
-                    Decision::Deny(format!("nobody decided within {limit:?}"))
-                }
-                Contained::Panicked(_) => Decision::deny("the decision failed"),
+/// Asks a policy for a decision. The call is denied if the policy panics, exceeds the limit, or replaces the arguments
+/// by ones that do not fit the function.
+pub(crate) fn ask_policy(
+    policy: Arc<dyn ApprovalPolicy>,
+    request: CallRequest,
+    limit: Option<Duration>,
+) -> BoxFuture<Decision> {
+    let function = request.function.clone();
+    Box::pin(async move {
+        match contained(move || policy.decide(request), limit).await {
+            Contained::Returned(Decision::RunWith(arguments)) => match function.check(&arguments) {
+                Ok(()) => Decision::RunWith(arguments),
+                Err(error) => Decision::Deny(format!("the changed arguments do not fit: {error}")),
+            },
+            Contained::Returned(decision) => decision,
+            Contained::Exceeded(limit) => {
+                Decision::Deny(format!("nobody decided within {limit:?}"))
             }
-        })
-    }
+            Contained::Panicked(_) => Decision::deny("the decision failed"),
+        }
+    })
 }
 
-impl fmt::Debug for Policy {
+impl fmt::Debug for dyn ApprovalPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy").finish_non_exhaustive()
+        f.write_str("ApprovalPolicy")
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::approval::{ApprovalPolicy, Decision, Policy};
+use super::approval::{ApprovalPolicy, Decision};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 
 /// Settings for running the functions that the model calls, within a turn.
@@ -25,7 +25,7 @@ use crate::protocol::content::{FunctionCall, FunctionResponse};
 ///     .on_round_limit(OnRoundLimit::ForceText)
 ///     .time_limit(Duration::from_secs(10));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AutomaticFunctionCalling {
     /// Maximum number of rounds in a turn. Default: 10.
@@ -47,12 +47,20 @@ pub struct AutomaticFunctionCalling {
     ///
     /// A call that is not decided in time is denied. Needs a tokio runtime with its timer.
     pub approval_time_limit: Option<Duration>,
-    pub(crate) policy: Option<Policy>,
+    pub(crate) policy: Option<Arc<dyn ApprovalPolicy>>,
     enabled: bool,
-    observer: Option<Arc<Observer>>,
+    observer: Option<Observer>,
 }
 
-type Observer = dyn Fn(FunctionEvent<'_>) + Send + Sync;
+/// Callback for the steps of function calls. Clones share it.
+#[derive(Clone)]
+struct Observer(Arc<dyn Fn(FunctionEvent<'_>) + Send + Sync>);
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
 
 /// Action when the model still calls functions after the last round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -206,7 +214,7 @@ impl AutomaticFunctionCalling {
     /// ```
     #[must_use]
     pub fn approve(mut self, policy: impl ApprovalPolicy) -> Self {
-        self.policy = Some(Policy::new(policy));
+        self.policy = Some(Arc::new(policy));
         self
     }
 
@@ -252,7 +260,7 @@ impl AutomaticFunctionCalling {
         mut self,
         observer: impl Fn(FunctionEvent<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observer = Some(Observer(Arc::new(observer)));
         self
     }
 
@@ -263,7 +271,7 @@ impl AutomaticFunctionCalling {
 
     /// Passes an event to the observer, if any.
     pub(crate) fn observe(&self, event: FunctionEvent<'_>) {
-        if let Some(observer) = &self.observer {
+        if let Some(Observer(observer)) = &self.observer {
             observer(event);
         }
     }
@@ -290,31 +298,5 @@ impl From<bool> for AutomaticFunctionCalling {
             enabled,
             ..Self::default()
         }
-    }
-}
-
-impl fmt::Debug for AutomaticFunctionCalling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without `..`, so that a new field is not forgotten.
-        let Self {
-            max_rounds,
-            on_round_limit,
-            on_failure,
-            time_limit,
-            approval_time_limit,
-            policy,
-            enabled,
-            observer,
-        } = self;
-        f.debug_struct("AutomaticFunctionCalling")
-            .field("max_rounds", max_rounds)
-            .field("on_round_limit", on_round_limit)
-            .field("on_failure", on_failure)
-            .field("time_limit", time_limit)
-            .field("approval_time_limit", approval_time_limit)
-            .field("policy", policy)
-            .field("enabled", enabled)
-            .field("observer", &observer.is_some())
-            .finish()
     }
 }

@@ -6,7 +6,7 @@ use generativeai::protocol::config::GenerationConfig;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::schema::Schema;
 use generativeai::testing::Scripted;
-use generativeai::{ErrorKind, GenerativeModel, Reason};
+use generativeai::{Error, ErrorKind, GenerativeModel, Reason};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -305,4 +305,50 @@ async fn retries_that_fail_leave_the_history_as_it_was() {
     assert_eq!(script.requests()[4].contents.len(), 3);
     let other = chat.send_message("Which?").await.unwrap();
     assert_eq!(other.to_string(), "It is Ben Nevis.");
+}
+
+fn counted(text: &str, tokens: u32) -> GenerateContentResponse {
+    let usage = json!({"promptTokenCount": tokens, "totalTokenCount": tokens});
+    let content = json!({"role": "model", "parts": [{"text": text}]});
+    response(json!({
+        "candidates": [{"content": content, "finishReason": "STOP"}], "usageMetadata": usage,
+    }))
+}
+
+#[tokio::test]
+async fn the_response_has_the_token_counts_of_all_replies() {
+    let script = Scripted::default()
+        .then_stream([counted("tall", 10)])
+        .then_stream([counted("1345", 7)])
+        .then_stream([counted("tall", 10)])
+        .then_stream([counted("1345", 7)]);
+    let model = model(&script);
+    let alone = model.generate_content("How tall?").json::<u32>().retries(1);
+    let (metres, response) = alone.with_response().await.unwrap();
+    let mut chat = model.start_chat();
+    let message = chat.send_message("How tall?").json::<u32>().retries(1);
+    let (same, in_chat) = message.with_response().await.unwrap();
+
+    assert_eq!((metres, same), (1_345, 1_345));
+    for response in [response, in_chat] {
+        let usage = response.usage_metadata.expect("counts");
+        assert_eq!(usage.total_token_count, Some(17));
+    }
+}
+
+#[tokio::test]
+async fn an_error_after_a_reply_of_another_shape_contains_that_reply() {
+    let down = Error::new(ErrorKind::Unreachable, "no route");
+    let script = Scripted::default()
+        .then_stream([counted("tall", 10)])
+        .then_error(&[], down);
+    let model = model(&script);
+    let request = model.generate_content("How tall?").json::<u32>().retries(1);
+    let error = request.await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    let response = error.response().expect("the first reply");
+    assert_eq!(response.text_lossy(), "tall");
+    let usage = response.usage_metadata.as_ref().expect("counts");
+    assert_eq!(usage.total_token_count, Some(10));
 }

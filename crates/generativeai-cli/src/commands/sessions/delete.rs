@@ -66,7 +66,7 @@ impl Delete {
         let sessions = store.list().await?;
         let mut kept = 0;
         for old in sessions.iter().filter(|session| is_old(session)) {
-            let session = store.session(&old.id.to_string()).await?;
+            let session = store.session_by_id(old.id).await?;
             match storage::delete(&session, &old.name).await {
                 Ok(()) => printer.note(format_args!("{} deleted: {}", old.id, old.name)),
                 Err(error) => {

@@ -105,7 +105,6 @@ fn with_functions() -> Conversation {
             }),
         ],
         functions: vec![Function {
-            path: String::new(),
             name: "height".to_owned(),
             description: "Returns the height".to_owned(),
             parameters: json!({ "type": "object" }),
@@ -303,7 +302,7 @@ fn a_prompt_that_opens_the_thoughts_is_recognised() {
         .render(&conversation("", vec![user("Hi")]), Thinking::Default)
         .unwrap();
 
-    assert!(rendered.thinking_is_open);
+    assert!(rendered.thoughts.unwrap().is_open);
 }
 
 #[test]

@@ -113,9 +113,13 @@ impl ChatSession {
     /// The error of the journal. Nothing is lost: the events stay pending, and the next write repeats them.
     pub async fn save(&mut self) -> Result<()> {
         self.close_turn();
-        let mut write = self.begin_write();
-        let written = write.result().await;
-        self.end_write(written)
+        match self.begin_write() {
+            Some(write) => {
+                let written = write.await;
+                self.end_write(written)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Returns the error of the last write to the [journal](Self::journal), if it failed.
@@ -204,16 +208,16 @@ impl ChatSession {
         self.unfinished()?.held_round()
     }
 
-    /// Begins to write pending events to the journal.
-    pub(in crate::chat) fn begin_write(&mut self) -> Write {
-        self.writer.as_mut().map(Writer::begin).unwrap_or_default()
+    /// Begins to write pending events to the journal, if there are any.
+    pub(in crate::chat) fn begin_write(&mut self) -> Option<Write> {
+        self.writer.as_mut()?.begin()
     }
 
     /// Records the result of a write, for [`unsaved`](Self::unsaved).
-    pub(in crate::chat) fn end_write(&mut self, written: Option<Result<()>>) -> Result<()> {
-        match (&mut self.writer, written) {
-            (Some(writer), Some(written)) => writer.end(written),
-            _ => Ok(()),
+    pub(in crate::chat) fn end_write(&mut self, written: Result<()>) -> Result<()> {
+        match &mut self.writer {
+            Some(writer) => writer.end(written),
+            None => written,
         }
     }
 }

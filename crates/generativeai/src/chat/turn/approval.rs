@@ -4,15 +4,14 @@
 //! of them. A function runs only after all calls of its round are decided and their start is stored.
 
 use std::collections::BTreeMap;
-use std::mem;
 use std::ops::DerefMut;
 
-use super::super::deciding::Deciding;
+use super::super::deciding::decisions_on;
 use super::super::event::Event;
 use super::super::running::{Running, check_runtime};
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
-use super::{Step, Then, Turn};
+use super::{Step, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RequestTemplate;
 use crate::protocol::content::FunctionCall;
@@ -43,7 +42,7 @@ impl ChatSession {
         }
         // The policy is asked by a retry only. With decisions of the caller, the other calls continue to wait.
         let round = self.held_round().filter(|_| decisions.is_none());
-        let deciding = Deciding::new(round, &template.tools, &automatic);
+        let deciding = decisions_on(round, &template.tools, &automatic);
         if let Some(writer) = &mut self.writer {
             // The writer of a resumed journal treats the last turn as over. It runs again, so its end has to be
             // recorded.
@@ -53,8 +52,7 @@ impl ChatSession {
         if let Some(decisions) = decisions.filter(|decisions| !decisions.is_empty()) {
             self.commit(Event::Decided { decisions });
         }
-        let then = Then::Decide(Box::new(deciding));
-        Ok((template, Step::Write(self.begin_write(), then)))
+        Ok((template, Step::Decide(deciding)))
     }
 
     /// Checks the arguments of decisions, and passes the decisions to the observer.
@@ -93,8 +91,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     pub(super) fn request_approval(&mut self, automatic: &AutomaticFunctionCalling) {
         let received = self.turn().final_response();
         self.chat.commit(Event::called(received));
-        let deciding = Deciding::new(self.chat.held_round(), &self.template.tools, automatic);
-        self.write(Then::Decide(Box::new(deciding)));
+        let deciding = decisions_on(self.chat.held_round(), &self.template.tools, automatic);
+        self.step = Step::Decide(deciding);
+        self.write();
     }
 
     /// Records a decision and writes it to the journal. `None` follows the last one.
@@ -105,9 +104,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             Some((index, decision)) => {
                 let decisions = BTreeMap::from([(index, decision)]);
                 self.chat.commit(Event::Decided { decisions });
-                if let Step::Decide(deciding) = mem::replace(&mut self.step, Step::Over(None)) {
-                    self.write(Then::Decide(deciding));
-                }
+                self.write();
             }
             None => self.end_decisions(),
         }
@@ -117,18 +114,20 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     fn end_decisions(&mut self) {
         let round = self.chat.held_round();
         if round.is_some_and(|round| round.undecided().next().is_some()) {
-            return self.write(Then::End(None));
+            return self.end(None);
         }
         self.chat.commit(Event::Started);
-        self.write(Then::Run);
+        self.step = Step::Start;
+        self.write();
     }
 
-    /// Returns the step that runs the approved functions. None runs if the start could not be stored.
-    pub(super) fn run_approved(&self) -> Step {
+    /// Runs the approved functions. None runs if the start could not be stored.
+    pub(super) fn run_approved(&mut self) {
         let round = self.turn().round.as_ref();
         let (Some(round), Some(automatic)) = (round, &self.automatic) else {
             // All calls were denied: `Started` answered them, which ended the round.
-            return Step::Request;
+            self.step = Step::Request;
+            return;
         };
         let running = match self.chat.unsaved() {
             None => Running::start(round, &self.template.tools, automatic),
@@ -136,7 +135,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             // run a second time.
             Some(error) => Running::refuse(round, automatic, |call| not_stored(call, error)),
         };
-        Step::Run(Box::new(running), None)
+        self.step = Step::Run(Box::new(running));
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::reason::Reason;
 use super::super::round::{Round, is_mistaken_call};
 use super::super::running::Running;
 use super::super::session::ChatSession;
-use super::{Step, Then, Turn};
+use super::{Step, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Mode;
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
@@ -48,7 +48,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             check(&response)?;
         }
         self.chat.commit(Event::Completed { response });
-        self.write(Then::End(None));
+        self.end(None);
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             }
             None => Running::start(&round, tools, automatic),
         };
-        self.step = Step::Run(Box::new(running), None);
+        self.step = Step::Run(Box::new(running));
         self.chat.state.begin_round(round);
         Ok(())
     }
@@ -117,6 +117,6 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let reason = Reason::CallsReturned;
         let received = Some(self.turn().final_response());
         self.chat.commit(Event::Unfinished { reason, received });
-        self.write(Then::End(None));
+        self.end(None);
     }
 }

@@ -9,7 +9,7 @@ use super::super::event::Event;
 use super::super::journal::{Write, Writer};
 use super::super::running::Running;
 use super::super::session::ChatSession;
-use super::{Step, Then, Turn};
+use super::{Step, Turn};
 use crate::error::Result;
 use crate::protocol::content::FunctionResponse;
 
@@ -18,7 +18,7 @@ pub(super) enum Progress {
     /// The call at an index has its response.
     Responded(usize, FunctionResponse),
     /// Responses were written to the journal.
-    Written(Option<Result<()>>),
+    Written(Result<()>),
     /// All functions have ended, and no write is in progress.
     Ended,
 }
@@ -33,10 +33,10 @@ impl Running {
         match write {
             None => responded(self.next().await),
             // After the last response `next` returns `None` at once, which would end the round before its last write.
-            Some(write) if self.is_over() => Progress::Written(write.result().await),
+            Some(write) if self.is_over() => Progress::Written(write.await),
             // `select` drops the future that is not ready. Both can be cancelled, so neither a write nor a response is
             // lost.
-            Some(write) => match select(pin!(write.result()), pin!(self.next())).await {
+            Some(write) => match select(write, pin!(self.next())).await {
                 Either::Left((written, _)) => Progress::Written(written),
                 Either::Right((response, _)) => responded(response),
             },
@@ -65,7 +65,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             return self.chat.state.respond(index, response);
         }
         self.chat.commit(Event::answered(index, response));
-        if let Step::Run(_, None) = self.step {
+        if self.write.is_none() {
             self.write_responses();
         }
     }
@@ -76,16 +76,16 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         // be called again and again while the functions run.
         let writer = self.chat.writer.as_ref();
         let has_pending = writer.is_some_and(Writer::has_pending) && self.chat.unsaved().is_none();
-        let next = has_pending.then(|| self.chat.begin_write());
-        if let Step::Run(_, write) = &mut self.step {
-            *write = next;
+        self.write = None;
+        if has_pending {
+            self.write();
         }
     }
 
     /// Continues after the last function of a round has ended.
     fn end_functions(&mut self) {
         let failure = match &mut self.step {
-            Step::Run(running, _) => running.failure(),
+            Step::Run(running) => running.failure(),
             _ => None,
         };
         match failure {
@@ -99,6 +99,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         for event in self.chat.state.end_round() {
             self.chat.commit(event);
         }
-        self.write(Then::Request);
+        self.step = Step::Request;
+        self.write();
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::protocol::config::SpeechConfig;
 use crate::protocol::schema::Schema;
-use crate::protocol::wire::Overwrite;
+use crate::protocol::wire::Message as _;
 
 message! {
     /// Settings of a reply.
@@ -39,37 +39,37 @@ message! {
     pub struct GenerationConfig {
         /// Number of alternative replies, from 1 to 8. Default: 1. A chat refuses more than 1. Not supported by
         /// Gemini 3.
-        pub candidate_count: Option<i32>,
+        pub candidate_count: Option<i32> => plain i32,
         /// Texts that end the reply when the model generates one of them. The text itself is not part of
         /// the reply. At most 5.
-        pub stop_sequences: Vec<String>,
+        pub stop_sequences: Vec<String> => list String,
         /// Maximum number of tokens in a reply, including thoughts. A reply that reaches it is cut off
         /// and ends with [`FinishReason::MaxTokens`]. Default: the
         /// [`output_token_limit`](crate::protocol::models::Model::output_token_limit) of the model.
         ///
         /// [`FinishReason::MaxTokens`]: crate::protocol::response::FinishReason::MaxTokens
-        pub max_output_tokens: Option<i32>,
+        pub max_output_tokens: Option<i32> => plain i32,
         /// Randomness of the reply, from 0 to 2. With 0 the model always chooses the most likely token;
         /// higher values make replies more varied. Default: 1 for most models. Gemini 3 is tuned for 1.
         /// Deprecated since Gemini 3.6: newer models ignore or refuse this setting, `top_p` and `top_k`.
-        pub temperature: Option<f64>,
+        pub temperature: Option<f64> => plain f64,
         /// Nucleus sampling, from 0 to 1: the model chooses among the most likely tokens whose
         /// probabilities add up to this value. Default: 0.95 for most models.
-        pub top_p: Option<f64>,
+        pub top_p: Option<f64> => plain f64,
         /// Top-k sampling: the model chooses among this number of most likely tokens. Default: 64 for
         /// most models. Some models do not allow it.
-        pub top_k: Option<i32>,
+        pub top_k: Option<i32> => plain i32,
         /// Seed of the random number generator. Requests that are equal in everything usually get equal
         /// replies; the service does not guarantee it. Default: a random seed.
-        pub seed: Option<i32>,
+        pub seed: Option<i32> => plain i32,
         /// Media type of the reply: `text/plain` (default), `application/json`, or `text/x.enum` for a
         /// reply that is one of the values of an `enum` in [`response_schema`](Self::response_schema).
-        pub response_mime_type: Option<String>,
+        pub response_mime_type: Option<String> => into String,
         /// Schema of a JSON reply, in the OpenAPI form, which every model supports. Needs a [`response_mime_type`] of
         /// `application/json` or `text/x.enum`.
         ///
         /// [`response_mime_type`]: Self::response_mime_type
-        pub response_schema: Option<Box<Schema>>,
+        pub response_schema: Option<Box<Schema>> => into Schema,
         /// Schema of a JSON reply, as JSON Schema, which can also express maps, tuples and recursive types. Needs a
         /// [`response_mime_type`] of `application/json`, and excludes [`response_schema`](Self::response_schema).
         ///
@@ -79,39 +79,39 @@ message! {
         /// `propertyOrdering`.
         ///
         /// [`response_mime_type`]: Self::response_mime_type
-        pub response_json_schema: Option<Value>,
+        pub response_json_schema: Option<Value> => into Value,
         /// Schema of a JSON reply, as JSON Schema in which the order of members is significant. Only the Protocol
         /// Buffers form of the API has this field.
         pub response_json_schema_ordered: Option<Value>,
         /// Penalty for tokens that the reply already contains, from -2 to 2. Positive values make the
         /// model use new words. Default: 0. Gemini 2.5 and older.
-        pub presence_penalty: Option<f64>,
+        pub presence_penalty: Option<f64> => plain f64,
         /// Penalty for tokens that grows with each occurrence in the reply, from -2 to 2. Positive
         /// values reduce repetition. Default: 0. Gemini 2.5 and older.
-        pub frequency_penalty: Option<f64>,
+        pub frequency_penalty: Option<f64> => plain f64,
         /// Whether to return the log probabilities of the chosen tokens, in
         /// [`logprobs_result`](crate::protocol::response::Candidate::logprobs_result). Default: `false`.
-        pub response_logprobs: Option<bool>,
+        pub response_logprobs: Option<bool> => plain bool,
         /// Number of alternative tokens to return with log probabilities at each step, from 0 to 20.
         /// Needs [`response_logprobs`](Self::response_logprobs).
-        pub logprobs: Option<i32>,
+        pub logprobs: Option<i32> => plain i32,
         /// Whether to use answers that are prepared for questions about elections and other civic
         /// topics. Default: `false`. Gemini API only.
-        pub enable_enhanced_civic_answers: Option<bool>,
+        pub enable_enhanced_civic_answers: Option<bool> => plain bool,
         /// Kinds of data that the reply contains. Default: text. A model that generates images needs
         /// `Image`, one that generates speech needs `Audio`.
-        pub response_modalities: Vec<ResponseModality>,
+        pub response_modalities: Vec<ResponseModality> => list ResponseModality,
         /// Voice and language of generated speech. Needs `Audio` in
         /// [`response_modalities`](Self::response_modalities).
-        pub speech_config: Option<Box<SpeechConfig>>,
+        pub speech_config: Option<Box<SpeechConfig>> => into SpeechConfig,
         /// Amount of thinking before the reply. Models that do not think refuse it.
-        pub thinking_config: Option<Box<ThinkingConfig>>,
+        pub thinking_config: Option<Box<ThinkingConfig>> => into ThinkingConfig,
         /// Shape and size of generated images.
-        pub image_config: Option<Box<ImageConfig>>,
+        pub image_config: Option<Box<ImageConfig>> => into ImageConfig,
         /// Resolution at which the model sees the media of the request.
-        pub media_resolution: Option<MediaResolution>,
+        pub media_resolution: Option<MediaResolution> => into MediaResolution,
         /// Settings for the transcription of audio.
-        pub audio_transcription_config: Option<Box<AudioTranscriptionConfig>>,
+        pub audio_transcription_config: Option<Box<AudioTranscriptionConfig>> => into AudioTranscriptionConfig,
         /// Output formats: one object with a member `text`, `image`, `audio` or `video` for each kind of
         /// output. Vertex AI only.
         pub response_format: Vec<Value>,
@@ -119,30 +119,6 @@ message! {
         pub translation_config: Option<Value>,
     }
 }
-
-setters!(GenerationConfig {
-    plain candidate_count: i32,
-    list stop_sequences: String,
-    plain max_output_tokens: i32,
-    plain temperature: f64,
-    plain top_p: f64,
-    plain top_k: i32,
-    plain seed: i32,
-    into response_mime_type: String,
-    boxed response_schema: Schema,
-    into response_json_schema: Value,
-    plain presence_penalty: f64,
-    plain frequency_penalty: f64,
-    plain response_logprobs: bool,
-    plain logprobs: i32,
-    plain enable_enhanced_civic_answers: bool,
-    list response_modalities: ResponseModality,
-    boxed speech_config: SpeechConfig,
-    boxed thinking_config: ThinkingConfig,
-    boxed image_config: ImageConfig,
-    into media_resolution: MediaResolution,
-    boxed audio_transcription_config: AudioTranscriptionConfig,
-});
 
 open_enum! {
     /// Kind of data in a reply.
@@ -205,20 +181,14 @@ message! {
     pub struct ThinkingConfig {
         /// Whether the reply contains summaries of the thoughts, as parts with
         /// [`thought`](crate::protocol::content::Part::thought). Default: `false`.
-        pub include_thoughts: Option<bool>,
+        pub include_thoughts: Option<bool> => plain bool,
         /// Maximum number of tokens for thinking. 0 turns thinking off, where the model allows it; -1
         /// lets the model decide. Default and range depend on the model.
-        pub thinking_budget: Option<i32>,
+        pub thinking_budget: Option<i32> => plain i32,
         /// Level of thinking.
-        pub thinking_level: Option<ThinkingLevel>,
+        pub thinking_level: Option<ThinkingLevel> => into ThinkingLevel,
     }
 }
-
-setters!(ThinkingConfig {
-    plain include_thoughts: bool,
-    plain thinking_budget: i32,
-    into thinking_level: ThinkingLevel,
-});
 
 open_enum! {
     /// Level of thinking. A higher level takes longer, and costs more tokens. Not every model has every
@@ -265,34 +235,23 @@ message! {
     pub struct ImageConfig {
         /// Ratio of width to height: `1:1`, `2:3`, `3:2`, `3:4`, `4:3`, `4:5`, `5:4`, `9:16`, `16:9` or
         /// `21:9`. Default: the ratio of the input image, else `1:1`.
-        pub aspect_ratio: Option<String>,
+        pub aspect_ratio: Option<String> => into String,
         /// Size: `1K` (default), `2K` or `4K`. Gemini 3 and newer.
-        pub image_size: Option<String>,
+        pub image_size: Option<String> => into String,
         /// File format of the images. Vertex AI only.
-        pub image_output_options: Option<ImageOutputOptions>,
+        pub image_output_options: Option<ImageOutputOptions> => into ImageOutputOptions,
     }
 }
-
-setters!(ImageConfig {
-    into aspect_ratio: String,
-    into image_size: String,
-    into image_output_options: ImageOutputOptions,
-});
 
 message! {
     /// File format of generated images.
     pub struct ImageOutputOptions {
         /// Media type: `image/png` (default) or `image/jpeg`.
-        pub mime_type: Option<String>,
+        pub mime_type: Option<String> => into String,
         /// Quality of a JPEG image, from 0 to 100. Default: 75.
-        pub compression_quality: Option<i32>,
+        pub compression_quality: Option<i32> => plain i32,
     }
 }
-
-setters!(ImageOutputOptions {
-    into mime_type: String,
-    plain compression_quality: i32,
-});
 
 message! {
     /// Settings for the transcription of audio.
@@ -309,22 +268,15 @@ message! {
     /// ```
     pub struct AudioTranscriptionConfig {
         /// Languages of the audio as BCP 47 codes, such as `en-GB`. Default: detected automatically.
-        pub language_codes: Vec<String>,
+        pub language_codes: Vec<String> => list String,
         /// Words and names that the audio is likely to contain. They are recognized better.
-        pub custom_vocabulary: Vec<String>,
+        pub custom_vocabulary: Vec<String> => list String,
         /// Whether to distinguish speakers and label them. Default: `false`.
-        pub diarization: Option<bool>,
+        pub diarization: Option<bool> => plain bool,
         /// Whether to return start and end of each word. Default: `false`.
-        pub word_timestamp: Option<bool>,
+        pub word_timestamp: Option<bool> => plain bool,
     }
 }
-
-setters!(AudioTranscriptionConfig {
-    list language_codes: String,
-    list custom_vocabulary: String,
-    plain diarization: bool,
-    plain word_timestamp: bool,
-});
 
 impl GenerationConfig {
     /// Returns the name of the first member that a text model cannot follow, such as `speechConfig`. `None` if there is

@@ -19,38 +19,26 @@ message! {
     pub struct SpeechConfig {
         /// Voice of a single speaker. Excludes
         /// [`multi_speaker_voice_config`](Self::multi_speaker_voice_config).
-        pub voice_config: Option<Box<VoiceConfig>>,
+        pub voice_config: Option<Box<VoiceConfig>> => into VoiceConfig,
         /// Voices of several speakers.
-        pub multi_speaker_voice_config: Option<Box<MultiSpeakerVoiceConfig>>,
+        pub multi_speaker_voice_config: Option<Box<MultiSpeakerVoiceConfig>> => into MultiSpeakerVoiceConfig,
         /// Language of the speech as a BCP 47 code, such as `en-US`. Default: detected from the text.
-        pub language_code: Option<String>,
+        pub language_code: Option<String> => into String,
     }
 }
-
-setters!(SpeechConfig {
-    boxed voice_config: VoiceConfig,
-    boxed multi_speaker_voice_config: MultiSpeakerVoiceConfig,
-    into language_code: String,
-});
 
 message! {
     /// Voice of a speaker. Set one of the fields.
     pub struct VoiceConfig {
         /// Voice that the service offers.
-        pub prebuilt_voice_config: Option<PrebuiltVoiceConfig>,
+        pub prebuilt_voice_config: Option<PrebuiltVoiceConfig> => into PrebuiltVoiceConfig,
         /// Voice that is cloned from a recording: an object with `mimeType` (`audio/wav`),
         /// `voiceSampleAudio` and `consentAudio`, both in base64.
-        pub replicated_voice_config: Option<Value>,
+        pub replicated_voice_config: Option<Value> => into Value,
         /// Previously created voice.
-        pub voice: Option<Value>,
+        pub voice: Option<Value> => into Value,
     }
 }
-
-setters!(VoiceConfig {
-    into prebuilt_voice_config: PrebuiltVoiceConfig,
-    into replicated_voice_config: Value,
-    into voice: Value,
-});
 
 impl VoiceConfig {
     /// Selects a voice of the service by name, such as `Kore`, `Puck` or `Zephyr`.
@@ -68,13 +56,9 @@ message! {
     /// Fenrir, Leda, Orus, Aoede, Callirrhoe, Enceladus, Algieba, Despina, Erinome, Gacrux and Sulafat.
     pub struct PrebuiltVoiceConfig {
         /// Name of the voice, such as `Kore`. The documentation of the service lists about 30.
-        pub voice_name: Option<String>,
+        pub voice_name: Option<String> => into String,
     }
 }
-
-setters!(PrebuiltVoiceConfig {
-    into voice_name: String,
-});
 
 message! {
     /// Voices of a dialogue.
@@ -97,25 +81,16 @@ message! {
     /// ```
     pub struct MultiSpeakerVoiceConfig {
         /// Voice of each speaker. The service requires exactly 2.
-        pub speaker_voice_configs: Vec<SpeakerVoiceConfig>,
+        pub speaker_voice_configs: Vec<SpeakerVoiceConfig> => list SpeakerVoiceConfig,
     }
 }
-
-setters!(MultiSpeakerVoiceConfig {
-    list speaker_voice_configs: SpeakerVoiceConfig,
-});
 
 message! {
     /// Voice of one speaker of a dialogue.
     pub struct SpeakerVoiceConfig {
         /// Name of the speaker in the text, such as `Ann` for `Ann: Hello!`.
-        pub speaker: Option<String>,
+        pub speaker: Option<String> => into String,
         /// Voice of the speaker.
-        pub voice_config: Option<VoiceConfig>,
+        pub voice_config: Option<VoiceConfig> => into VoiceConfig,
     }
 }
-
-setters!(SpeakerVoiceConfig {
-    into speaker: String,
-    into voice_config: VoiceConfig,
-});

@@ -28,19 +28,13 @@ message! {
     /// fenced blocks. Keep the parts in the history: in later turns the model refers to them.
     pub struct ExecutableCode {
         /// Identifier of this code; its result has the same. Absent from older models.
-        pub id: Option<String>,
+        pub id: Option<String> => into String,
         /// Programming language of the code.
-        pub language: Option<Language>,
+        pub language: Option<Language> => into Language,
         /// Source code to run.
-        pub code: Option<String>,
+        pub code: Option<String> => into String,
     }
 }
-
-setters!(ExecutableCode {
-    into id: String,
-    into language: Language,
-    into code: String,
-});
 
 open_enum! {
     /// Programming language of code that the model wrote.
@@ -59,20 +53,14 @@ message! {
     /// the media of the conversation.
     pub struct CodeExecutionResult {
         /// Identifier of the [code](ExecutableCode::id) that ran, if the code has one.
-        pub id: Option<String>,
+        pub id: Option<String> => into String,
         /// Outcome of the run.
-        pub outcome: Option<Outcome>,
+        pub outcome: Option<Outcome> => into Outcome,
         /// Standard output of the code. If the run failed, its standard error or a description of the
         /// problem.
-        pub output: Option<String>,
+        pub output: Option<String> => into String,
     }
 }
-
-setters!(CodeExecutionResult {
-    into id: String,
-    into outcome: Outcome,
-    into output: String,
-});
 
 open_enum! {
     /// Outcome of running the model's code.

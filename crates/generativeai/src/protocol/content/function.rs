@@ -22,7 +22,7 @@ message! {
     pub struct FunctionCall {
         /// Identifier of the call, which the response repeats. It distinguishes two calls of the same function in one
         /// reply. Older models do not send it.
-        pub id: Option<String>,
+        pub id: Option<String> => into String,
         /// Name of the function, as declared. A model may generate a name that was not declared.
         pub name: Option<String>,
         /// Arguments by parameter name. Absent if the function is called without arguments.
@@ -66,10 +66,6 @@ impl FunctionCall {
         self.will_continue != Some(true) && self.partial_args.is_empty()
     }
 }
-
-setters!(FunctionCall {
-    into id: String,
-});
 
 message! {
     /// Piece of an argument of a streamed function call. One of the fields named `…_value` is set.
@@ -121,7 +117,7 @@ message! {
     /// ```
     pub struct FunctionResponse {
         /// Identifier of the [call](FunctionCall::id), if the call has one.
-        pub id: Option<String>,
+        pub id: Option<String> => into String,
         /// Name of the called function.
         pub name: Option<String>,
         /// Result as an object. By convention `output` contains the result and `error` the details of
@@ -129,13 +125,13 @@ message! {
         pub response: Option<Map<String, Value>>,
         /// Media that belong to the result, such as a screenshot. Gemini 3 and newer.
         /// Older models reject a response with media.
-        pub parts: Vec<FunctionResponsePart>,
+        pub parts: Vec<FunctionResponsePart> => list FunctionResponsePart,
         /// Whether further responses to the same call follow. For functions with
         /// [`Behavior::NonBlocking`](crate::protocol::tools::Behavior::NonBlocking) only.
-        pub will_continue: Option<bool>,
+        pub will_continue: Option<bool> => plain bool,
         /// Time when the model reacts to the response. For functions with
         /// [`Behavior::NonBlocking`](crate::protocol::tools::Behavior::NonBlocking) only.
-        pub scheduling: Option<Scheduling>,
+        pub scheduling: Option<Scheduling> => into Scheduling,
     }
 }
 
@@ -176,13 +172,6 @@ impl FunctionResponse {
     }
 }
 
-setters!(FunctionResponse {
-    into id: String,
-    list parts: FunctionResponsePart,
-    plain will_continue: bool,
-    into scheduling: Scheduling,
-});
-
 message! {
     /// Media in the result of a function. Set one of the two fields.
     ///
@@ -196,16 +185,11 @@ message! {
     /// ```
     pub struct FunctionResponsePart {
         /// Media whose bytes are part of the message.
-        pub inline_data: Option<Blob>,
+        pub inline_data: Option<Blob> => into Blob,
         /// Media that the service reads from a URI. Vertex AI only.
-        pub file_data: Option<FileData>,
+        pub file_data: Option<FileData> => into FileData,
     }
 }
-
-setters!(FunctionResponsePart {
-    into inline_data: Blob,
-    into file_data: FileData,
-});
 
 impl From<Blob> for FunctionResponsePart {
     fn from(blob: Blob) -> Self {

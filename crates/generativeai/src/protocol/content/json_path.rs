@@ -1,7 +1,5 @@
 //! JSON paths of single values, which locate the pieces of streamed function call arguments.
 
-use std::str::CharIndices;
-
 use serde_json::{Map, Value};
 
 /// Maximum number of steps in a path. Arguments with deeper nesting could not be read again from a stored history,
@@ -89,55 +87,25 @@ fn parse(path: &str) -> Option<Vec<Step>> {
 /// Reads `0]` or `'first name']`, and returns the rest of the path.
 fn bracketed(path: &str) -> Option<(Step, &str)> {
     let path = path.trim_start();
-    let quote = path
-        .chars()
-        .next()
-        .filter(|char| matches!(char, '\'' | '"'));
-    let Some(quote) = quote else {
+    let Some(quote @ ('\'' | '"')) = path.chars().next() else {
         let (index, rest) = path.split_once(']')?;
         return Some((Step::Index(index.trim_end().parse().ok()?), rest));
     };
-    let mut name = String::new();
-    let mut chars = path[1..].char_indices();
-    while let Some((at, char)) = chars.next() {
-        match char {
-            '\\' => name.push(escaped(&mut chars)?),
-            char if char == quote => {
-                let rest = path[1..][at + 1..].trim_start().strip_prefix(']')?;
-                return Some((Step::Name(name), rest));
-            }
-            char => name.push(char),
-        }
-    }
-    None
-}
-
-/// Reads an escaped character after its backslash.
-fn escaped(chars: &mut CharIndices<'_>) -> Option<char> {
-    Some(match chars.next()?.1 {
-        'b' => '\u{8}',
-        'f' => '\u{c}',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'u' => match code_unit(chars)? {
-            high @ 0xD800..0xDC00 => {
-                let is_escape = chars.next()?.1 == '\\' && chars.next()?.1 == 'u';
-                let low = code_unit(chars).filter(|_| is_escape)?;
-                char::decode_utf16([high, low]).next()?.ok()?
-            }
-            unit => char::from_u32(unit.into())?,
-        },
-        char => char,
-    })
-}
-
-/// Reads four hexadecimal digits.
-fn code_unit(chars: &mut CharIndices<'_>) -> Option<u16> {
-    let digits: String = chars.take(4).map(|(_, char)| char).collect();
-    // `from_str_radix` would accept a sign.
-    let is_whole = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    u16::from_str_radix(&digits, 16).ok().filter(|_| is_whole)
+    let mut is_escaped = false;
+    let end = path[1..].find(|char| {
+        let is_end = char == quote && !is_escaped;
+        is_escaped = char == '\\' && !is_escaped;
+        is_end
+    })?;
+    let (name, rest) = path[1..].split_at(end);
+    let rest = rest[1..].trim_start().strip_prefix(']')?;
+    // Names have the escapes of JSON strings, except that single quotes are escaped instead of double ones.
+    let name = match quote {
+        '\'' => name.replace("\\'", "'").replace('"', "\\\""),
+        _ => name.to_owned(),
+    };
+    let name = serde_json::from_str(&format!("\"{name}\"")).ok()?;
+    Some((Step::Name(name), rest))
 }
 
 #[cfg(test)]

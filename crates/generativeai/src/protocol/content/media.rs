@@ -19,18 +19,13 @@ message! {
     /// ```
     pub struct Blob {
         /// Media type of the bytes, such as `image/png`. Required by the service.
-        pub mime_type: Option<String>,
+        pub mime_type: Option<String> => into String,
         /// The bytes in base64, as they were received or encoded. See [`bytes`](Self::bytes).
         pub data: Option<String>,
         /// Name of the media, used by the tools of the service. Vertex AI only.
-        pub display_name: Option<String>,
+        pub display_name: Option<String> => into String,
     }
 }
-
-setters!(Blob {
-    into mime_type: String,
-    into display_name: String,
-});
 
 message! {
     /// Media that the service reads from a URI.
@@ -47,20 +42,14 @@ message! {
     pub struct FileData {
         /// Media type, such as `video/mp4`. The Gemini API takes it from an uploaded file if absent;
         /// Vertex AI requires it.
-        pub mime_type: Option<String>,
+        pub mime_type: Option<String> => into String,
         /// URI of the media: of an [uploaded file](crate::protocol::files::File::uri), of a YouTube
         /// video, or `gs://…` on Vertex AI. Required by the service.
-        pub file_uri: Option<String>,
+        pub file_uri: Option<String> => into String,
         /// Name of the media, used by the tools of the service. Vertex AI only.
-        pub display_name: Option<String>,
+        pub display_name: Option<String> => into String,
     }
 }
-
-setters!(FileData {
-    into mime_type: String,
-    into file_uri: String,
-    into display_name: String,
-});
 
 impl Blob {
     /// Creates a blob from bytes, which are encoded in base64.

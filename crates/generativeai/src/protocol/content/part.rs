@@ -13,74 +13,82 @@ pub use metadata::{
 
 use serde_json::Value;
 
-use crate::protocol::Unknown;
 use crate::protocol::content::{Blob, FileData, FunctionCall, FunctionResponse};
 
-/// Part of a message: its [data](Data), and metadata about it.
-///
-/// A part has one kind of data. Its metadata state, for example, at which resolution media are read, and whether a text
-/// is a thought.
-///
-/// ```
-/// use generativeai::protocol::content::{Blob, Content, Part, PartMediaResolutionLevel};
-///
-/// // A photo whose small print matters.
-/// let photo = Part::from(Blob::new("image/png", [0x89, b'P', b'N', b'G']))
-///     .media_resolution(PartMediaResolutionLevel::High);
-/// let message = Content::user([photo, Part::text("What does the sign say?")]);
-/// assert_eq!(message.parts[0].kind(), Some("inlineData"));
-/// ```
-///
-/// Parts are also read from the JSON of the API:
-///
-/// ```
-/// use generativeai::protocol::content::{Data, Part};
-///
-/// let part: Part = serde_json::from_str(r#"{"text":"2 + 2 = 4","thought":true}"#)?;
-/// assert_eq!(part.data, Some(Data::Text("2 + 2 = 4".into())));
-/// assert!(part.is_thought());
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Part {
-    /// Data of the part. `None` for an empty part, and for a kind without a variant in this version,
-    /// which is kept in [`unknown`](Self::unknown).
-    pub data: Option<Data>,
-    /// Whether the part is a summary of the model's thinking instead of a part of its answer. Thoughts
-    /// are sent only if [`ThinkingConfig::include_thoughts`] is `true`.
+message! {
+    /// Part of a message: its [data](Data), and metadata about it.
     ///
-    /// [`ThinkingConfig::include_thoughts`]: crate::protocol::config::ThinkingConfig::include_thoughts
-    pub thought: Option<bool>,
-    /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the same part: newer models
-    /// refuse a history with a function call whose signature is missing. A chat does this. A program that keeps its own
-    /// history must keep whole parts, not only their text.
+    /// A part has one kind of data. Its metadata state, for example, at which resolution media are read, and whether a
+    /// text is a thought.
     ///
-    /// API page: [Thought signatures](https://ai.google.dev/gemini-api/docs/thought-signatures).
-    pub thought_signature: Option<String>,
-    /// Custom data of the program, as an object: for example an identifier that relates the part to a record of the
-    /// program. The service returns it, and the model does not see it. Gemini API only.
-    pub part_metadata: Option<Value>,
-    /// Section and frame rate of a video, for a part with video data.
-    pub video_metadata: Option<Box<VideoMetadata>>,
-    /// Resolution at which the model sees the media of this part. Takes precedence over
-    /// [`GenerationConfig::media_resolution`](crate::protocol::config::GenerationConfig::media_resolution).
-    /// Gemini 3 and newer.
-    pub media_resolution: Option<Box<PartMediaResolution>>,
-    /// Whether the media are read once or inspected step by step.
-    pub media_processing: Option<MediaProcessing>,
-    /// Transcript of audio data. Sent by the service only.
-    pub audio_transcription: Option<Box<AudioTranscription>>,
-    /// Speaker and style of the text, for speech generation.
-    pub speech_metadata: Option<Box<SpeechMetadata>>,
-    /// Pages of a document to read, for a part with a document.
-    pub document_metadata: Option<Box<DocumentMetadata>>,
-    /// Sheet and cells of a spreadsheet to read, for a part with a spreadsheet.
-    pub spreadsheet_metadata: Option<Box<SpreadsheetMetadata>>,
-    /// Section of a recording to process, for a part with audio data.
-    pub audio_metadata: Option<Box<AudioMetadata>>,
-    /// Members without a field in this version. They are kept, and written again.
-    pub unknown: Unknown,
+    /// ```
+    /// use generativeai::protocol::content::{Blob, Content, Part, PartMediaResolutionLevel};
+    ///
+    /// // A photo whose small print matters.
+    /// let photo = Part::from(Blob::new("image/png", [0x89, b'P', b'N', b'G']))
+    ///     .media_resolution(PartMediaResolutionLevel::High);
+    /// let message = Content::user([photo, Part::text("What does the sign say?")]);
+    /// assert_eq!(message.parts[0].kind(), Some("inlineData"));
+    /// ```
+    ///
+    /// Parts are also read from the JSON of the API:
+    ///
+    /// ```
+    /// use generativeai::protocol::content::{Data, Part};
+    ///
+    /// let part: Part = serde_json::from_str(r#"{"text":"2 + 2 = 4","thought":true}"#)?;
+    /// assert_eq!(part.data, Some(Data::Text("2 + 2 = 4".into())));
+    /// assert!(part.is_thought());
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub struct Part {
+        union {
+            /// Data of the part. `None` for an empty part, and for a kind without a variant in this version,
+            /// which is kept in [`unknown`](Self::unknown).
+            pub data: Option<Data>,
+            Text = "text",
+            InlineData = "inlineData",
+            FileData = "fileData",
+            FunctionCall = "functionCall",
+            FunctionResponse = "functionResponse",
+            ExecutableCode = "executableCode",
+            CodeExecutionResult = "codeExecutionResult",
+            ToolCall = "toolCall",
+            ToolResponse = "toolResponse",
+        }
+        /// Whether the part is a summary of the model's thinking instead of a part of its answer. Thoughts
+        /// are sent only if [`ThinkingConfig::include_thoughts`] is `true`.
+        ///
+        /// [`ThinkingConfig::include_thoughts`]: crate::protocol::config::ThinkingConfig::include_thoughts
+        pub thought: Option<bool> => plain bool,
+        /// Encrypted state of the model's thinking, in base64. Send it back unchanged, in the same part: newer models
+        /// refuse a history with a function call whose signature is missing. A chat does this. A program that keeps its
+        /// own history must keep whole parts, not only their text.
+        ///
+        /// API page: [Thought signatures](https://ai.google.dev/gemini-api/docs/thought-signatures).
+        pub thought_signature: Option<String> => into String,
+        /// Custom data of the program, as an object: for example an identifier that relates the part to a record of the
+        /// program. The service returns it, and the model does not see it. Gemini API only.
+        pub part_metadata: Option<Value> => into Value,
+        /// Section and frame rate of a video, for a part with video data.
+        pub video_metadata: Option<Box<VideoMetadata>> => into VideoMetadata,
+        /// Resolution at which the model sees the media of this part. Takes precedence over
+        /// [`GenerationConfig::media_resolution`](crate::protocol::config::GenerationConfig::media_resolution).
+        /// Gemini 3 and newer.
+        pub media_resolution: Option<Box<PartMediaResolution>> => into PartMediaResolution,
+        /// Whether the media are read once or inspected step by step.
+        pub media_processing: Option<MediaProcessing> => into MediaProcessing,
+        /// Transcript of audio data. Sent by the service only.
+        pub audio_transcription: Option<Box<AudioTranscription>>,
+        /// Speaker and style of the text, for speech generation.
+        pub speech_metadata: Option<Box<SpeechMetadata>> => into SpeechMetadata,
+        /// Pages of a document to read, for a part with a document.
+        pub document_metadata: Option<Box<DocumentMetadata>> => into DocumentMetadata,
+        /// Sheet and cells of a spreadsheet to read, for a part with a spreadsheet.
+        pub spreadsheet_metadata: Option<Box<SpreadsheetMetadata>> => into SpreadsheetMetadata,
+        /// Section of a recording to process, for a part with audio data.
+        pub audio_metadata: Option<Box<AudioMetadata>> => into AudioMetadata,
+    }
 }
 
 impl Part {
@@ -231,19 +239,6 @@ impl Data {
         }
     }
 }
-
-setters!(Part {
-    plain thought: bool,
-    into thought_signature: String,
-    into part_metadata: Value,
-    boxed video_metadata: VideoMetadata,
-    boxed media_resolution: PartMediaResolution,
-    into media_processing: MediaProcessing,
-    boxed speech_metadata: SpeechMetadata,
-    boxed document_metadata: DocumentMetadata,
-    boxed spreadsheet_metadata: SpreadsheetMetadata,
-    boxed audio_metadata: AudioMetadata,
-});
 
 impl<D: Into<Data>> From<D> for Part {
     fn from(data: D) -> Self {

@@ -16,7 +16,7 @@ use crate::protocol::response::{
     PromptFeedback, UsageMetadata,
 };
 use crate::protocol::safety::SafetyRating;
-use crate::protocol::wire::Overwrite;
+use crate::protocol::wire::Message as _;
 
 impl GenerateContentResponse {
     /// Merges the next chunk of a stream into this response. Start with an empty one: the candidates of a response that

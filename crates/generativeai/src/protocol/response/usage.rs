@@ -2,7 +2,7 @@
 
 use crate::protocol::request::ServiceTier;
 use crate::protocol::tokens::ModalityTokenCount;
-use crate::protocol::wire::Overwrite as _;
+use crate::protocol::wire::Message as _;
 
 message! {
     /// Token counts of a request and its reply.
@@ -130,61 +130,19 @@ impl UsageMetadata {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn add(&mut self, more: &UsageMetadata) {
-        // First: the calls change the counts that an absent total is computed from.
+        // First: the loop changes the counts that an absent total is computed from.
         let total = sum(self.total(), more.total());
-        // All fields are named, so that a new one cannot be forgotten.
-        let Self {
-            prompt_token_count,
-            cached_content_token_count,
-            candidates_token_count,
-            tool_use_prompt_token_count,
-            thoughts_token_count,
-            total_token_count: _,
-            prompt_tokens_details,
-            cache_tokens_details,
-            candidates_tokens_details,
-            tool_use_prompt_tokens_details,
-            billable_prompt_usage,
-            traffic_type,
-            service_tier,
-            unknown,
-        } = more;
-        add_count(
-            (
-                &mut self.prompt_token_count,
-                &mut self.prompt_tokens_details,
-            ),
-            (*prompt_token_count, prompt_tokens_details),
-        );
-        add_count(
-            (
-                &mut self.cached_content_token_count,
-                &mut self.cache_tokens_details,
-            ),
-            (*cached_content_token_count, cache_tokens_details),
-        );
-        add_count(
-            (
-                &mut self.candidates_token_count,
-                &mut self.candidates_tokens_details,
-            ),
-            (*candidates_token_count, candidates_tokens_details),
-        );
-        add_count(
-            (
-                &mut self.tool_use_prompt_token_count,
-                &mut self.tool_use_prompt_tokens_details,
-            ),
-            (*tool_use_prompt_token_count, tool_use_prompt_tokens_details),
-        );
-        self.thoughts_token_count = sum(self.thoughts_token_count, *thoughts_token_count);
-        self.total_token_count = total;
-        if let Some(more) = billable_prompt_usage {
-            self.billable_prompt_usage.get_or_insert_default().add(more);
+        let mut more = more.clone();
+        for (known, more) in self.counts().into_iter().zip(more.counts()) {
+            known.add(more);
         }
-        self.traffic_type = traffic_type.clone().or(self.traffic_type.take());
-        self.service_tier = service_tier.clone().or(self.service_tier.take());
-        self.unknown.extend(unknown);
+        self.total_token_count = total;
+        if let Some(more) = more.billable_prompt_usage.take() {
+            let known = self.billable_prompt_usage.get_or_insert_default();
+            known.add(&more);
+        }
+        more.clear_counts();
+        self.overwrite(&more);
     }
 
     /// Replaces each value by the one of a later chunk, if that has one.
@@ -199,6 +157,16 @@ impl UsageMetadata {
     }
 
     fn clear_counts(&mut self) {
+        for Count { count, details } in self.counts() {
+            *count = None;
+            if let Some(details) = details {
+                details.clear();
+            }
+        }
+    }
+
+    /// Returns the counts that a chunk replaces as a whole, and that are added up over requests.
+    fn counts(&mut self) -> [Count<'_>; 6] {
         // All fields are named, so that a new one cannot be forgotten.
         let Self {
             prompt_token_count,
@@ -216,24 +184,18 @@ impl UsageMetadata {
             service_tier: _,
             unknown: _,
         } = self;
-        for count in [
-            prompt_token_count,
-            cached_content_token_count,
-            candidates_token_count,
-            tool_use_prompt_token_count,
-            thoughts_token_count,
-            total_token_count,
-        ] {
-            *count = None;
-        }
-        for details in [
-            prompt_tokens_details,
-            cache_tokens_details,
-            candidates_tokens_details,
-            tool_use_prompt_tokens_details,
-        ] {
-            details.clear();
-        }
+        [
+            (prompt_token_count, Some(prompt_tokens_details)),
+            (cached_content_token_count, Some(cache_tokens_details)),
+            (candidates_token_count, Some(candidates_tokens_details)),
+            (
+                tool_use_prompt_token_count,
+                Some(tool_use_prompt_tokens_details),
+            ),
+            (thoughts_token_count, None),
+            (total_token_count, None),
+        ]
+        .map(|(count, details)| Count { count, details })
     }
 
     /// Returns the total, or the sum of the counts that are present.
@@ -276,22 +238,27 @@ fn sum(one: Option<i32>, other: Option<i32>) -> Option<i32> {
     }
 }
 
-/// A count, with its parts by modality.
-type Count<'a> = (Option<i32>, &'a [ModalityTokenCount]);
-type CountMut<'a> = (&'a mut Option<i32>, &'a mut Vec<ModalityTokenCount>);
+/// A count, with its parts by modality if it has any in the API.
+struct Count<'a> {
+    count: &'a mut Option<i32>,
+    details: Option<&'a mut Vec<ModalityTokenCount>>,
+}
 
-/// Adds a count and its parts by modality.
-fn add_count((count, details): CountMut<'_>, (more, more_details): Count<'_>) {
-    // If only one of the two had details, their sum would be less than the count.
-    let unknown = |count: Option<i32>, details: &[ModalityTokenCount]| {
-        details.is_empty() && count.is_some_and(|count| count > 0)
-    };
-    if unknown(*count, details) || unknown(more, more_details) {
-        details.clear();
-    } else {
-        add_details(details, more_details);
+impl Count<'_> {
+    fn add(self, more: Self) {
+        if let (Some(details), Some(more_details)) = (self.details, more.details) {
+            // If only one of the two had details, their sum would be less than the count.
+            let unknown = |count: Option<i32>, details: &[ModalityTokenCount]| {
+                details.is_empty() && count.is_some_and(|count| count > 0)
+            };
+            if unknown(*self.count, details) || unknown(*more.count, more_details) {
+                details.clear();
+            } else {
+                add_details(details, more_details);
+            }
+        }
+        *self.count = sum(*self.count, *more.count);
     }
-    *count = sum(*count, more);
 }
 
 /// Adds counts by modality.

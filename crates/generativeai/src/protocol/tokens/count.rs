@@ -26,12 +26,12 @@ message! {
     pub struct CountTokensRequest {
         /// Resource name of the model, such as `models/gemini-flash-latest`: each model has its own
         /// tokenizer. Over REST it is part of the URL.
-        pub model: Option<String>,
+        pub model: Option<String> => into String,
         /// Conversation to count, without a system instruction and tools.
         pub contents: Contents,
         /// Complete request to count: contents, system instruction, tools and schemas. The service
         /// requires its `model`.
-        pub generate_content_request: Option<Box<GenerateContentRequest>>,
+        pub generate_content_request: Option<Box<GenerateContentRequest>> => into GenerateContentRequest,
     }
 }
 
@@ -43,11 +43,6 @@ impl CountTokensRequest {
         self
     }
 }
-
-setters!(CountTokensRequest {
-    into model: String,
-    boxed generate_content_request: GenerateContentRequest,
-});
 
 message! {
     /// Token count of a prompt.

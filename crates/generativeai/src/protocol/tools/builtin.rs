@@ -80,34 +80,23 @@ message! {
     /// API page: [Grounding with Google Search](https://ai.google.dev/gemini-api/docs/google-search).
     pub struct GoogleSearch {
         /// Kinds of search. Default: web pages.
-        pub search_types: Option<SearchTypes>,
+        pub search_types: Option<SearchTypes> => into SearchTypes,
         /// Period in which the pages were published. Needs both a start and an end. Gemini API only.
-        pub time_range_filter: Option<Interval>,
+        pub time_range_filter: Option<Interval> => into Interval,
         /// Domains to leave out of the results, such as `example.com`. At most 2,000. Vertex AI only.
-        pub exclude_domains: Vec<String>,
+        pub exclude_domains: Vec<String> => list String,
     }
 }
-
-setters!(GoogleSearch {
-    into search_types: SearchTypes,
-    into time_range_filter: Interval,
-    list exclude_domains: String,
-});
 
 message! {
     /// Kinds of search. A kind that is present is enabled.
     pub struct SearchTypes {
         /// Search for web pages.
-        pub web_search: Option<WebSearch>,
+        pub web_search: Option<WebSearch> => into WebSearch,
         /// Search for images.
-        pub image_search: Option<ImageSearch>,
+        pub image_search: Option<ImageSearch> => into ImageSearch,
     }
 }
-
-setters!(SearchTypes {
-    into web_search: WebSearch,
-    into image_search: ImageSearch,
-});
 
 message! {
     /// Search for web pages. The results are text.
@@ -135,44 +124,30 @@ message! {
     /// ```
     pub struct Interval {
         /// Start of the period, included.
-        pub start_time: Option<Timestamp>,
+        pub start_time: Option<Timestamp> => into Timestamp,
         /// End of the period, excluded.
-        pub end_time: Option<Timestamp>,
+        pub end_time: Option<Timestamp> => into Timestamp,
     }
 }
-
-setters!(Interval {
-    into start_time: Timestamp,
-    into end_time: Timestamp,
-});
 
 message! {
     /// Web search of Gemini 1.5. Newer models use [`GoogleSearch`].
     pub struct GoogleSearchRetrieval {
         /// Condition under which the model searches.
-        pub dynamic_retrieval_config: Option<DynamicRetrievalConfig>,
+        pub dynamic_retrieval_config: Option<DynamicRetrievalConfig> => into DynamicRetrievalConfig,
     }
 }
-
-setters!(GoogleSearchRetrieval {
-    into dynamic_retrieval_config: DynamicRetrievalConfig,
-});
 
 message! {
     /// Condition under which a Gemini 1.5 model searches the web.
     pub struct DynamicRetrievalConfig {
         /// Mode. Default: search always.
-        pub mode: Option<DynamicRetrievalMode>,
+        pub mode: Option<DynamicRetrievalMode> => into DynamicRetrievalMode,
         /// Lowest score, from 0 to 1, at which the model searches. The score is the probability that a
         /// search improves the reply.
-        pub dynamic_threshold: Option<f64>,
+        pub dynamic_threshold: Option<f64> => plain f64,
     }
 }
-
-setters!(DynamicRetrievalConfig {
-    into mode: DynamicRetrievalMode,
-    plain dynamic_threshold: f64,
-});
 
 open_enum! {
     /// Mode of the web search of Gemini 1.5: always, or when the model decides to.
@@ -206,22 +181,15 @@ message! {
     /// ```
     pub struct ComputerUse {
         /// Environment that is controlled. Required by the service.
-        pub environment: Option<Environment>,
+        pub environment: Option<Environment> => into Environment,
         /// Names of predefined functions that the model must not call.
-        pub excluded_predefined_functions: Vec<String>,
+        pub excluded_predefined_functions: Vec<String> => list String,
         /// Whether the service checks screenshots for instructions hidden in them. Default: `false`.
-        pub enable_prompt_injection_detection: Option<bool>,
+        pub enable_prompt_injection_detection: Option<bool> => plain bool,
         /// Names of safety policies to turn off, such as `FINANCIAL_TRANSACTIONS`. Gemini API only.
-        pub disabled_safety_policies: Vec<Value>,
+        pub disabled_safety_policies: Vec<Value> => list Value,
     }
 }
-
-setters!(ComputerUse {
-    into environment: Environment,
-    list excluded_predefined_functions: String,
-    plain enable_prompt_injection_detection: bool,
-    list disabled_safety_policies: Value,
-});
 
 open_enum! {
     /// Environment that a model controls.
@@ -257,52 +225,35 @@ message! {
     /// API page: [File search](https://ai.google.dev/gemini-api/docs/file-search).
     pub struct FileSearch {
         /// Names of the stores to search, such as `fileSearchStores/my-store-123`.
-        pub file_search_store_names: Vec<String>,
+        pub file_search_store_names: Vec<String> => list String,
         /// Maximum number of passages to find.
-        pub top_k: Option<i32>,
+        pub top_k: Option<i32> => plain i32,
         /// Condition on the metadata of the documents, such as `author = "Ann"`.
-        pub metadata_filter: Option<String>,
+        pub metadata_filter: Option<String> => into String,
         /// Stores to search, as the gRPC API names them.
-        pub retrieval_resources: Vec<RetrievalResource>,
+        pub retrieval_resources: Vec<RetrievalResource> => list RetrievalResource,
         /// Search settings, as the gRPC API names them.
-        pub retrieval_config: Option<FileRetrievalConfig>,
+        pub retrieval_config: Option<FileRetrievalConfig> => into FileRetrievalConfig,
     }
 }
-
-setters!(FileSearch {
-    list file_search_store_names: String,
-    plain top_k: i32,
-    into metadata_filter: String,
-    list retrieval_resources: RetrievalResource,
-    into retrieval_config: FileRetrievalConfig,
-});
 
 message! {
     /// Store to search, as the gRPC API names it.
     pub struct RetrievalResource {
         /// Name of the store, such as `ragStores/my-store-123`.
-        pub rag_store_name: Option<String>,
+        pub rag_store_name: Option<String> => into String,
     }
 }
-
-setters!(RetrievalResource {
-    into rag_store_name: String,
-});
 
 message! {
     /// Search settings, as the gRPC API names them.
     pub struct FileRetrievalConfig {
         /// Maximum number of passages to find.
-        pub top_k: Option<i32>,
+        pub top_k: Option<i32> => plain i32,
         /// Condition on the metadata of the documents, such as `author = "Ann"`.
-        pub metadata_filter: Option<String>,
+        pub metadata_filter: Option<String> => into String,
     }
 }
-
-setters!(FileRetrievalConfig {
-    plain top_k: i32,
-    into metadata_filter: String,
-});
 
 message! {
     /// Search for places on Google Maps.
@@ -323,16 +274,11 @@ message! {
     /// ```
     pub struct GoogleMaps {
         /// Credentials for Google Maps. Vertex AI only.
-        pub auth_config: Option<Value>,
+        pub auth_config: Option<Value> => into Value,
         /// Whether the reply contains a token for a map widget. Default: `false`. Deprecated.
-        pub enable_widget: Option<bool>,
+        pub enable_widget: Option<bool> => plain bool,
     }
 }
-
-setters!(GoogleMaps {
-    into auth_config: Value,
-    plain enable_widget: bool,
-});
 
 message! {
     /// Server of the Model Context Protocol that the service calls. Gemini API only.
@@ -340,16 +286,11 @@ message! {
     /// To use the tools of a server from the program itself, see the feature `mcp` of this crate.
     pub struct McpServer {
         /// Name of the server, for the model.
-        pub name: Option<String>,
+        pub name: Option<String> => into String,
         /// Address of the server, with headers and time limits.
-        pub streamable_http_transport: Option<StreamableHttpTransport>,
+        pub streamable_http_transport: Option<StreamableHttpTransport> => into StreamableHttpTransport,
     }
 }
-
-setters!(McpServer {
-    into name: String,
-    into streamable_http_transport: StreamableHttpTransport,
-});
 
 message! {
     /// Address of an MCP server, with headers and time limits.
@@ -362,22 +303,14 @@ message! {
     /// ```
     pub struct StreamableHttpTransport {
         /// URL of the server, such as `https://api.example.com/mcp`.
-        pub url: Option<String>,
+        pub url: Option<String> => into String,
         /// Headers to send, such as `Authorization`.
-        pub headers: Option<BTreeMap<String, String>>,
+        pub headers: Option<BTreeMap<String, String>> => map String,
         /// Time limit of a request.
-        pub timeout: Option<Duration>,
+        pub timeout: Option<Duration> => into Duration,
         /// Time limit of the wait for an event.
-        pub sse_read_timeout: Option<Duration>,
+        pub sse_read_timeout: Option<Duration> => into Duration,
         /// Whether to end the session on the server when the connection closes.
-        pub terminate_on_close: Option<bool>,
+        pub terminate_on_close: Option<bool> => plain bool,
     }
 }
-
-setters!(StreamableHttpTransport {
-    into url: String,
-    map headers: String,
-    into timeout: Duration,
-    into sse_read_timeout: Duration,
-    plain terminate_on_close: bool,
-});

@@ -15,22 +15,16 @@ message! {
     /// ```
     pub struct ToolConfig {
         /// Whether the model may or must call functions.
-        pub function_calling_config: Option<FunctionCallingConfig>,
+        pub function_calling_config: Option<FunctionCallingConfig> => into FunctionCallingConfig,
         /// Location and language of the user, for search tools.
-        pub retrieval_config: Option<Box<RetrievalConfig>>,
+        pub retrieval_config: Option<Box<RetrievalConfig>> => into RetrievalConfig,
         /// Whether the reply contains the calls of built-in tools and their results, as
         /// [`ToolCall`](crate::protocol::content::ToolCall) and
         /// [`ToolResponse`](crate::protocol::content::ToolResponse) parts. Default: `false`. The Gemini
         /// API requires `true` for a request with both functions and built-in tools.
-        pub include_server_side_tool_invocations: Option<bool>,
+        pub include_server_side_tool_invocations: Option<bool> => plain bool,
     }
 }
-
-setters!(ToolConfig {
-    into function_calling_config: FunctionCallingConfig,
-    boxed retrieval_config: RetrievalConfig,
-    plain include_server_side_tool_invocations: bool,
-});
 
 impl From<FunctionCallingConfig> for ToolConfig {
     fn from(config: FunctionCallingConfig) -> Self {
@@ -55,23 +49,17 @@ message! {
     /// ```
     pub struct FunctionCallingConfig {
         /// Mode. Default: [`Auto`](FunctionCallingMode::Auto).
-        pub mode: Option<FunctionCallingMode>,
+        pub mode: Option<FunctionCallingMode> => into FunctionCallingMode,
         /// Names of the functions that the model may call, with the modes
         /// [`Any`](FunctionCallingMode::Any) and [`Validated`](FunctionCallingMode::Validated). Default:
         /// all that are declared.
-        pub allowed_function_names: Vec<String>,
+        pub allowed_function_names: Vec<String> => list String,
         /// Whether the arguments of a call are streamed in
         /// [pieces](crate::protocol::content::FunctionCall::partial_args). Default: `false`. Vertex AI
         /// only.
-        pub stream_function_call_arguments: Option<bool>,
+        pub stream_function_call_arguments: Option<bool> => plain bool,
     }
 }
-
-setters!(FunctionCallingConfig {
-    into mode: FunctionCallingMode,
-    list allowed_function_names: String,
-    plain stream_function_call_arguments: bool,
-});
 
 impl FunctionCallingConfig {
     /// Lets the model decide between function calls and text.
@@ -136,16 +124,11 @@ message! {
     /// Location and language of the user, for search tools.
     pub struct RetrievalConfig {
         /// Location of the user, for results nearby.
-        pub lat_lng: Option<LatLng>,
+        pub lat_lng: Option<LatLng> => into LatLng,
         /// Language of the user as a BCP 47 code, such as `en-GB`.
-        pub language_code: Option<String>,
+        pub language_code: Option<String> => into String,
     }
 }
-
-setters!(RetrievalConfig {
-    into lat_lng: LatLng,
-    into language_code: String,
-});
 
 message! {
     /// Geographic coordinates in degrees (WGS 84).

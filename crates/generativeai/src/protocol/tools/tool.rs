@@ -24,37 +24,25 @@ message! {
     /// ```
     pub struct Tool {
         /// Functions of the program that the model may call. At most 512 in a request.
-        pub function_declarations: Vec<FunctionDeclaration>,
+        pub function_declarations: Vec<FunctionDeclaration> => list FunctionDeclaration,
         /// Web search of Gemini 1.5. Newer models use [`google_search`](Self::google_search).
-        pub google_search_retrieval: Option<GoogleSearchRetrieval>,
+        pub google_search_retrieval: Option<GoogleSearchRetrieval> => into GoogleSearchRetrieval,
         /// Execution of code that the model writes.
-        pub code_execution: Option<CodeExecution>,
+        pub code_execution: Option<CodeExecution> => into CodeExecution,
         /// Web search.
-        pub google_search: Option<GoogleSearch>,
+        pub google_search: Option<GoogleSearch> => into GoogleSearch,
         /// Control of a browser, a phone or a desktop. Only special models support it.
-        pub computer_use: Option<ComputerUse>,
+        pub computer_use: Option<ComputerUse> => into ComputerUse,
         /// Reading of web pages whose URLs are in the conversation.
-        pub url_context: Option<UrlContext>,
+        pub url_context: Option<UrlContext> => into UrlContext,
         /// Search in documents uploaded to a file search store. Gemini API only.
-        pub file_search: Option<Box<FileSearch>>,
+        pub file_search: Option<Box<FileSearch>> => into FileSearch,
         /// Search for places on Google Maps.
-        pub google_maps: Option<GoogleMaps>,
+        pub google_maps: Option<GoogleMaps> => into GoogleMaps,
         /// Servers of the Model Context Protocol that the service calls. Gemini API only.
-        pub mcp_servers: Vec<McpServer>,
+        pub mcp_servers: Vec<McpServer> => list McpServer,
     }
 }
-
-setters!(Tool {
-    list function_declarations: FunctionDeclaration,
-    into google_search: GoogleSearch,
-    into google_search_retrieval: GoogleSearchRetrieval,
-    into code_execution: CodeExecution,
-    into computer_use: ComputerUse,
-    into url_context: UrlContext,
-    boxed file_search: FileSearch,
-    into google_maps: GoogleMaps,
-    list mcp_servers: McpServer,
-});
 
 impl Tool {
     /// Creates a tool from declarations of functions.
@@ -165,19 +153,19 @@ message! {
         /// or `_`. Required by the service.
         pub name: Option<String>,
         /// Description of what the function does and when to call it. The model reads it.
-        pub description: Option<String>,
+        pub description: Option<String> => into String,
         /// Whether the model waits for the response of the function. For the Live API only, which this
         /// crate does not implement.
-        pub behavior: Option<Behavior>,
+        pub behavior: Option<Behavior> => into Behavior,
         /// Parameters as an object schema in the OpenAPI form. Absent for a function without
         /// parameters.
-        pub parameters: Option<Box<Schema>>,
+        pub parameters: Option<Box<Schema>> => into Schema,
         /// Parameters as an object schema in JSON Schema. Excludes [`parameters`](Self::parameters).
-        pub parameters_json_schema: Option<Value>,
+        pub parameters_json_schema: Option<Value> => into Value,
         /// Result of the function as a schema in the OpenAPI form.
-        pub response: Option<Box<Schema>>,
+        pub response: Option<Box<Schema>> => into Schema,
         /// Result of the function in JSON Schema. Excludes [`response`](Self::response).
-        pub response_json_schema: Option<Value>,
+        pub response_json_schema: Option<Value> => into Value,
     }
 }
 
@@ -191,15 +179,6 @@ impl FunctionDeclaration {
         }
     }
 }
-
-setters!(FunctionDeclaration {
-    into description: String,
-    into behavior: Behavior,
-    boxed parameters: Schema,
-    into parameters_json_schema: Value,
-    boxed response: Schema,
-    into response_json_schema: Value,
-});
 
 open_enum! {
     /// Mode of a function: whether the model waits for its response.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ impl<'de, T: Wire> Visitor<'de> for AnyValue<T> {
             return read("{}");
         };
         if first == RAW_VALUE {
-            return members.next_value_seed(Text(PhantomData));
+            return read(&members.next_value::<String>()?);
         }
         let mut map = Map::new();
         map.insert(first, members.next_value()?);
@@ -80,29 +80,6 @@ impl<'de, T: Wire> Visitor<'de> for AnyValue<T> {
 
     fn visit_unit<E: Error>(self) -> Result<T, E> {
         read("null")
-    }
-}
-
-/// The text of a value.
-struct Text<T>(PhantomData<T>);
-
-impl<'de, T: Wire> DeserializeSeed<'de> for Text<T> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<T: Wire> Visitor<'_> for Text<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the text of a value")
-    }
-
-    fn visit_str<E: Error>(self, json: &str) -> Result<T, E> {
-        read(json)
     }
 }
 

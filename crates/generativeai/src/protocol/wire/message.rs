@@ -20,6 +20,9 @@ pub(crate) trait Message: Fields + Default {
 
     /// Writes the members that are present, except unknown ones.
     fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+
+    /// Replaces each field that is present in `newer`. Lists are replaced as a whole, and unknown members by name.
+    fn overwrite(&mut self, newer: &Self);
 }
 
 /// The part of [`Message`] that a trait object can have, so that the loop over the members is compiled once.
@@ -28,17 +31,10 @@ pub(crate) trait Fields {
     fn read_member(&mut self, index: usize, reader: &mut Reader<'_>) -> Result<()>;
 
     /// Returns the unknown members.
-    #[cfg(feature = "remote")]
     fn unknown(&self) -> &Unknown;
 
     /// Returns the unknown members, to add some.
     fn unknown_mut(&mut self) -> &mut Unknown;
-}
-
-/// Message whose fields can be replaced by those of another one. The macro `message!` implements it.
-pub(crate) trait Overwrite {
-    /// Replaces each field that is present in `newer`. Lists are replaced as a whole, and unknown members by name.
-    fn overwrite(&mut self, newer: &Self);
 }
 
 /// Reads a message into the place of an empty one. After an error, the members read so far remain there.
@@ -192,12 +188,11 @@ impl CamelCase {
 /// Writes a message.
 pub(crate) fn write_message<T: Message, S: Serializer>(
     message: &T,
-    unknown: &Unknown,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     message.write_members(&mut map)?;
-    for (name, value) in unknown.iter() {
+    for (name, value) in message.unknown().iter() {
         map.serialize_entry(name, value)?;
     }
     map.end()

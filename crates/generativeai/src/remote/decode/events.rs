@@ -1,10 +1,11 @@
 //! Decoder of a streamed body in either format: server-sent events or a JSON array.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::array::ArrayDecoder;
-use super::assembler::Malformed;
+use super::input::Input;
 use super::sse::SseDecoder;
+use crate::error::Result;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -12,8 +13,8 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 /// server-sent events.
 #[derive(Debug)]
 pub(crate) struct Events {
+    input: Input,
     format: Format,
-    limit: usize,
     /// Whether an event has been returned. Without one, a body of other lines is not an event stream.
     any: bool,
 }
@@ -43,40 +44,37 @@ impl Events {
     /// Creates a decoder of events up to `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
+            input: Input::new(limit),
             format: Format::Unknown(0),
-            limit,
             any: false,
         }
     }
 
     /// Adds the next chunk, once [`next`](Self::next) has returned `None` for the one before.
     pub(crate) fn push(&mut self, chunk: Bytes) {
-        match &mut self.format {
-            Format::Unknown(_) => self.begin(chunk),
-            Format::Sse(decoder) => decoder.push(chunk),
-            Format::Array(decoder) => decoder.push(chunk),
-        }
+        self.input.push(chunk);
+        self.begin();
     }
 
     /// Returns the JSON of the next event, or `None` if it needs another chunk.
-    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Malformed> {
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>> {
         let event = match &mut self.format {
             Format::Unknown(_) => None,
-            Format::Sse(decoder) => decoder.next()?,
-            Format::Array(decoder) => decoder.next()?,
+            Format::Sse(decoder) => decoder.next(&mut self.input)?,
+            Format::Array(decoder) => decoder.next(&mut self.input)?,
         };
         self.any |= event.is_some();
         Ok(event)
     }
 
     /// Ends the body. The returned position shows whether it was truncated.
-    pub(crate) fn finish(&mut self) -> Result<BodyEnd, Malformed> {
+    pub(crate) fn finish(&mut self) -> Result<BodyEnd> {
         Ok(match &mut self.format {
             Format::Unknown(0) => BodyEnd::Clean,
             Format::Unknown(mark) => BodyEnd::NotAStream(BYTE_ORDER_MARK[..*mark].to_vec()),
-            Format::Array(decoder) if decoder.is_closed() => BodyEnd::Clean,
+            Format::Array(ArrayDecoder::Closed) => BodyEnd::Clean,
             Format::Array(_) => BodyEnd::UnclosedArray,
-            Format::Sse(decoder) => match (decoder.finish()?, decoder.stray()) {
+            Format::Sse(decoder) => match (decoder.finish(&mut self.input)?, decoder.stray()) {
                 (Some(data), _) => BodyEnd::Open(data),
                 (None, Some(stray)) if !self.any => BodyEnd::NotAStream(stray.to_vec()),
                 (None, _) => BodyEnd::Clean,
@@ -84,26 +82,28 @@ impl Events {
         })
     }
 
-    /// Skips whitespace and a byte order mark, then decides on the format.
-    fn begin(&mut self, mut chunk: Bytes) {
+    /// Skips whitespace and a byte order mark, then decides on the format, unless it is known.
+    fn begin(&mut self) {
         let Format::Unknown(mark) = &mut self.format else {
             return;
         };
         // The standard ignores one byte order mark at the beginning. Its three bytes may arrive in several chunks.
-        while let Some(&byte) = chunk.first() {
+        while let Some(&byte) = self.input.chunk().first() {
             if *mark < 3 && byte == BYTE_ORDER_MARK[*mark] {
                 *mark += 1;
             } else if !(byte.is_ascii_whitespace() && matches!(*mark, 0 | 3)) {
                 break;
             }
-            chunk.advance(1);
+            self.input.skip(1);
         }
-        self.format = match chunk.first() {
+        self.format = match self.input.chunk().first() {
             None => return,
-            Some(b'[') => Format::Array(ArrayDecoder::new(self.limit)),
-            Some(_) => Format::Sse(SseDecoder::new(self.limit)),
+            Some(b'[') => {
+                self.input.skip(1);
+                Format::Array(ArrayDecoder::Opened)
+            }
+            Some(_) => Format::Sse(SseDecoder::default()),
         };
-        self.push(chunk);
     }
 }
 

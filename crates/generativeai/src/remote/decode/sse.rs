@@ -4,8 +4,9 @@ use bytes::{Buf, Bytes};
 use memchr::memchr2;
 use serde_json::{Value, json};
 
-use super::assembler::{Assembler, Malformed};
+use super::input::Input;
 use super::scanner::JsonScanner;
+use crate::error::Result;
 use crate::protocol::read_json;
 
 /// Maximum number of bytes that an error message quotes of a line that is not a field.
@@ -20,10 +21,8 @@ const STRAY_LIMIT: usize = 200;
 /// | a JSON object on a separate line | the object |
 /// | a field `error` with a JSON object | `{"error": object}` |
 /// | an event with the name `error` | `{"error": data}`, unless the data is an object with a member `error` |
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SseDecoder {
-    chunk: Bytes,
-    line: Assembler,
     /// Whether the last line ended with a carriage return. A line feed after it belongs to the same line end, and may
     /// be in the next chunk.
     after_return: bool,
@@ -34,58 +33,38 @@ pub(super) struct SseDecoder {
     bare: Option<JsonScanner>,
     /// Beginning of the first line that is neither a field nor a comment.
     stray: Option<Bytes>,
-    limit: usize,
 }
 
 /// Data of the event that is being read. Nearly all events have one line, which is not copied.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Data {
+    #[default]
     None,
     Line(Bytes),
     Lines(Vec<u8>),
 }
 
 impl SseDecoder {
-    /// Creates a decoder of events up to `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
-        Self {
-            chunk: Bytes::new(),
-            line: Assembler::new(limit),
-            after_return: false,
-            data: Data::None,
-            is_error: false,
-            bare: None,
-            stray: None,
-            limit,
-        }
-    }
-
-    /// Adds the next chunk, once [`next`](Self::next) has returned `None` for the one before.
-    pub(super) fn push(&mut self, chunk: Bytes) {
-        debug_assert!(self.chunk.is_empty(), "the chunk before has been read");
-        self.chunk = chunk;
-    }
-
     /// Returns the data of the next event, or `None` if it needs another chunk.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, Malformed> {
+    pub(super) fn next(&mut self, input: &mut Input) -> Result<Option<Bytes>> {
         loop {
             if self.bare.is_some() {
-                return self.bare_value();
+                return self.bare_value(input);
             }
-            self.skip_line_feed();
+            self.skip_line_feed(input);
             // A brace at the start of a line begins a bare object, and ends the event before it.
-            if self.line.is_empty() && self.chunk.first() == Some(&b'{') {
+            if !input.has_begun() && input.chunk().first() == Some(&b'{') {
                 if let Some(data) = self.end_event() {
                     return Ok(Some(data));
                 }
                 self.bare = Some(JsonScanner::default());
                 continue;
             }
-            let Some(line) = self.next_line()? else {
+            let Some(line) = self.next_line(input)? else {
                 return Ok(None);
             };
             if !line.is_empty() {
-                self.field(line)?;
+                self.field(line, input)?;
             } else if let Some(data) = self.end_event() {
                 return Ok(Some(data));
             }
@@ -94,17 +73,17 @@ impl SseDecoder {
 
     /// Ends the body. Returns the data of the last event if no blank line follows it. Such data may be complete or
     /// truncated.
-    pub(super) fn finish(&mut self) -> Result<Option<Bytes>, Malformed> {
-        let line = self.line.take();
+    pub(super) fn finish(&mut self, input: &mut Input) -> Result<Option<Bytes>> {
+        let line = input.take_begun();
         if self.bare.take().is_some() {
             return Ok(Some(line));
         }
         if !line.is_empty() && b"data".starts_with(&line) {
             // A body that ends within the word `data` is truncated. Its empty event is not JSON, so the reader
             // reports that.
-            self.data.push(Bytes::new(), self.limit)?;
+            self.data.push(Bytes::new(), input)?;
         } else if !line.is_empty() {
-            self.field(line)?;
+            self.field(line, input)?;
         }
         Ok(self.end_event())
     }
@@ -130,40 +109,37 @@ impl SseDecoder {
         Some(json!({ "error": error }).to_string().into())
     }
 
-    fn skip_line_feed(&mut self) {
-        if self.after_return && !self.chunk.is_empty() {
+    fn skip_line_feed(&mut self, input: &mut Input) {
+        if let (true, Some(byte)) = (self.after_return, input.chunk().first()) {
             self.after_return = false;
-            if self.chunk[0] == b'\n' {
-                self.chunk.advance(1);
+            if *byte == b'\n' {
+                input.skip(1);
             }
         }
     }
 
-    fn next_line(&mut self) -> Result<Option<Bytes>, Malformed> {
-        let Some(end) = memchr2(b'\n', b'\r', &self.chunk) else {
-            self.line.buffer(&mut self.chunk)?;
+    fn next_line(&mut self, input: &mut Input) -> Result<Option<Bytes>> {
+        let Some(end) = memchr2(b'\n', b'\r', input.chunk()) else {
+            input.buffer()?;
             return Ok(None);
         };
-        let line = self.line.complete(&mut self.chunk, end)?;
-        self.after_return = self.chunk[0] == b'\r';
-        self.chunk.advance(1);
+        let line = input.complete(end)?;
+        self.after_return = input.chunk()[0] == b'\r';
+        input.skip(1);
         Ok(Some(line))
     }
 
-    fn bare_value(&mut self) -> Result<Option<Bytes>, Malformed> {
-        let end = self
-            .bare
-            .as_mut()
-            .and_then(|scanner| scanner.end(&self.chunk));
-        let Some(end) = end else {
-            self.line.buffer(&mut self.chunk)?;
+    fn bare_value(&mut self, input: &mut Input) -> Result<Option<Bytes>> {
+        let scanner = self.bare.as_mut();
+        let Some(end) = scanner.and_then(|scanner| scanner.end(input.chunk())) else {
+            input.buffer()?;
             return Ok(None);
         };
         self.bare = None;
-        self.line.complete(&mut self.chunk, end).map(Some)
+        input.complete(end).map(Some)
     }
 
-    fn field(&mut self, mut line: Bytes) -> Result<(), Malformed> {
+    fn field(&mut self, mut line: Bytes, input: &Input) -> Result<()> {
         // The longest field names have five letters, so a later colon belongs to the value.
         let colon = line.iter().take(6).position(|byte| *byte == b':');
         match &line[..colon.unwrap_or(line.len())] {
@@ -172,11 +148,11 @@ impl SseDecoder {
                 if line.first() == Some(&b' ') {
                     line.advance(1);
                 }
-                self.data.push(line, self.limit)?;
+                self.data.push(line, input)?;
             }
             b"error" if line[5..].strip_prefix(b":").is_some_and(is_object) => {
                 let object = [b"{\"error\":", &line[6..], b"}"].concat();
-                self.data.push(object.into(), self.limit)?;
+                self.data.push(object.into(), input)?;
             }
             b"event" => self.is_error = line[5..].strip_prefix(b":").is_some_and(is_error),
             b"" | b"id" | b"retry" => {}
@@ -200,7 +176,7 @@ fn is_error(name: &[u8]) -> bool {
 }
 
 impl Data {
-    fn push(&mut self, line: Bytes, limit: usize) -> Result<(), Malformed> {
+    fn push(&mut self, line: Bytes, input: &Input) -> Result<()> {
         let mut lines = match self {
             Self::None => {
                 *self = Self::Line(line);
@@ -209,9 +185,7 @@ impl Data {
             Self::Line(first) => first.to_vec(),
             Self::Lines(lines) => std::mem::take(lines),
         };
-        if lines.len() + 1 + line.len() > limit {
-            return Err(Malformed::TooLarge(limit));
-        }
+        input.check(lines.len() + 1 + line.len())?;
         lines.push(b'\n');
         lines.extend_from_slice(&line);
         *self = Self::Lines(lines);
@@ -219,7 +193,7 @@ impl Data {
     }
 
     fn take(&mut self) -> Option<Bytes> {
-        match std::mem::replace(self, Self::None) {
+        match std::mem::take(self) {
             Self::None => None,
             Self::Line(line) => Some(line),
             Self::Lines(lines) => Some(lines.into()),

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use ring::digest::{Context, SHA256};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::digest::Sha256;
+use super::digest::hex;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Size of a piece: a multiple of the 256 KiB that the service requires.
@@ -53,7 +54,7 @@ impl Source {
             length,
             offset: 0,
             must_end,
-            sha256: Sha256::new(),
+            sha256: Context::new(&SHA256),
             expected: None,
         })
     }
@@ -105,7 +106,7 @@ pub(super) struct Pieces {
     /// Whether further bytes after the length are an error. They are allowed for a reader, which is not read beyond its
     /// length: that could wait forever.
     must_end: bool,
-    sha256: Sha256,
+    sha256: Context,
     /// Expected SHA-256 of all bytes, in hexadecimal digits, if it is known.
     pub(super) expected: Option<String>,
 }
@@ -159,7 +160,7 @@ impl Pieces {
 
     /// Returns the SHA-256 of the bytes so far, in hexadecimal digits.
     pub(super) fn sha256(&self) -> String {
-        self.sha256.clone().finish()
+        hex(self.sha256.clone().finish().as_ref())
     }
 }
 

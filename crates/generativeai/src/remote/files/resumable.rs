@@ -30,103 +30,8 @@ const OFFSET: HeaderName = HeaderName::from_static("x-goog-upload-offset");
 const CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-goog-upload-header-content-length");
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("x-goog-upload-header-content-type");
 
-/// An upload that is ready to start.
-pub(super) struct Upload {
-    pub(super) service: Arc<Service>,
-    pub(super) options: RequestOptions,
-    /// Properties of the file to create.
-    pub(super) file: File,
-    pub(super) pieces: Pieces,
-    pub(super) on_progress: Option<OnProgress>,
-}
-
-impl Upload {
-    /// Uploads all pieces, and compares the length and the hash that the service reports.
-    pub(super) async fn run(mut self) -> Result<File> {
-        let mut session = self.start().await?;
-        let file = loop {
-            self.report(session.received);
-            let piece = self.pieces.next().await?;
-            if let Some(file) = session.send(&piece).await? {
-                break file;
-            }
-        };
-        let length = self.pieces.length;
-        self.report(length);
-        let sha256 = self.pieces.sha256();
-        let is_other = |hash: &String| digest::differs(hash, &sha256);
-        if file.sha256_hash.as_ref().is_some_and(is_other)
-            || file
-                .size_bytes
-                .is_some_and(|size| u64::try_from(size) != Ok(length))
-        {
-            let name = file.name.as_deref().unwrap_or_default();
-            let message = format!(
-                "the service has stored other bytes as `{name}`: delete it and upload again"
-            );
-            return Err(Error::new(ErrorKind::Corrupt, message));
-        }
-        Ok(file)
-    }
-
-    /// Asks for an address to which the pieces are sent.
-    async fn start(&mut self) -> Result<Session> {
-        let deadline = Deadline::start(self.options.timeout);
-        let mime_type = self.file.mime_type.as_deref().unwrap_or_default();
-        let mime_type = HeaderValue::from_str(mime_type).map_err(|error| {
-            let message = "its media type cannot be sent in a header";
-            Error::new(ErrorKind::Request, message).with_source(error)
-        })?;
-        let request = UploadedFile {
-            file: Some(self.file.clone()),
-            ..UploadedFile::default()
-        };
-        let request = Outgoing::post(self.service.address.uploads()?, SharedBody::of(&request)?)
-            .header(PROTOCOL, HeaderValue::from_static("resumable"))
-            .header(COMMAND, HeaderValue::from_static("start"))
-            .header(CONTENT_LENGTH, self.pieces.length.into())
-            .header(CONTENT_TYPE, mime_type);
-        let (service, options) = (self.service.clone(), self.options.clone());
-        let mut attempts = Attempts::begin(service, request, options, Deadlines::unary)?;
-        let url = loop {
-            match started(&mut attempts).await {
-                Ok(url) => break url,
-                Err(failure) => attempts.recover(failure).await?,
-            }
-        };
-        attempts.succeeded();
-        Ok(Session {
-            service: self.service.clone(),
-            options: self.options.clone(),
-            deadline,
-            url,
-            length: self.pieces.length,
-            received: 0,
-        })
-    }
-
-    fn report(&self, sent: u64) {
-        if let Some(on_progress) = &self.on_progress {
-            let total = self.pieces.length;
-            on_progress(UploadProgress { sent, total });
-        }
-    }
-}
-
-/// Makes one attempt to start an upload; returns its address.
-async fn started(attempts: &mut Attempts) -> Result<Uri, Failure> {
-    let mut response = attempts.send().await?;
-    let Some(url) = response.header("x-goog-upload-url").map(str::to_owned) else {
-        let message = "the service does not support resumable uploads: it sent no address";
-        return Err(Error::new(ErrorKind::Decode, message).into());
-    };
-    // The body is not needed, but a connection of HTTP/1.1 is reused only if its response has been read.
-    attempts.body(&mut response).await?;
-    Ok(attempts.service.address.upload(&url)?)
-}
-
 /// An upload that the service has accepted.
-struct Session {
+pub(super) struct Session {
     service: Arc<Service>,
     options: RequestOptions,
     /// Time limit of the whole upload.
@@ -155,15 +60,90 @@ enum Next {
 }
 
 impl Session {
+    /// Describes a file of this length to the service, which returns the address to which the pieces are sent.
+    pub(super) async fn start(
+        service: Arc<Service>,
+        options: RequestOptions,
+        file: File,
+        length: u64,
+    ) -> Result<Self> {
+        let deadline = Deadline::start(options.timeout);
+        let mime_type = file.mime_type.as_deref().unwrap_or_default();
+        let mime_type = HeaderValue::from_str(mime_type).map_err(|error| {
+            let message = "its media type cannot be sent in a header";
+            Error::new(ErrorKind::Request, message).with_source(error)
+        })?;
+        let body = SharedBody::of(&UploadedFile {
+            file: Some(file),
+            ..UploadedFile::default()
+        });
+        let request = Outgoing::post(service.address.uploads()?, body)
+            .header(PROTOCOL, HeaderValue::from_static("resumable"))
+            .header(COMMAND, HeaderValue::from_static("start"))
+            .header(CONTENT_LENGTH, length.into())
+            .header(CONTENT_TYPE, mime_type);
+        let mut attempts = Attempts::begin(service.clone(), options.clone(), Deadlines::unary)?;
+        let url = loop {
+            match started(&mut attempts, &request).await {
+                Ok(url) => break url,
+                Err(failure) => attempts.recover(failure).await?,
+            }
+        };
+        attempts.succeeded();
+        Ok(Self {
+            service,
+            options,
+            deadline,
+            url,
+            length,
+            received: 0,
+        })
+    }
+
+    /// Sends all pieces, and compares the length and the hash that the service reports.
+    pub(super) async fn run(
+        mut self,
+        mut pieces: Pieces,
+        on_progress: Option<OnProgress>,
+    ) -> Result<File> {
+        let total = self.length;
+        let report = |sent| {
+            if let Some(on_progress) = &on_progress {
+                on_progress(UploadProgress { sent, total });
+            }
+        };
+        let file = loop {
+            report(self.received);
+            let piece = pieces.next().await?;
+            if let Some(file) = self.send(&piece).await? {
+                break file;
+            }
+        };
+        report(total);
+        let sha256 = pieces.sha256();
+        let is_other = |hash: &String| digest::differs(hash, &sha256);
+        if file.sha256_hash.as_ref().is_some_and(is_other)
+            || file
+                .size_bytes
+                .is_some_and(|size| u64::try_from(size) != Ok(total))
+        {
+            let name = file.name.as_deref().unwrap_or_default();
+            let message = format!(
+                "the service has stored other bytes as `{name}`: delete it and upload again"
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        Ok(file)
+    }
+
     /// Sends a piece until the service has received it. Returns the file if the piece was the last one.
     ///
     /// Only consecutive failures without progress count as attempts, so a long upload survives many interruptions.
     async fn send(&mut self, piece: &Piece) -> Result<Option<File>> {
         let mut next = Next::Send;
-        let mut attempts = self.attempts(self.request(piece, next))?;
+        let mut attempts = self.attempts()?;
         loop {
-            attempts.set_request(self.request(piece, next));
-            let outcome = match ask(&mut attempts).await {
+            let outcome = match ask(&mut attempts, &self.request(piece, next)).await {
                 Ok(Answer::Final(body)) => return self.file(&attempts, piece, &body).map(Some),
                 Ok(Answer::Active(received)) => self.advance(piece, next, received),
                 Err(failure) => Err(failure),
@@ -180,7 +160,7 @@ impl Session {
                     next = Next::Send;
                     // New attempts: those before the progress no longer count.
                     if has_advanced {
-                        attempts = self.attempts(self.request(piece, next))?;
+                        attempts = self.attempts()?;
                     }
                 }
                 Err(failure) => {
@@ -272,15 +252,27 @@ impl Session {
     }
 
     /// Starts to count attempts. Together they have the time left until the deadline.
-    fn attempts(&self, request: Outgoing) -> Result<Attempts> {
+    fn attempts(&self) -> Result<Attempts> {
         let options = self.deadline.apply_to(&self.options)?;
-        Attempts::begin(self.service.clone(), request, options, Deadlines::unary)
+        Attempts::begin(self.service.clone(), options, Deadlines::unary)
     }
 }
 
+/// Makes one attempt to start an upload; returns its address.
+async fn started(attempts: &mut Attempts, request: &Outgoing) -> Result<Uri, Failure> {
+    let mut response = attempts.send(request).await?;
+    let Some(url) = response.header("x-goog-upload-url").map(str::to_owned) else {
+        let message = "the service does not support resumable uploads: it sent no address";
+        return Err(Error::new(ErrorKind::Decode, message).into());
+    };
+    // The body is not needed, but a connection of HTTP/1.1 is reused only if its response has been read.
+    attempts.body(&mut response).await?;
+    Ok(attempts.service.address.upload(&url)?)
+}
+
 /// Makes one attempt to send a piece or a query.
-async fn ask(attempts: &mut Attempts) -> Result<Answer, Failure> {
-    let mut response = attempts.send().await?;
+async fn ask(attempts: &mut Attempts, request: &Outgoing) -> Result<Answer, Failure> {
+    let mut response = attempts.send(request).await?;
     let status = response.header("x-goog-upload-status").map(str::to_owned);
     let received = response
         .header("x-goog-upload-size-received")

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::pieces::Source;
 use super::progress::{OnProgress, UploadProgress};
-use super::resumable::Upload;
+use super::resumable::Session;
 use crate::backend::RequestOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::mime_type_of;
@@ -166,14 +166,9 @@ impl UploadFile {
             return Err(Error::new(ErrorKind::Request, message));
         }
         pieces.expected = self.sha256;
-        let upload = Upload {
-            options,
-            service: self.remote.client.service.clone(),
-            file: self.file,
-            pieces,
-            on_progress: self.on_progress,
-        };
-        upload.run().await
+        let service = self.remote.client.service.clone();
+        let session = Session::start(service, options, self.file, pieces.length).await?;
+        session.run(pieces, self.on_progress).await
     }
 }
 

@@ -131,6 +131,7 @@ async fn a_stream_is_in_flight_until_it_is_dropped() {
     let hurried = RequestOptions::default().timeout(Duration::from_secs(5));
     let error = remote.generate_content(hello(), hurried).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("max_in_flight"), "{error}");
     assert_eq!(server.received().len(), 1);
     drop(chunks);
 

@@ -10,15 +10,14 @@ use crate::protocol::wire::plain_length;
 /// Size in bytes from which a piece is no longer merged with others.
 const LARGE: usize = 16 << 10;
 
-/// Maximum number of pieces below [`LARGE`]. One more, and the last ones are merged.
+/// Maximum number of pieces below [`LARGE`] in a row. One more, and they are merged.
 const MAX_SMALL: usize = 16;
 
 /// JSON of the first contents of a transcript.
 ///
 /// Contents that are added later become a new piece, so that nothing is copied and no buffer reserves capacity. Once
-/// there are more than [`MAX_SMALL`] small pieces, the last ones are merged. Then each remaining piece is at least
-/// twice as long as the next. So a byte is copied O(log n) times however long the conversation grows, and a request has
-/// few pieces.
+/// there are more than [`MAX_SMALL`] small pieces at the end, they become one. So a byte is copied a few times however
+/// long the conversation grows, since large pieces are never copied, and a request has few pieces.
 #[derive(Clone, Default)]
 pub(super) struct JsonPrefix {
     /// The JSON, with a comma in front of each content. Requests share the list, not only the pieces.
@@ -81,20 +80,12 @@ impl JsonPrefix {
         pieces.push(piece);
         let is_small = |piece: &&Bytes| piece.len() < LARGE;
         let small = pieces.iter().rev().take_while(is_small).count();
-        if small <= MAX_SMALL {
-            return;
+        if small > MAX_SMALL {
+            let first = pieces.len() - small;
+            let merged = pieces[first..].concat();
+            pieces.truncate(first);
+            pieces.push(merged.into());
         }
-        // From the end: a piece is merged unless it is at least twice as long as those after it together.
-        let mut length = 0;
-        let last = pieces.iter().rev().take(small).take_while(|piece| {
-            let is_merged = length == 0 || piece.len() < 2 * length;
-            length += piece.len();
-            is_merged
-        });
-        let first = pieces.len() - last.count();
-        let merged = pieces[first..].concat();
-        pieces.truncate(first);
-        pieces.push(merged.into());
     }
 }
 

@@ -16,22 +16,15 @@ message! {
     /// ```
     pub struct VideoMetadata {
         /// Start of the section, from the start of the video. Default: the start of the video.
-        pub start_offset: Option<Duration>,
+        pub start_offset: Option<Duration> => into Duration,
         /// End of the section, from the start of the video. Default: the end of the video.
-        pub end_offset: Option<Duration>,
+        pub end_offset: Option<Duration> => into Duration,
         /// Frames per second that the model sees: more than 0, at most 24. Default: 1.
-        pub fps: Option<f64>,
+        pub fps: Option<f64> => plain f64,
         /// Layers of the video to read.
-        pub content_layers: Vec<ContentLayer>,
+        pub content_layers: Vec<ContentLayer> => list ContentLayer,
     }
 }
-
-setters!(VideoMetadata {
-    into start_offset: Duration,
-    into end_offset: Duration,
-    plain fps: f64,
-    list content_layers: ContentLayer,
-});
 
 message! {
     /// Resolution at which the model sees the media of one part. Set one of the two fields.
@@ -47,16 +40,11 @@ message! {
     /// ```
     pub struct PartMediaResolution {
         /// Resolution as a level, which each model translates into tokens.
-        pub level: Option<PartMediaResolutionLevel>,
+        pub level: Option<PartMediaResolutionLevel> => into PartMediaResolutionLevel,
         /// Number of tokens that represent the media.
-        pub num_tokens: Option<i32>,
+        pub num_tokens: Option<i32> => plain i32,
     }
 }
-
-setters!(PartMediaResolution {
-    into level: PartMediaResolutionLevel,
-    plain num_tokens: i32,
-});
 
 impl From<PartMediaResolutionLevel> for PartMediaResolution {
     fn from(level: PartMediaResolutionLevel) -> Self {
@@ -140,16 +128,11 @@ message! {
     pub struct SpeechMetadata {
         /// Name of the speaker, one of
         /// [`speaker_voice_configs`](crate::protocol::config::MultiSpeakerVoiceConfig::speaker_voice_configs).
-        pub speaker: Option<String>,
+        pub speaker: Option<String> => into String,
         /// Style of speech, such as `calm`.
-        pub style: Option<String>,
+        pub style: Option<String> => into String,
     }
 }
-
-setters!(SpeechMetadata {
-    into speaker: String,
-    into style: String,
-});
 
 message! {
     /// Pages of a document to read.
@@ -164,19 +147,13 @@ message! {
     /// ```
     pub struct DocumentMetadata {
         /// First page, from 1. Default: the first page of the document.
-        pub start_page: Option<i32>,
+        pub start_page: Option<i32> => plain i32,
         /// Last page, included. Default: the last page of the document.
-        pub end_page: Option<i32>,
+        pub end_page: Option<i32> => plain i32,
         /// Layers of the document to read.
-        pub content_layers: Vec<ContentLayer>,
+        pub content_layers: Vec<ContentLayer> => list ContentLayer,
     }
 }
-
-setters!(DocumentMetadata {
-    plain start_page: i32,
-    plain end_page: i32,
-    list content_layers: ContentLayer,
-});
 
 message! {
     /// Sheet and cells of a spreadsheet to read.
@@ -195,19 +172,13 @@ message! {
     /// ```
     pub struct SpreadsheetMetadata {
         /// Range of cells, such as `A1:D10`. Default: all cells.
-        pub visible_cells: Option<String>,
+        pub visible_cells: Option<String> => into String,
         /// Number of the sheet, from 1. Default: all sheets.
-        pub sheet_index: Option<i32>,
+        pub sheet_index: Option<i32> => plain i32,
         /// Layers of the spreadsheet to read.
-        pub content_layers: Vec<ContentLayer>,
+        pub content_layers: Vec<ContentLayer> => list ContentLayer,
     }
 }
-
-setters!(SpreadsheetMetadata {
-    into visible_cells: String,
-    plain sheet_index: i32,
-    list content_layers: ContentLayer,
-});
 
 open_enum! {
     /// Layer of a document or of other media, such as the formulas of a spreadsheet. The available layers depend on the
@@ -229,13 +200,8 @@ message! {
     /// Section of an audio recording to process.
     pub struct AudioMetadata {
         /// Start of the section, from the start of the recording. Default: the start of the recording.
-        pub start_offset: Option<Duration>,
+        pub start_offset: Option<Duration> => into Duration,
         /// End of the section, from the start of the recording. Default: the end of the recording.
-        pub end_offset: Option<Duration>,
+        pub end_offset: Option<Duration> => into Duration,
     }
 }
-
-setters!(AudioMetadata {
-    into start_offset: Duration,
-    into end_offset: Duration,
-});

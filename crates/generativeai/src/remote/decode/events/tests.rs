@@ -8,24 +8,26 @@ use serde_json::json;
 
 use super::*;
 use crate::__internals::fuzz::naive;
+use crate::error::ErrorKind;
 use crate::protocol::content::Data;
 use crate::protocol::response::GenerateContentResponse;
 
 const LIMIT: usize = 16 << 20;
 
-/// Decodes a body that arrives in these chunks.
+/// Decodes a body that arrives in these chunks. Returns the message of an error.
 fn read<'a>(
     chunks: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<(Vec<Bytes>, BodyEnd), Malformed> {
+) -> std::result::Result<(Vec<Bytes>, BodyEnd), String> {
     let mut events = Events::new(LIMIT);
     let mut found = Vec::new();
     for chunk in chunks {
         events.push(Bytes::copy_from_slice(chunk));
-        while let Some(event) = events.next()? {
+        while let Some(event) = events.next().map_err(|error| error.to_string())? {
             found.push(event);
         }
     }
-    Ok((found, events.finish()?))
+    let end = events.finish().map_err(|error| error.to_string())?;
+    Ok((found, end))
 }
 
 /// Returns the data of the events of a body, including the one left open.
@@ -196,7 +198,12 @@ fn an_event_over_the_limit_is_rejected_before_it_is_complete() {
             events.next().err()
         });
 
-    assert_eq!(rejected, Some(Malformed::TooLarge(64)));
+    let rejected = rejected.expect("an error");
+    assert_eq!(rejected.kind(), ErrorKind::Limit);
+    assert_eq!(
+        rejected.to_string(),
+        "an event of the response is larger than 64 bytes"
+    );
 }
 
 #[test]
@@ -204,7 +211,10 @@ fn many_short_lines_of_one_event_count_towards_the_limit() {
     let mut events = Events::new(64);
     events.push("data: x\n".repeat(40).into());
 
-    assert_eq!(events.next(), Err(Malformed::TooLarge(64)));
+    assert_eq!(
+        events.next().expect_err("too large").kind(),
+        ErrorKind::Limit
+    );
 }
 
 #[test]

@@ -6,12 +6,11 @@
 use serde_json::{Map, Value};
 
 use crate::call_syntax::CallSyntax;
-use crate::engine::End;
-use crate::template::ThinkingTags;
+use crate::template::{ThinkingTags, Thoughts};
 
 /// A part of a reply.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Segment {
+pub(crate) enum Segment {
     Text(String),
     Thought(String),
     Call {
@@ -26,7 +25,7 @@ pub(super) enum Segment {
 /// each other in the order in which [`State`] lists them. Without thoughts, `Start` leads to `Text`; after thoughts, a
 /// further open tag leads back to `ThoughtStart`; after a call, the reply continues with `Text`.
 #[derive(Debug)]
-pub(super) struct SegmentParser {
+pub(crate) struct SegmentParser {
     thinking: Option<ThinkingTags>,
     /// `None` if the reply cannot contain calls.
     calls: Option<CallSyntax>,
@@ -57,19 +56,14 @@ enum State {
 }
 
 impl SegmentParser {
-    /// Creates a parser. `is_open` is whether the reply begins inside thoughts.
-    pub(super) fn new(
-        thinking: Option<ThinkingTags>,
-        is_open: bool,
-        calls: Option<CallSyntax>,
-    ) -> Self {
-        let state = match thinking {
-            Some(_) if is_open => State::ThoughtStart,
+    pub(crate) fn new(thoughts: Option<Thoughts>, calls: Option<CallSyntax>) -> Self {
+        let state = match thoughts {
+            Some(Thoughts { is_open: true, .. }) => State::ThoughtStart,
             Some(_) => State::Start,
             None => State::Text,
         };
         Self {
-            thinking,
+            thinking: thoughts.map(|thoughts| thoughts.tags),
             calls,
             state,
             held: String::new(),
@@ -77,18 +71,23 @@ impl SegmentParser {
         }
     }
 
+    /// Returns whether the answer has not begun after the thoughts. White space between them is part of neither.
+    pub(crate) fn is_before_answer(&self) -> bool {
+        self.is_thinking() || self.state == State::AfterThought
+    }
+
     /// Returns whether the end of the text so far is inside thoughts.
-    pub(super) fn is_thinking(&self) -> bool {
+    pub(crate) fn is_thinking(&self) -> bool {
         matches!(self.state, State::ThoughtStart | State::Thought)
     }
 
     /// Returns whether the end of the text so far is inside a call, or after the start of an invalid one.
-    pub(super) fn is_calling(&self) -> bool {
+    pub(crate) fn is_calling(&self) -> bool {
         self.state == State::Call
     }
 
     /// Adds text of the reply; returns the segments that are complete.
-    pub(super) fn push(&mut self, text: &str) -> Vec<Segment> {
+    pub(crate) fn push(&mut self, text: &str) -> Vec<Segment> {
         self.held.push_str(text);
         let mut segments = Vec::new();
         while self.step(&mut segments) {}
@@ -97,14 +96,9 @@ impl SegmentParser {
 
     /// Returns the text that was held back, at the end of the reply.
     ///
-    /// An incomplete call is dropped; the finish reason shows that the reply was cut off. A tag that the limit of the
-    /// length cuts off is dropped as well: it is not text, and the model would repeat it if it became part of the
-    /// history.
-    pub(super) fn finish(&mut self, end: End) -> Option<Segment> {
-        let mut rest = std::mem::take(&mut self.held);
-        if end == End::MaxTokens {
-            rest.truncate(rest.len() - self.partial_tag(&rest));
-        }
+    /// An incomplete call is dropped; the finish reason shows that the reply was cut off.
+    pub(crate) fn finish(&mut self) -> Option<Segment> {
+        let rest = std::mem::take(&mut self.held);
         match self.state {
             State::Call => None,
             State::ThoughtStart | State::Thought => segment(Segment::Thought, rest.trim()),
@@ -113,16 +107,17 @@ impl SegmentParser {
         }
     }
 
-    /// Returns the length of the beginning of a tag at the end of the text; 0 if it is a single byte such as `<`,
-    /// which may be text as well.
-    fn partial_tag(&self, text: &str) -> usize {
+    /// Drops a tag that the limit of the length cuts off: it is not text, and the model would repeat it if it became
+    /// part of the history. A single byte such as `<` stays, since it may be text as well.
+    pub(crate) fn drop_partial_tag(&mut self) {
         let thinking = self
             .thinking
             .map(|tags| [tags.open, tags.close, tags.answer]);
         let call = self.calls.as_ref().map(CallSyntax::start);
         let tags = thinking.into_iter().flatten().chain(call);
-        let longest = tags.map(|tag| partial_suffix(text, tag)).max();
-        longest.filter(|&length| length > 1).unwrap_or(0)
+        let longest = tags.map(|tag| partial_suffix(&self.held, tag)).max();
+        let length = longest.filter(|&length| length > 1).unwrap_or(0);
+        self.held.truncate(self.held.len() - length);
     }
 
     /// Advances by one state. Returns `false` if more text is needed.
@@ -252,12 +247,12 @@ fn segment(kind: fn(String) -> Segment, text: &str) -> Option<Segment> {
     (!text.is_empty()).then(|| kind(text.to_owned()))
 }
 
-/// Returns the length of the longest suffix of the text that is the beginning of a tag, but not the whole tag.
-fn partial_suffix(text: &str, tag: &str) -> usize {
-    tag.char_indices()
+/// Returns the length of the longest suffix of the text that is the beginning of a mark, but not the whole mark.
+pub(crate) fn partial_suffix(text: &str, mark: &str) -> usize {
+    mark.char_indices()
         .map(|(at, _)| at)
         .rev()
-        .find(|&length| text.ends_with(&tag[..length]))
+        .find(|&length| text.ends_with(&mark[..length]))
         .unwrap_or(0)
 }
 
@@ -278,7 +273,7 @@ mod tests {
         for piece in reply.as_bytes().chunks(size) {
             segments.extend(parser.push(std::str::from_utf8(piece).unwrap()));
         }
-        segments.extend(parser.finish(End::Stop));
+        segments.extend(parser.finish());
         let (mut thoughts, mut text, mut names) = (String::new(), String::new(), Vec::new());
         for segment in segments {
             match segment {
@@ -300,7 +295,11 @@ mod tests {
     }
 
     fn parser(is_open: bool) -> SegmentParser {
-        SegmentParser::new(Some(TAGS), is_open, Some(CallSyntax::default()))
+        let thoughts = Thoughts {
+            tags: TAGS,
+            is_open,
+        };
+        SegmentParser::new(Some(thoughts), Some(CallSyntax::default()))
     }
 
     #[test]
@@ -363,6 +362,10 @@ mod tests {
     #[test]
     fn channels_are_thoughts_and_text() {
         let tags = ThinkingTags::of_template("<|channel|>analysis<|message|>");
+        let channels = tags.map(|tags| Thoughts {
+            tags,
+            is_open: false,
+        });
         for (reply, thoughts, answer) in [
             (
                 "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Yes.",
@@ -373,7 +376,7 @@ mod tests {
             ("<|channel|>analysis<|message|>Hm.", "Hm.", ""),
             ("Yes.", "", "Yes."),
         ] {
-            let parser = || SegmentParser::new(tags, false, None);
+            let parser = || SegmentParser::new(channels, None);
             assert_parsed(parser, reply, (thoughts, answer));
         }
     }
@@ -413,7 +416,8 @@ mod tests {
             let mut parser = parser(is_open);
             let mut segments = parser.push(reply);
 
-            segments.extend(parser.finish(End::MaxTokens));
+            parser.drop_partial_tag();
+            segments.extend(parser.finish());
 
             assert_eq!(segments, expected, "{reply}");
         }
