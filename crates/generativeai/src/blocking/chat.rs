@@ -211,6 +211,15 @@ impl<T: DeserializeOwned> SendJson<'_, T> {
         Self(self.0.retries(retries))
     }
 
+    /// Sends the message, and returns the deserialized reply with its response, like
+    /// [`SendJson::with_response`](crate::SendJson::with_response).
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub fn with_response(self) -> Result<(T, GenerateContentResponse)> {
+        wait(self.0.with_response())
+    }
+
     /// Sends the message, waits for the reply and deserializes it.
     ///
     /// # Errors

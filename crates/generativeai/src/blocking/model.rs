@@ -165,6 +165,15 @@ impl<T: DeserializeOwned> GenerateJson<'_, T> {
         Self(self.0.retries(retries))
     }
 
+    /// Sends the request, and returns the deserialized reply with its response, like
+    /// [`GenerateJson::with_response`](crate::GenerateJson::with_response).
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub fn with_response(self) -> Result<(T, GenerateContentResponse)> {
+        wait(self.0.with_response())
+    }
+
     /// Sends the request, waits for the reply and deserializes it.
     ///
     /// # Errors

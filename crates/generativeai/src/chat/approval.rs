@@ -1,4 +1,4 @@
-//! Events of rounds whose calls need approval, and the changes that they make to their turn.
+//! Events of rounds of function calls, and the changes that they make to their turn.
 //!
 //! | Event | The round | Reason of the turn |
 //! | --- | --- | --- |
@@ -20,7 +20,7 @@ use crate::protocol::content::{Content, FunctionResponse};
 use crate::protocol::response::GenerateContentResponse;
 
 impl Event {
-    /// Creates the event of a reply whose calls need approval, with a random id for the round.
+    /// Creates the event of a reply that calls functions, with a random id for the round.
     ///
     /// # Panics
     /// If the operating system provides no random numbers.
@@ -38,7 +38,7 @@ impl Event {
 }
 
 impl Unfinished {
-    /// Opens the round of a reply whose calls need approval.
+    /// Opens the round of a reply that calls functions.
     pub(super) fn call(
         &mut self,
         id: String,

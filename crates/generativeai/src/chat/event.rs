@@ -19,13 +19,10 @@ use crate::tools::Decision;
 /// A turn is a message, rounds of function calls, and a reply. Its events are, in order:
 ///
 /// 1. [`Opened`](Self::Opened), before the message is sent;
-/// 2. [`Exchanged`](Self::Exchanged), once for each round of function calls;
+/// 2. for each round of function calls [`Called`](Self::Called), [`Decided`](Self::Decided), [`Started`](Self::Started),
+///    and [`Answered`](Self::Answered) for each call that runs. The last answer ends the round;
 /// 3. [`Completed`](Self::Completed) or [`Unfinished`](Self::Unfinished). If neither follows, the turn was
 ///    interrupted.
-///
-/// If the calls need [approval](crate::AutomaticFunctionCalling::approve), a round is recorded step by step instead:
-/// [`Called`](Self::Called), [`Decided`](Self::Decided), [`Started`](Self::Started), and [`Answered`](Self::Answered)
-/// for each call that runs. The last of them ends the round.
 ///
 /// In JSON an event is an object with one member that is named after the event, for example
 /// `{"rewound": {"length": 2}}`. Members with default values are left out.
@@ -70,12 +67,12 @@ pub enum Event {
         #[serde(rename = "exchanged", default, skip_serializing_if = "Vec::is_empty")]
         rounds: Vec<Content>,
     },
-    /// A round of function calls was added to the open turn.
+    /// A round of function calls was added to the open turn. Older journals contain it instead of the steps of a round.
     Exchanged {
         /// The content with the calls, and the content with a response to each of them.
         contents: Vec<Content>,
     },
-    /// The reply calls functions, and each call waits for a decision.
+    /// The reply calls functions that are answered within the turn, and each call waits for a decision.
     Called {
         /// Random text that identifies the round. The [ids of its waiting calls](crate::WaitingCall::id) begin with it.
         id: String,
@@ -83,11 +80,14 @@ pub enum Event {
         received: Arc<GenerateContentResponse>,
     },
     /// Decisions on calls of the open round were made. Calls without a decision wait.
+    ///
+    /// Without a [policy](crate::AutomaticFunctionCalling::approve) all calls run, and so do calls that the service
+    /// rejected: their answers contain the reason.
     Decided {
         /// Decisions by the index of the call in its reply.
         decisions: BTreeMap<usize, Decision>,
     },
-    /// The approved functions of the open round are about to start. The denied calls are answered.
+    /// The functions of the open round are about to start. The denied calls are answered.
     Started,
     /// A function of the open round responded, or was interrupted.
     Answered {

@@ -57,23 +57,9 @@ impl Round {
         })
     }
 
-    /// Records that the functions start, without an approval.
-    pub(super) fn started(mut self) -> Self {
-        self.has_started = true;
-        self
-    }
-
     /// Returns the calls, in order.
     pub(super) fn calls(&self) -> impl Iterator<Item = &FunctionCall> {
         calls_of(&self.content)
-    }
-
-    /// Sets the response to the call at an index.
-    ///
-    /// # Panics
-    /// If the round has no such call. `Running` numbers the calls of its round, so this cannot happen.
-    pub(super) fn respond(&mut self, index: usize, response: FunctionResponse) {
-        self.responses[index] = Some(response);
     }
 
     /// Ends the round: returns the content with the calls and the content with their responses. A call without a

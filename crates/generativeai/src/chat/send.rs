@@ -100,7 +100,8 @@ impl ChatSession {
     ///
     /// Calls without a decision continue to wait, and no function runs before all calls are decided. The waiting turn
     /// may come from another process: after loading it, set the tools and a policy again. The policy decides on the
-    /// calls of later rounds.
+    /// calls of later rounds. Settings of the message, such as its tools or the type of its
+    /// [`json`](SendMessage::json), are not stored.
     ///
     /// ```
     /// use generativeai::{AutomaticFunctionCalling, CallRequest, Decision, Function, GenerativeModel, Reason};
@@ -123,8 +124,8 @@ impl ChatSession {
     /// ```
     ///
     /// # Errors
-    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, is decided twice, or has changed
-    /// arguments that do not fit its function. It fails with [`Configuration`](ErrorKind::Configuration) if the chat
+    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, is decided twice, is approved without
+    /// a function of its name, or has changed arguments that do not fit its function. It fails with [`Configuration`](ErrorKind::Configuration) if the chat
     /// has no policy. The turn then waits as before. If another writer of the [journal](Self::journal) decided first,
     /// it fails with [`Conflict`](ErrorKind::Conflict), and nothing runs.
     pub fn decide(

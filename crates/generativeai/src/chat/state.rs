@@ -12,14 +12,14 @@ use super::history::recorded_content;
 use super::round::Round;
 use super::snapshot::{SavedTurn, Snapshot, check_indices};
 use super::unfinished::{Transient, Unfinished};
-use crate::protocol::content::{Content, FunctionResponse, Transcript};
+use crate::protocol::content::{Content, Transcript};
 use crate::protocol::response::GenerateContentResponse;
 
 /// State of a conversation.
 ///
 /// [`apply`](Self::apply) changes it, whether the event comes from a running turn, from a journal or from a saved
 /// conversation. Between two events a running turn records its progress, such as each chunk, with the methods from
-/// [`carry`](Self::carry) to [`end_round`](Self::end_round). These change only the unfinished turn. All fields are
+/// [`carry`](Self::carry) to [`receive_chunk`](Self::receive_chunk). These change only the unfinished turn. All fields are
 /// private to this file.
 ///
 /// | Event | History | Open turn | Turns that can be redone |
@@ -290,44 +290,6 @@ impl State {
         self.running().merge_chunk(chunk);
     }
 
-    /// Begins the round of function calls of the last reply.
-    pub(super) fn begin_round(&mut self, round: Round) {
-        let turn = self.running();
-        // The reply with the calls is replaced by the next one, but its token counts belong to the turn.
-        turn.transient.usage = turn.total_usage();
-        turn.checkpoint = None;
-        turn.transient.rounds_run += 1;
-        turn.round = Some(round.started());
-    }
-
-    /// Adds the response to the call at an index of the round.
-    pub(super) fn respond(&mut self, index: usize, response: FunctionResponse) {
-        if let Some(round) = &mut self.running().round {
-            round.respond(index, response);
-        }
-    }
-
-    /// Ends the round that is being answered, and returns the events that add it to the turn.
-    ///
-    /// A held round does not end: its calls continue to wait for a decision.
-    pub(super) fn end_round(&mut self) -> Vec<Event> {
-        let Some(turn) = &mut self.unfinished else {
-            return Vec::new();
-        };
-        // The events of a round with a policy are in the journal already, up to the last response. So it gets one event
-        // for each missing response, and any other round one event as a whole.
-        let is_recorded = |round: &Round| round.approval().is_some();
-        if let Some(round) = turn.round.take_if(|round| !is_recorded(round)) {
-            let contents = round.close().into();
-            return vec![Event::Exchanged { contents }];
-        }
-        let round = turn.round.iter().filter(|round| !round.is_held());
-        round
-            .flat_map(Round::interrupted)
-            .map(|(call, response)| Event::answered(call, response))
-            .collect()
-    }
-
     /// Returns the turn that is running.
     fn running(&mut self) -> &mut Unfinished {
         self.open_turn().expect("a turn that runs is open")
@@ -367,6 +329,19 @@ impl State {
             Some(turn) => turn.received.as_ref(),
             None => self.last.as_ref(),
         }
+    }
+
+    /// Returns the events that end a round of function calls that has started: an answer for each missing response.
+    ///
+    /// A held round does not end: its calls continue to wait for a decision.
+    pub(super) fn end_of_round(&self) -> Vec<Event> {
+        let round = self.unfinished().and_then(|turn| turn.round.as_ref());
+        round
+            .filter(|round| !round.is_held())
+            .into_iter()
+            .flat_map(Round::interrupted)
+            .map(|(call, response)| Event::answered(call, response))
+            .collect()
     }
 
     /// Returns the unfinished turn.

@@ -190,7 +190,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
                 let decision = deciding.next().await;
                 self.decided(decision);
             }
-            Step::Start => self.run_approved(),
+            Step::Start => self.run_round(),
             Step::Run(running) => {
                 let progress = running.progress(&mut self.write).await;
                 self.record(progress);

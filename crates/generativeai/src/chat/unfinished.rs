@@ -249,10 +249,40 @@ impl Unfinished {
         contents
     }
 
+    /// Returns the token counts of all requests of the turn. `None` if the service reported none.
+    ///
+    /// The service may bill them although the turn failed. Of a turn that was loaded or resumed, only the requests up
+    /// to its last round of function calls, or its last reply, are known.
+    ///
+    /// ```
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
+    /// # use generativeai::protocol::response::GenerateContentResponse;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let reply: GenerateContentResponse = serde_json::from_str(
+    /// #     r#"{"candidates": [{"content": {"parts": [{"text": "tall"}]}, "finishReason": "STOP"}],
+    /// #         "usageMetadata": {"promptTokenCount": 8, "candidatesTokenCount": 2, "totalTokenCount": 10}}"#,
+    /// # ).unwrap();
+    /// # let script = Scripted::default().then_stream([reply]);
+    /// # let mut chat = GenerativeModel::new("m").backend(script).start_chat();
+    /// let metres = chat.send_message("How tall is Ben Nevis?").json::<u32>().await;
+    /// assert!(metres.is_err());
+    ///
+    /// let usage = chat.unfinished().and_then(|turn| turn.usage());
+    /// assert_eq!(usage.and_then(|usage| usage.total()), Some(10));
+    /// # Ok(()) }
+    /// ```
+    pub fn usage(&self) -> Option<UsageMetadata> {
+        self.total_usage().map(|usage| *usage)
+    }
+
     /// Returns the token counts of all requests of the turn.
     pub(super) fn total_usage(&self) -> Option<Box<UsageMetadata>> {
         let last = self.received.as_ref();
         let last = last.and_then(|received| received.usage_metadata.clone());
+        // A reply whose calls are being answered, or were returned, has the counts of the whole turn.
+        if self.round.is_some() || matches!(self.reason, Reason::CallsReturned) {
+            return last;
+        }
         match (self.transient.usage.clone(), last) {
             (Some(mut sum), Some(last)) => {
                 sum.add(&last);

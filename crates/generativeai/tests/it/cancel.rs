@@ -59,7 +59,16 @@ fn cancelling_next_at_every_poll_repeats_no_call_no_request_and_no_write() {
     drop(reply);
     assert_eq!((runs.load(Ordering::Relaxed), chunks), (1, 3));
     assert_eq!(script.requests().len(), 3);
-    let names = ["Added", "Opened", "Compacted", "Exchanged", "Completed"];
+    let names = [
+        "Added",
+        "Opened",
+        "Compacted",
+        "Called",
+        "Decided",
+        "Started",
+        "Answered",
+        "Completed",
+    ];
     assert_eq!(journal.names(), names);
     assert!(polls > 8, "{polls}");
 }

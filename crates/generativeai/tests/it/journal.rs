@@ -54,7 +54,7 @@ async fn a_message_is_written_before_it_is_sent_and_its_outcome_after() {
 }
 
 #[tokio::test]
-async fn each_round_of_calls_is_written_once_it_is_answered() {
+async fn each_round_of_calls_is_written_step_by_step() {
     let journal = Memory::default();
     let script = Scripted::default()
         .then_call("double", json!({"value": 2}))
@@ -69,7 +69,8 @@ async fn each_round_of_calls_is_written_once_it_is_answered() {
 
     chat.send_message("Twice two, twice?").await.unwrap_err();
 
-    let names = ["Opened", "Exchanged", "Exchanged", "Unfinished"];
+    let round = ["Called", "Decided", "Started", "Answered"];
+    let names = [&["Opened"], &round[..], &round, &["Unfinished"]].concat();
     assert_eq!(journal.names(), names);
     let mut resumed = journal.resume(&model(script));
     let unfinished = resumed.unfinished().unwrap();

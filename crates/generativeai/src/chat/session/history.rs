@@ -227,10 +227,12 @@ impl ChatSession {
             Some(_) => self.history().len(),
             None => last_turn(self.history())?,
         };
+        // Closing the turn moves a reply whose functions run to the rounds.
+        let unfinished = self.unfinished().map(Unfinished::pair);
         // The journal gets the received part first, so that a redo after a restart restores it.
         self.close_turn();
         self.commit(Event::Rewound { length });
-        self.state.undone()
+        unfinished.or_else(|| self.state.undone())
     }
 
     /// Redoes the turn that was [undone](Self::rewind) last, and returns whether there was one.

@@ -176,7 +176,7 @@ impl ChatSession {
     /// Ends the open turn with a reason, so that it stays unfinished. Calls that have no response get one that reports
     /// the interruption.
     pub(in crate::chat) fn end_turn(&mut self, reason: Reason) {
-        for event in self.state.end_round() {
+        for event in self.state.end_of_round() {
             self.commit(event);
         }
         let turn = self.state.unfinished();

@@ -8,6 +8,7 @@ use std::ops::DerefMut;
 
 use super::super::deciding::decisions_on;
 use super::super::event::Event;
+use super::super::round::{Round, is_mistaken_call};
 use super::super::running::{Running, check_runtime};
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
@@ -71,8 +72,16 @@ impl ChatSession {
             .collect();
         // All arguments are checked first, so that the observer is not called for decisions that are refused.
         for (call, decision) in &decided {
+            let function = match decision {
+                Decision::Run | Decision::RunWith(_) => template.tools.function_of(call),
+                _ => continue,
+            };
+            // The tools of a message are lost when its turn is resumed. The call continues to wait.
+            let function = function.map_err(|error| {
+                let message = "the approved call cannot run: set the tools that its message had";
+                Error::new(ErrorKind::Request, message).with_source(error)
+            })?;
             if let Decision::RunWith(arguments) = decision {
-                let function = template.tools.function_of(call)?;
                 function.check(arguments).map_err(|error| {
                     let message = format!("the changed arguments of `{}` do not fit", call.name());
                     Error::new(ErrorKind::Request, message).with_source(error)
@@ -87,10 +96,8 @@ impl ChatSession {
 }
 
 impl<C: DerefMut<Target = ChatSession>> Turn<C> {
-    /// Records the calls of the last reply, which need approval, and asks for it.
+    /// Asks the policy about the calls of the last reply.
     pub(super) fn request_approval(&mut self, automatic: &AutomaticFunctionCalling) {
-        let received = self.turn().final_response();
-        self.chat.commit(Event::called(received));
         let deciding = decisions_on(self.chat.held_round(), &self.template.tools, automatic);
         self.step = Step::Decide(deciding);
         self.write();
@@ -116,24 +123,54 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         if round.is_some_and(|round| round.undecided().next().is_some()) {
             return self.end(None);
         }
+        self.start();
+    }
+
+    /// Starts the round without asking: all of its functions run.
+    pub(super) fn start_all(&mut self) {
+        let undecided = self
+            .chat
+            .held_round()
+            .into_iter()
+            .flat_map(Round::undecided);
+        let decisions = undecided.map(|(index, _)| (index, Decision::Run)).collect();
+        self.chat.commit(Event::Decided { decisions });
+        self.start();
+    }
+
+    fn start(&mut self) {
         self.chat.commit(Event::Started);
         self.step = Step::Start;
         self.write();
     }
 
-    /// Runs the approved functions. None runs if the start could not be stored.
-    pub(super) fn run_approved(&mut self) {
-        let round = self.turn().round.as_ref();
-        let (Some(round), Some(automatic)) = (round, &self.automatic) else {
+    /// Runs the functions of the round. None runs for calls that the service rejected, nor for approved ones if the
+    /// start could not be stored.
+    pub(super) fn run_round(&mut self) {
+        let turn = self.turn();
+        let (Some(round), Some(automatic)) = (&turn.round, &self.automatic) else {
             // All calls were denied: `Started` answered them, which ended the round.
             self.step = Step::Request;
             return;
         };
-        let running = match self.chat.unsaved() {
-            None => Running::start(round, &self.template.tools, automatic),
+        let tools = &self.template.tools;
+        let mistake = turn
+            .received
+            .as_ref()
+            .and_then(|reply| reply.finish_reason());
+        let mistake = mistake.filter(|reason| is_mistaken_call(reason));
+        let needs_start = automatic.policy.is_some();
+        let running = match (mistake, self.chat.unsaved().filter(|_| needs_start)) {
+            // The response contains the reason, and the model can correct the call.
+            (Some(reason), _) => {
+                Running::refuse(round, automatic, |call| tools.rejected(call.name(), reason))
+            }
             // After a crash the journal would contain an approved round that has not started, and the functions would
             // run a second time.
-            Some(error) => Running::refuse(round, automatic, |call| not_stored(call, error)),
+            (None, Some(error)) => {
+                Running::refuse(round, automatic, |call| not_stored(call, error))
+            }
+            (None, None) => Running::start(round, tools, automatic),
         };
         self.step = Step::Run(Box::new(running));
     }

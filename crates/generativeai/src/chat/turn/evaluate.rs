@@ -3,12 +3,10 @@
 use std::ops::DerefMut;
 
 use super::super::event::Event;
-use super::super::history::model_content;
 use super::super::reason::Reason;
-use super::super::round::{Round, is_mistaken_call};
-use super::super::running::Running;
+use super::super::round::is_mistaken_call;
 use super::super::session::ChatSession;
-use super::{Step, Turn};
+use super::Turn;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Mode;
 use crate::protocol::response::{FinishReason, GenerateContentResponse};
@@ -30,17 +28,15 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         let reply = self.turn().received.clone().unwrap_or_default();
         let mistake = reply.finish_reason();
         let mistake = mistake.filter(|reason| is_mistaken_call(reason));
-        let round = self.round_of(&reply, mistake);
+        let has_round = self.has_round(&reply, mistake);
         // A rejected call does not end the turn. The model gets an error as the response to it, and can correct the
         // call.
-        let is_answered = mistake.is_some() && round.is_some();
+        let is_answered = mistake.is_some() && has_round;
         reply.check_complete(self.mode == Mode::Stream, |reason| {
             is_answered || self.template.accepted.contains(reason)
         })?;
-        if let Some(round) = round
-            && let Some(automatic) = self.automatic.clone()
-        {
-            return self.begin_round(round, &automatic, mistake);
+        if let Some(automatic) = self.automatic.clone().filter(|_| has_round) {
+            return self.begin_round(&automatic, mistake.is_some());
         }
         let response = self.turn().final_response();
         if let Some(check) = self.template.check {
@@ -52,16 +48,15 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         Ok(())
     }
 
-    /// Begins a round of function calls, or returns its calls to the caller. `mistake` is the finish reason with which
-    /// the service rejected the calls, if it did.
+    /// Begins a round of function calls, or returns its calls to the caller. `is_rejected` tells whether the service
+    /// rejected the calls.
     ///
     /// # Errors
     /// The turn has reached its limit of rounds, which does not return the calls.
     fn begin_round(
         &mut self,
-        round: Round,
         automatic: &AutomaticFunctionCalling,
-        mistake: Option<&FinishReason>,
+        is_rejected: bool,
     ) -> Result<()> {
         let rounds_run = self.turn().transient.rounds_run;
         if rounds_run >= automatic.max_rounds {
@@ -72,44 +67,27 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             let message = format!("the model still calls functions after {rounds_run} rounds");
             return Err(Error::new(ErrorKind::Function, message));
         }
-        let tools = &self.template.tools;
-        let running = match mistake {
-            // The response contains the reason, and the model can correct the call.
-            Some(reason) => Running::refuse(&round, automatic, |call| {
-                tools.rejected(call.name(), reason)
-            }),
-            // No function runs for a rejected call, so only here there is something to approve.
-            None if automatic.policy.is_some() => {
-                self.request_approval(automatic);
-                return Ok(());
-            }
-            None => Running::start(&round, tools, automatic),
-        };
-        self.step = Step::Run(Box::new(running));
-        self.chat.state.begin_round(round);
+        let received = self.turn().final_response();
+        self.chat.commit(Event::called(received));
+        match automatic.policy {
+            // No function runs for a rejected call, so there is nothing to approve.
+            Some(_) if !is_rejected => self.request_approval(automatic),
+            _ => self.start_all(),
+        }
         Ok(())
     }
 
-    /// Returns the round that a reply opens, if its calls are answered within the turn.
+    /// Returns whether a reply opens a round: whether it calls functions, and the calls are answered within the turn.
     ///
     /// This needs functions that can run, or calls that the service rejected. If one of the calls is for a declaration
     /// without a function, the caller answers all of them.
-    fn round_of(
-        &self,
-        reply: &GenerateContentResponse,
-        mistake: Option<&FinishReason>,
-    ) -> Option<Round> {
+    fn has_round(&self, reply: &GenerateContentResponse, mistake: Option<&FinishReason>) -> bool {
         let tools = &self.template.tools;
-        self.automatic
-            .as_ref()
-            .filter(|_| tools.has_functions() || mistake.is_some())?;
-        // `model_content` copies the reply, and most replies have no calls.
-        reply.function_calls().next()?;
-        let round = Round::of(&model_content(reply)?)?;
-        let is_ours = round
-            .calls()
-            .all(|call| !tools.is_only_declared(call.name()));
-        is_ours.then_some(round)
+        let mut calls = reply.function_calls().peekable();
+        self.automatic.is_some()
+            && (tools.has_functions() || mistake.is_some())
+            && calls.peek().is_some()
+            && calls.all(|call| !tools.is_only_declared(call.name()))
     }
 
     /// Returns the calls to the caller. They enter the history once a message answers them.

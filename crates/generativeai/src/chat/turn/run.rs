@@ -59,11 +59,6 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
 
     /// Records the response to a call, at once, so that it is not lost if the turn is dropped.
     fn respond(&mut self, index: usize, response: FunctionResponse) {
-        let round = self.turn().round.as_ref();
-        if round.is_none_or(|round| round.approval().is_none()) {
-            // Without a policy the journal gets the whole round in one event, when it ends.
-            return self.chat.state.respond(index, response);
-        }
         self.chat.commit(Event::answered(index, response));
         if self.write.is_none() {
             self.write_responses();
@@ -96,9 +91,6 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
 
     /// Adds the round to the turn, once all of its calls have a response.
     fn finish_round(&mut self) {
-        for event in self.chat.state.end_round() {
-            self.chat.commit(event);
-        }
         self.step = Step::Request;
         self.write();
     }

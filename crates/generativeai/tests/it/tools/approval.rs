@@ -1,6 +1,6 @@
 //! Calls that need approval: decisions of a policy within one turn.
 
-use std::future::pending;
+use std::future::{IntoFuture as _, pending};
 use std::time::Duration;
 
 use generativeai::protocol::tools::FunctionDeclaration;
@@ -11,6 +11,7 @@ use generativeai::{
 
 use super::*;
 use crate::support::memory::Memory;
+use crate::support::poll::poll_times;
 
 fn policy(policy: impl ApprovalPolicy) -> AutomaticFunctionCalling {
     AutomaticFunctionCalling::default().approve(policy)
@@ -270,7 +271,7 @@ async fn the_observer_sees_each_decision_before_the_call_runs() {
 }
 
 #[tokio::test]
-async fn each_step_of_a_round_is_in_the_journal_and_without_a_policy_nothing_is_added() {
+async fn each_step_of_a_round_is_in_the_journal() {
     for (careful, names) in [
         (
             policy(Approval::Always),
@@ -299,7 +300,15 @@ async fn each_step_of_a_round_is_in_the_journal_and_without_a_policy_nothing_is_
         ),
         (
             AutomaticFunctionCalling::default(),
-            &["Opened", "Exchanged", "Completed"],
+            &[
+                "Opened",
+                "Called",
+                "Decided",
+                "Started",
+                "Answered",
+                "Answered",
+                "Completed",
+            ],
         ),
     ] {
         for mode in MODES {
@@ -318,6 +327,37 @@ async fn each_step_of_a_round_is_in_the_journal_and_without_a_policy_nothing_is_
             assert_eq!(resumed.history(), chat.history());
         }
     }
+}
+
+#[tokio::test]
+async fn without_a_policy_a_function_does_not_run_twice_after_a_crash() {
+    let script = Scripted::default()
+        .then_call("count", json!({}))
+        .then_text("It may have run.");
+    let journal = Memory::default();
+    let runs = Arc::new(Mutex::new(0));
+    let started = Arc::clone(&runs);
+    let hanging = Function::new("count", "Counts.", move || {
+        *started.lock().unwrap() += 1;
+        pending::<u32>()
+    });
+    let chat = automatic(&script, hanging, AutomaticFunctionCalling::default());
+    let model = chat.model().clone();
+    let mut chat = chat.journal(journal.clone());
+
+    // The process ends while the function runs: nothing is written afterwards.
+    assert!(poll_times(chat.send_message("Count!").into_future(), 20).is_none());
+    assert_eq!(journal.names(), ["Opened", "Called", "Decided", "Started"]);
+    let mut resumed = journal.resume(&model);
+    let retried = resumed.retry().await.unwrap();
+
+    assert_eq!(retried.text().unwrap(), "It may have run.");
+    assert_eq!(*runs.lock().unwrap(), 1);
+    let answer = json!(answers(&resumed.history()[2])).to_string();
+    assert!(
+        answer.contains("may or may not have taken effect"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
