@@ -59,7 +59,7 @@ impl Count {
             for (count, path) in counts.iter().zip(&self.files) {
                 printer.answer(&format!("{count:>9}  {}\n", path.display()))?;
             }
-            let total: i32 = counts.iter().sum();
+            let total: i64 = counts.iter().copied().map(i64::from).sum();
             printer.answer(&format!("{total:>9}  total"))?;
         }
         printer.end_answer()?;
