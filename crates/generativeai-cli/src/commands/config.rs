@@ -99,10 +99,10 @@ impl Listing {
     fn table(&self, program: &Command, words: Vec<OsString>) -> Result<String, UsageError> {
         let words: Vec<OsString> = std::iter::once("genai".into()).chain(words).collect();
         // Parsing builds the command, without which its options cannot be printed.
-        let mut program = program.clone();
-        let matches = program.try_get_matches_from_mut(&words);
+        let mut built = program.clone();
+        let matches = built.try_get_matches_from_mut(&words);
         let matches = matches.map_err(|error| {
-            let error = with_variable(error, &program, &words);
+            let error = with_variable(error, &built, &words);
             // The message continues with the usage of the inner command line, which would be mistaken for that of
             // `config show`.
             let message = error.to_string();
