@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part};
 use generativeai::{
     AutomaticFunctionCalling, CallRequest, ChatSession, Decision, Function, FunctionEvent, Reason,
-    SendMessage, Toolbox, WaitingCall,
+    SendMessage, WaitingCall,
 };
 use serde_json::{Value, json};
 
 use crate::render::{Printer, visible};
 use crate::settings;
+use crate::tools::ServerTool;
 
 /// Maximum length of the arguments in a question, in characters.
 const MAX_ARGUMENTS: usize = 600;
@@ -62,7 +63,9 @@ pub(crate) struct Approvals {
 /// State that the policy, the observer and the dialog of a chat share.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Decisions for all calls of a tool, by its name.
+    /// The tools, by the names of their functions.
+    tools: BTreeMap<String, ServerTool>,
+    /// Decisions for all calls of a function, by its name, which is unique in a run.
     always: Mutex<BTreeMap<String, Decision>>,
     /// Names of the tools denied without a terminal to ask at.
     not_allowed: Mutex<BTreeSet<String>>,
@@ -71,10 +74,18 @@ struct Shared {
 }
 
 impl Approvals {
-    pub(crate) fn new(allowed: &[String], default: DefaultDecision) -> Self {
-        let shared = Shared::default();
-        let runs = allowed.iter().map(|name| (name.clone(), Decision::Run));
-        locked(&shared.always).extend(runs);
+    /// Creates the approvals for tools by the names of their functions, of which the `allowed` ones run.
+    pub(crate) fn new(
+        tools: BTreeMap<String, ServerTool>,
+        allowed: impl IntoIterator<Item = String>,
+        default: DefaultDecision,
+    ) -> Self {
+        let runs = allowed.into_iter().map(|name| (name, Decision::Run));
+        let shared = Shared {
+            tools,
+            always: Mutex::new(runs.collect()),
+            ..Shared::default()
+        };
         Self {
             default,
             shared: Arc::new(shared),
@@ -127,7 +138,6 @@ impl Approvals {
     pub(crate) fn ask(
         &self,
         calls: &[WaitingCall],
-        tools: Option<&Toolbox>,
         printer: &mut Printer,
         read: &mut dyn FnMut(&mut Printer) -> Option<String>,
     ) -> Option<Vec<(String, Decision)>> {
@@ -138,8 +148,7 @@ impl Approvals {
             let decision = match self.always(name) {
                 Some(decision) => decision,
                 None => {
-                    let function = tools.and_then(|tools| tools.function_named(name));
-                    printer.note(question(waiting, function));
+                    printer.note(question(waiting, self.shared.tools.get(name)));
                     self.answer(name, printer, read)?
                 }
             };
@@ -174,7 +183,7 @@ impl Approvals {
                 Some(Answer::Deny(reason)) => return Some(Decision::deny(reason)),
                 Some(Answer::Always) => return Some(self.remember(name, Decision::Run)),
                 Some(Answer::AlwaysSave) => {
-                    save(name, printer);
+                    self.save(name, printer);
                     return Some(self.remember(name, Decision::Run));
                 }
                 Some(Answer::Never) => return Some(self.remember(name, Decision::deny(NO))),
@@ -187,9 +196,26 @@ impl Approvals {
                 None => continue,
             };
             match serde_json::from_str(&arguments) {
-                Ok(arguments) => return Some(Decision::RunWith(arguments)),
+                Ok(Value::Object(arguments)) => return Some(Decision::RunWith(arguments)),
+                Ok(_) => printer.note("this is not a JSON object: write one, as in {\"name\": 5}"),
                 Err(error) => printer.note(format_args!("this is not a JSON object: {error}")),
             }
+        }
+    }
+}
+
+impl Approvals {
+    /// Adds a tool to the list `allow` of the settings, for its server alone. An error is printed: the tool is then
+    /// allowed in this run only.
+    fn save(&self, name: &str, printer: &mut Printer) {
+        let tool = self.shared.tools.get(name);
+        let entry = tool.map_or_else(|| name.to_owned(), ToString::to_string);
+        match settings::allow(&entry) {
+            Ok(path) => printer.note(format_args!(
+                "(added `{entry}` to the list `allow` in {})",
+                path.display()
+            )),
+            Err(error) => printer.error(&error),
         }
     }
 }
@@ -223,18 +249,6 @@ impl<'l> Answer<'l> {
             ("s" | "stop", _) => Self::Stop,
             _ => return None,
         })
-    }
-}
-
-/// Adds a tool to the list `allow` of the settings. An error is printed: the tool is then allowed in this run only.
-fn save(name: &str, printer: &mut Printer) {
-    match settings::allow(name) {
-        Ok(path) => printer.note(format_args!(
-            "(added {} to the list `allow` in {})",
-            cut(name, MAX_NAME),
-            path.display()
-        )),
-        Err(error) => printer.error(&error),
     }
 }
 
@@ -279,10 +293,10 @@ pub(crate) fn names(calls: &[WaitingCall]) -> String {
 }
 
 /// Returns the question about a call: the tool, its server and the arguments.
-fn question(waiting: &WaitingCall, function: Option<&Function>) -> String {
+fn question(waiting: &WaitingCall, tool: Option<&ServerTool>) -> String {
     let name = cut(waiting.call.name(), MAX_NAME);
-    let server = match function.and_then(Function::server) {
-        Some(server) => format!(" of {}", cut(server, MAX_NAME)),
+    let server = match tool {
+        Some(tool) => format!(" of {}", cut(&tool.server, MAX_NAME)),
         None => String::new(),
     };
     let arguments = Value::Object(waiting.call.args.clone().unwrap_or_default());
@@ -343,7 +357,7 @@ mod tests {
                 Decision::deny("the user has not allowed this tool"),
             ),
         ] {
-            let approvals = Approvals::new(&["g".to_owned()], default);
+            let approvals = Approvals::new(BTreeMap::new(), ["g".to_owned()], default);
             assert_eq!(approvals.decide("f", &function), expected);
             assert_eq!(approvals.decide("g", &function), Decision::Run);
             let read_only = function.clone().read_only();

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use generativeai::protocol::config::GenerationConfig;
@@ -21,6 +23,8 @@ use crate::suggest::did_you_mean;
 
 /// The model of the Gemini API that is used unless another is named.
 const GEMINI: &str = "gemini-flash-latest";
+/// Time after which the loading of a model is shown.
+const REPORT_AFTER: Duration = Duration::from_millis(500);
 /// Environment variables that select the Gemini API. The last one is the address of another server with this API.
 const VARIABLES: &[&str] = &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"];
 
@@ -181,7 +185,18 @@ impl ModelChoice {
                 (model.name, Arc::new(client))
             }
             local_model => {
-                let local = local(&local_model.file(printer)?, options)?;
+                let name = local_model.to_string();
+                let path = local_model.file(printer)?;
+                let local = thread::scope(|scope| {
+                    let (sender, loaded) = mpsc::channel();
+                    scope.spawn(move || sender.send(local(&path, options)));
+                    let in_time = loaded.recv_timeout(REPORT_AFTER);
+                    in_time.unwrap_or_else(|_| {
+                        printer.show_loading(&name);
+                        loaded.recv().expect("the thread sends before it ends")
+                    })
+                })?;
+                printer.clear_waiting();
                 (local.name().to_owned(), Arc::new(local))
             }
         })

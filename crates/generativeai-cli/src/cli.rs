@@ -41,7 +41,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = GLOBAL)]
     color: Color,
 
-    /// Omit all hints, such as the one about the model in use
+    /// Omit all hints, such as the one about the model in use; GENAI_QUIET=1 does the same
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     quiet: bool,
 }
@@ -93,7 +93,7 @@ impl Cli {
         if let Commands::Chat(chat) = &mut with_settings.command {
             chat.session_must_exist = is_resume;
             // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
-            chat.allow.extend(allowed);
+            chat.allowed = allowed;
             (chat.prompts, chat.servers) = (config.prompts, config.servers);
         }
         Ok(Some(with_settings))
@@ -163,7 +163,10 @@ pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
 
 /// Returns the definition of the command line. Its options can also be set by environment variables.
 fn program() -> Command {
-    settings::with_environment(with_negative_numbers(Cli::command()))
+    let program = settings::with_environment(with_negative_numbers(Cli::command()));
+    program.mut_arg("quiet", |arg| {
+        settings::switch(arg).env("GENAI_QUIET").hide_env(true)
+    })
 }
 
 /// Lets the options of a command and of its subcommands have a negative value: the error of a number out of range names
@@ -197,7 +200,7 @@ fn first_word(words: &[OsString]) -> usize {
         at += match option {
             "--color" => 2,
             "--quiet" | "-q" => 1,
-            _ if option.starts_with("--color=") => 1,
+            _ if option.starts_with("--color=") || option.starts_with("--quiet=") => 1,
             _ => break,
         };
     }
@@ -207,7 +210,8 @@ fn first_word(words: &[OsString]) -> usize {
 /// Returns whether the first word of a command line belongs to `chat`.
 fn is_message(word: &OsStr) -> bool {
     let Some(word) = word.to_str() else {
-        return false;
+        // `chat` reports invalid UTF-8. No command has such a name.
+        return true;
     };
     let program = Cli::command();
     if let Some(option) = word.strip_prefix('-') {

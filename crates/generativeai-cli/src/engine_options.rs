@@ -23,7 +23,8 @@ pub(crate) struct EngineOptions {
     #[arg(long)]
     deterministic: bool,
 
-    /// Reject settings that the model cannot follow, such as safety settings, instead of ignoring them
+    /// Reject settings that the model cannot follow, such as safety settings, instead of ignoring them.
+    /// Members that the API does not have are always ignored
     #[arg(long)]
     strict: bool,
 }

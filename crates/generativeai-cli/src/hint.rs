@@ -17,6 +17,8 @@ pub(crate) enum Place {
     CommandLine,
     /// A session at the terminal, which has commands instead of options.
     Session,
+    /// A server with --upstream, where --model is the name of a model of the upstream server.
+    Upstream,
 }
 
 /// Returns the hint for an error, if any.
@@ -42,6 +44,7 @@ pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
     let option = match place {
         Place::CommandLine => "--model local",
         Place::Session => "/model local",
+        Place::Upstream => return Some(remedy),
     };
     Some(format!("{remedy}, or use the embedded model: {option}"))
 }
@@ -61,7 +64,7 @@ fn other(error: &generativeai::Error, place: Place) -> Option<String> {
             });
         }
         (ErrorKind::Empty | ErrorKind::Shape, place) if has_reached_limit(error) => match place {
-            Place::CommandLine => "raise the limit with --max-output-tokens",
+            Place::CommandLine | Place::Upstream => "raise the limit with --max-output-tokens",
             Place::Session => "quit, and raise the limit with genai chat --max-output-tokens",
         },
         (ErrorKind::Truncated | ErrorKind::Empty, _) => "try again",
@@ -189,6 +192,7 @@ mod tests {
             ),
             (&ollama, Place::Session, "/model local"),
             (&remote, Place::Session, "check the network"),
+            (&ollama, Place::Upstream, "start Ollama with `ollama serve`"),
             (&full, Place::CommandLine, "--context"),
             (
                 &full,
@@ -198,6 +202,8 @@ mod tests {
         ] {
             let shown = super::for_error(&error.clone().into(), place).expect("a hint");
             assert!(shown.contains(hint), "{shown}");
+            let is_upstream = place == Place::Upstream;
+            assert!(!(is_upstream && shown.contains("model local")), "{shown}");
         }
     }
 

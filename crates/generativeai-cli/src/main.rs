@@ -1,5 +1,8 @@
 //! The program `genai`: chat with a model in the terminal, and serve the Gemini API.
 
+#[cfg(not(unix))]
+compile_error!("genai runs on Linux and macOS only");
+
 mod approval;
 mod attachment;
 mod backend;

@@ -17,6 +17,7 @@ use crate::render::Printer;
 use crate::reply::{
     self, Answer, CodeSink, End, JsonLinesSink, JsonSink, Outcome, Received, Sink, TextSink,
 };
+use crate::schema;
 use crate::signals::Signals;
 use crate::storage;
 use crate::usage::ReplyUsage;
@@ -41,8 +42,8 @@ pub(crate) enum Output {
 pub(crate) struct OneShot {
     /// Format of the answer on stdout.
     pub(crate) output: Output,
-    /// Whether the answer must be JSON.
-    pub(crate) structured: bool,
+    /// The JSON Schema of the answer.
+    pub(crate) schema: Option<Value>,
     /// Whether to print token counts and time.
     pub(crate) stats: bool,
     /// Approvals of tool calls. `None` without tools.
@@ -107,7 +108,7 @@ impl OneShot {
                 let line = signals.unless_stopped(read_line(printer));
                 runtime.block_on(line).flatten()
             };
-            match approvals.ask(&calls, chat.model().toolbox(), printer, &mut read) {
+            match approvals.ask(&calls, printer, &mut read) {
                 Some(decisions) => next = chat.decide(decisions),
                 None => {
                     sink.end(End::Stopped, printer)?;
@@ -134,7 +135,7 @@ impl OneShot {
             chat.set_automatic_function_calling(approvals.function_calling());
         }
         approval::leave_waiting(chat, printer);
-        let json = || Answer::new(self.structured, self.approvals.clone());
+        let json = || Answer::new(self.schema.is_some(), self.approvals.clone());
         let mut sink: Box<dyn Sink> = match self.output {
             Output::Text => Box::new(TextSink::default()),
             Output::Code => Box::new(CodeSink::default()),
@@ -152,9 +153,9 @@ impl OneShot {
                 let usage = ReplyUsage::new(response.usage_metadata.as_deref(), took);
                 printer.note(usage.hops(received.hops));
             }
-            if self.structured {
-                // Text is printed as it arrives, so whether it is JSON can be checked only at the end.
-                response.json::<Value>()?;
+            if let Some(schema) = &self.schema {
+                // Text is printed as it arrives, so it can be checked only at the end.
+                schema::check_reply(schema, &response.json()?)?;
             }
         }
         Ok(Exit::Success)

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::bounded::read_at_most;
-use crate::exit::UsageError;
 
 /// Names of files with instructions. The first that exists is used; the second is one that other tools read as well.
 const NAMES: &[&str] = &["GENAI.md", "AGENTS.md"];
@@ -22,14 +21,13 @@ pub(crate) struct Instructions {
 /// Reads the instructions of a folder. Returns `None` if the file does not exist or is empty.
 ///
 /// # Errors
-/// The file cannot be read, is too large, or is not text.
-pub(crate) fn read(folder: &Path) -> Result<Option<Instructions>, UsageError> {
+/// The reason why the file cannot be used: it cannot be read, is too large, or is not text.
+pub(crate) fn read(folder: &Path) -> Result<Option<Instructions>, String> {
     let is_there = |name: &&str| folder.join(name).is_file();
     let Some(file) = NAMES.iter().copied().find(is_there) else {
         return Ok(None);
     };
-    let refused =
-        |why: String| UsageError(format!("cannot use {file}: {why}; or add --no-project"));
+    let refused = |why: String| format!("{file} is not used: {why}");
     let read = File::open(folder.join(file)).and_then(|file| read_at_most(file, MAX_SIZE));
     let bytes = read.map_err(|error| refused(error.to_string()))?;
     let bytes = bytes.ok_or_else(|| refused(format!("it has more than {MAX_SIZE} bytes")))?;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::bounded::read_at_most;
@@ -31,6 +31,22 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
         );
         Err(UsageError(message).into())
     }
+}
+
+/// Checks a reply: not every service enforces the schema. A schema that this program cannot read is left to the service.
+///
+/// # Errors
+/// The reply does not match the schema. The message contains the place in the reply.
+pub(crate) fn check_reply(schema: &Value, reply: &Value) -> anyhow::Result<()> {
+    let Ok(validator) = jsonschema::validator_for(schema) else {
+        return Ok(());
+    };
+    if let Err(error) = validator.validate(reply) {
+        let place = error.instance_path().to_string();
+        let place = if place.is_empty() { "the root" } else { &place };
+        bail!("the answer does not match the schema, at {place}: {error}");
+    }
+    Ok(())
 }
 
 /// Checks a schema for the embedded model, so that a mistake is reported before the model is loaded.

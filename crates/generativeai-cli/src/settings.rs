@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::{Arg, ArgAction, Command};
 
 use crate::environment;
 use crate::exit::UsageError;
@@ -56,7 +56,7 @@ pub(crate) fn with_environment(program: Command) -> Command {
 }
 
 /// Lets a flag that is a setting have a value, so that `--stats=false` overrides the environment and the file.
-fn switch(arg: Arg) -> Arg {
+pub(crate) fn switch(arg: Arg) -> Arg {
     if !is_setting(&arg) || !matches!(arg.get_action(), ArgAction::SetTrue) {
         return arg;
     }
@@ -64,7 +64,7 @@ fn switch(arg: Arg) -> Arg {
         .num_args(0..=1)
         .require_equals(true)
         .value_name("true|false")
-        .value_parser(value_parser!(bool))
+        .value_parser(environment::truth)
         .default_value("false")
         .default_missing_value("true")
         .hide_default_value(true)

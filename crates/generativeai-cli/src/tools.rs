@@ -1,13 +1,16 @@
 //! Tools of MCP servers, which the model may call.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::future::join_all;
-use generativeai::{Toolbox, mcp::Connection};
+use generativeai::{Function, Toolbox, mcp::Connection};
 use tokio::time::timeout;
 
 use crate::exit::{ToolServerError, UsageError};
@@ -26,7 +29,33 @@ const REPORT_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct ToolServers {
     toolbox: Toolbox,
+    /// The tools by the names of their functions.
+    tools: BTreeMap<String, ServerTool>,
     connections: Vec<Connection>,
+}
+
+/// A tool of a server, as the user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerTool {
+    /// Name of the server in the settings, its command line, or its address without the query.
+    pub(crate) server: String,
+    /// Name of the function, without the prefix that distinguishes it from a tool of another server.
+    name: String,
+}
+
+impl ServerTool {
+    /// Returns whether an entry of the list `allow` names the tool: as `SERVER:TOOL`, or by its name at any server.
+    fn is_named(&self, entry: &str) -> bool {
+        // A server could name a tool like an entry for the tool of another server. So a name with a colon alone does
+        // not suffice.
+        entry == self.to_string() || (entry == self.name && !entry.contains(':'))
+    }
+}
+
+impl fmt::Display for ServerTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.server, self.name)
+    }
 }
 
 impl ToolServers {
@@ -40,13 +69,10 @@ impl ToolServers {
         log: ServerLog,
         printer: &mut Printer,
     ) -> anyhow::Result<Self> {
-        let mut tools = Self {
-            toolbox: Toolbox::default(),
-            connections: Vec::new(),
-        };
+        let mut connected = Vec::new();
         for name in servers {
             let command = names.get(name);
-            let (write, path) = log.writer();
+            let (write, path) = log.writer(name.clone());
             let opened = async {
                 let connection = open(command.unwrap_or(name), write).await?;
                 // The user chose the server, and so trusts its declarations of read-only tools, which run without
@@ -66,15 +92,81 @@ impl ToolServers {
                     false => error.context(error_of),
                 }
             })?;
-            tools.toolbox = functions.into_iter().fold(tools.toolbox, Toolbox::function);
-            tools.connections.push(connection);
+            let server = match command {
+                None if is_url(name) => name.split('?').next().unwrap_or_default(),
+                _ => name,
+            };
+            // A command line is too long for the name of a function.
+            let prefix = match command {
+                Some(_) => prefix(name),
+                None => format!("server{}_", connected.len() + 1),
+            };
+            connected.push(Connected {
+                server: server.to_owned(),
+                prefix,
+                connection,
+                functions,
+            });
         }
-        Ok(tools)
+        Ok(Self::combined(connected).await?)
+    }
+
+    /// Combines the tools of servers. If several servers have a tool of the same name, the names of their functions get
+    /// prefixes: the user cannot rename the tools.
+    async fn combined(servers: Vec<Connected>) -> generativeai::Result<Self> {
+        let mut counts = BTreeMap::<_, usize>::new();
+        for function in servers.iter().flat_map(|server| &server.functions) {
+            *counts.entry(function.name().to_owned()).or_default() += 1;
+        }
+        let mut combined = Self {
+            toolbox: Toolbox::default(),
+            tools: BTreeMap::new(),
+            connections: Vec::new(),
+        };
+        for mut connected in servers {
+            let connection = connected.connection;
+            let mut functions = connected.functions.iter();
+            match functions.any(|function| counts[function.name()] > 1) {
+                true => {
+                    let prefixed = connection.clone().prefix(&connected.prefix);
+                    connected.functions = prefixed.functions().await?;
+                }
+                false => connected.prefix.clear(),
+            }
+            for function in connected.functions {
+                let name = function.name();
+                let tool = ServerTool {
+                    server: connected.server.clone(),
+                    name: name
+                        .strip_prefix(&connected.prefix)
+                        .unwrap_or(name)
+                        .to_owned(),
+                };
+                combined.tools.insert(name.to_owned(), tool);
+                combined.toolbox = combined.toolbox.function(function);
+            }
+            combined.connections.push(connection);
+        }
+        Ok(combined)
     }
 
     /// Returns the tools of all servers.
     pub(crate) fn toolbox(&self) -> Toolbox {
         self.toolbox.clone()
+    }
+
+    /// Returns the tools by the names of their functions.
+    pub(crate) fn tools(&self) -> &BTreeMap<String, ServerTool> {
+        &self.tools
+    }
+
+    /// Returns the names of the functions that an entry of the list `allow` names.
+    pub(crate) fn named(&self, entry: &str) -> impl Iterator<Item = String> {
+        let named = move |(function, tool): (&String, &ServerTool)| {
+            (function == entry && !entry.contains(':') || tool.is_named(entry))
+                .then(|| function.clone())
+        };
+        self.tools.iter().filter_map(named)
     }
 
     /// Closes the connections, and waits up to a second for the started servers to exit. A server that does not exit is
@@ -83,6 +175,15 @@ impl ToolServers {
         let closing = self.connections.into_iter().map(Connection::close);
         let _ = timeout(EXIT_TIMEOUT, join_all(closing)).await;
     }
+}
+
+/// A connected server.
+struct Connected {
+    server: String,
+    /// Prefix of its functions, if another server has a tool of the same name.
+    prefix: String,
+    connection: Connection,
+    functions: Vec<Function>,
 }
 
 /// Destination of the lines that servers write to their stderr.
@@ -98,8 +199,8 @@ pub(crate) enum ServerLog {
 type WriteLine = Box<dyn FnMut(&str) + Send>;
 
 impl ServerLog {
-    /// Returns a function that writes a line, and the path of the file if there is one.
-    fn writer(self) -> (WriteLine, Option<PathBuf>) {
+    /// Returns a function that writes a line of a server, and the path of the file if there is one.
+    fn writer(self, server: String) -> (WriteLine, Option<PathBuf>) {
         let opened = match self {
             Self::File => state_file::open("servers.log").ok(),
             Self::Stderr => None,
@@ -107,12 +208,22 @@ impl ServerLog {
         match opened {
             Some((path, mut file)) => {
                 // An error is ignored: a full disk must not stop the chat.
-                let write = move |line: &str| drop(writeln!(file, "{line}"));
+                let write = move |line: &str| drop(writeln!(file, "{} {server}: {line}", now()));
                 (Box::new(write), Some(path))
             }
             None => (Box::new(print_server_log), None),
         }
     }
+}
+
+/// Returns the time in UTC, for the log.
+fn now() -> String {
+    DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Returns the prefix for the functions of a server of the settings. It has only characters that every name may have.
+fn prefix(server: &str) -> String {
+    format!("{server}_").replace(|char: char| !char.is_ascii_alphanumeric(), "_")
 }
 
 /// Connects to a server at a URL, or starts one with a command.
@@ -166,6 +277,21 @@ mod tests {
         assert_eq!(command.get_program(), "npx");
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments, ["-y", "my server", "a b", "c d"]);
+    }
+
+    #[test]
+    fn a_tool_is_named_with_its_server_or_alone() {
+        let tool = |server: &str, name: &str| ServerTool {
+            server: server.to_owned(),
+            name: name.to_owned(),
+        };
+
+        let greet = tool("notes", "greet");
+        assert!(greet.is_named("greet") && greet.is_named("notes:greet"));
+        assert!(!greet.is_named("other:greet") && !greet.is_named("notes"));
+        let imitation = tool("other", "notes:greet");
+        assert!(!imitation.is_named("notes:greet"));
+        assert!(imitation.is_named("other:notes:greet"));
     }
 
     #[test]

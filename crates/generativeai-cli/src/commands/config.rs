@@ -13,6 +13,7 @@ use crate::exit::{Exit, UsageError};
 use crate::render::Printer;
 use crate::settings::{
     ADDED, COMMANDS_WITH_SETTINGS, Setting, is_setting, key, path, read, with_defaults,
+    with_variable,
 };
 
 /// Text that is shown instead of a secret.
@@ -96,9 +97,12 @@ struct Listing {
 impl Listing {
     /// Returns the settings in effect for a command line, as the TOML table of its command.
     fn table(&self, program: &Command, words: Vec<OsString>) -> Result<String, UsageError> {
-        let words = std::iter::once("genai".into()).chain(words);
-        let matches = program.clone().try_get_matches_from(words);
+        let words: Vec<OsString> = std::iter::once("genai".into()).chain(words).collect();
+        // Parsing builds the command, without which its options cannot be printed.
+        let mut built = program.clone();
+        let matches = built.try_get_matches_from_mut(&words);
         let matches = matches.map_err(|error| {
+            let error = with_variable(error, &built, &words);
             // The message continues with the usage of the inner command line, which would be mistaken for that of
             // `config show`.
             let message = error.to_string();
@@ -136,6 +140,13 @@ impl Listing {
             let added = setting.values.iter();
             let added: Vec<_> = added.filter(|value| !values.contains(value)).collect();
             values.extend(added.into_iter().cloned());
+        }
+        if option.get_value_parser().type_id() == TypeId::of::<bool>() {
+            values = matches
+                .get_one::<bool>(id)
+                .map(bool::to_string)
+                .into_iter()
+                .collect();
         }
         let values: Vec<_> = values
             .iter()

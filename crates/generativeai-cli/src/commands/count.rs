@@ -64,7 +64,7 @@ impl Count {
             for (count, file) in &counts {
                 printer.answer(&format!("{count:>9}  {file}\n"))?;
             }
-            let total: i32 = counts.iter().map(|(count, _)| count).sum();
+            let total: i64 = counts.iter().map(|(count, _)| i64::from(*count)).sum();
             printer.answer(&format!("{total:>9}  total"))?;
         }
         printer.end_answer()?;

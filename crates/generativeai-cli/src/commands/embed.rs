@@ -9,7 +9,8 @@ use generativeai::{Backend, RequestOptions};
 use serde_json::json;
 
 use crate::backend;
-use crate::exit::Exit;
+use crate::catalog::{LOCAL, entry};
+use crate::exit::{Exit, UsageError};
 use crate::message;
 use crate::openai::ServedModel;
 use crate::render::Printer;
@@ -40,6 +41,14 @@ impl Embed {
                 let model = model?;
                 let client = model.client(printer)?;
                 (model.name, Arc::new(client))
+            }
+            None if self.model == LOCAL || entry(&self.model).is_some() => {
+                let message = format!(
+                    "the embedded model {} cannot embed text: use --model ollama:NAME, openai:NAME or a model of \
+                     the Gemini API",
+                    self.model
+                );
+                return Err(UsageError(message).into());
             }
             None => {
                 let name = match self.model.contains('/') {

@@ -2,6 +2,7 @@
 
 mod files;
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::completions;
 use crate::continuation_key;
 use crate::engine_options::EngineOptions;
 use crate::exit::{Exit, UsageError};
+use crate::hint::Place;
 use crate::openai;
 use crate::render::Printer;
 use crate::signals::StopSignals;
@@ -111,7 +113,7 @@ pub(crate) struct Serve {
     strict_names: bool,
 
     /// Accept requests for this host name, not only for loopback names; `*` for any
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = host_name)]
     allow_host: Vec<String>,
 
     /// Accept requests from web pages of this origin (CORS); `*` for any
@@ -193,8 +195,14 @@ impl Serve {
         }
         let address = SocketAddr::new(self.host, self.port);
         // Bound before the model is loaded: a port in use is reported at once, and early clients wait for the server.
-        let listener = TcpListener::bind(address).with_context(|| {
-            format!("cannot listen on {address}: try another port, or --port 0 for a free one")
+        let listener = TcpListener::bind(address).map_err(|error| {
+            let remedy = match error.kind() {
+                ErrorKind::AddrNotAvailable => {
+                    "use an address of this computer, or 0.0.0.0 for all networks"
+                }
+                _ => "try another port, or --port 0 for a free one",
+            };
+            anyhow::Error::new(error).context(format!("cannot listen on {address}: {remedy}"))
         })?;
         let address = listener.local_addr().context("cannot determine the port")?;
         if !self.host.is_loopback() && self.api_key.is_none() {
@@ -212,24 +220,26 @@ impl Serve {
             if let Some(files) = files {
                 server = server.files(files);
             }
-            let server = server.faults(faults).drain_timeout(DRAIN_TIMEOUT);
+            // `serve` ends the wait.
+            let server = server.faults(faults).drain_timeout(2 * DRAIN_TIMEOUT);
             let signals = StopSignals::listen()?;
             printer.answer(&format!("listening on http://{address}\n"))?;
             tokio::select! {
                 served = serve(server, listener, signals) => served,
-                () = supervise(supervisor, printer) => Ok(()),
+                () = supervise(supervisor, printer) => Ok(Exit::Success),
             }
         });
         match served {
             // The engine process has reported the reason on stderr, so it is not printed twice.
             Err(error) if has_reported(&error) => Ok(Exit::Failure),
-            served => served.map(|()| Exit::Success),
+            served => served,
         }
     }
 
     /// Returns the source of the replies. The default model is downloaded if necessary.
     fn source(&self, printer: &mut Printer) -> anyhow::Result<Source> {
         if let Some(url) = &self.upstream {
+            printer.set_place(Place::Upstream);
             let client = openai::upstream(url, self.upstream_key.clone(), printer)?;
             return Ok(Source::OpenAi(client, self.model.clone()));
         }
@@ -314,27 +324,35 @@ impl Serve {
     }
 }
 
-/// Serves requests until a signal stops the server. It then finishes the running replies, unless another signal comes.
+/// Serves requests until a signal stops the server. It then finishes the running replies, unless another signal comes
+/// or the time is over. Returns the exit code of the signal if replies were cut off.
 async fn serve(
     server: Server,
     listener: TcpListener,
     mut signals: StopSignals,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Exit> {
     let (stop, stopped) = oneshot::channel();
     let served = server.serve(listener, async { stopped.await.unwrap_or_default() });
     let stopped_at_once = async {
-        signals.next().await;
+        let first = signals.next().await;
         // The server runs until this future is dropped, so it receives the message.
         let _ = stop.send(());
         tokio::select! {
-            _ = signals.next() => return,
+            second = signals.next() => return second,
             () = sleep(REPORT_AFTER) => report_drain(),
         }
-        signals.next().await;
+        tokio::select! {
+            second = signals.next() => second,
+            () = sleep(DRAIN_TIMEOUT) => first,
+        }
     };
     tokio::select! {
-        served = served => served.context("cannot serve"),
-        () = stopped_at_once => Ok(()),
+        served = served => served.map(|()| Exit::Success).context("cannot serve"),
+        exit = stopped_at_once => {
+            // The supervisor may hold the printer of the command.
+            Printer::new().note("(stopped before the running replies were complete)");
+            Ok(exit)
+        }
     }
 }
 
@@ -363,6 +381,18 @@ fn host(text: &str) -> Result<IpAddr, String> {
         _ => text.parse().map_err(|_| {
             "use an IP address of this computer, localhost, or 0.0.0.0 for all networks".to_owned()
         }),
+    }
+}
+
+/// Parses the name of a host, as the header `Host` has it without the port.
+fn host_name(text: &str) -> Result<String, String> {
+    let is_address = text.starts_with('[') && text.ends_with(']');
+    match text.is_empty() || text.contains(['/', ' ']) || (text.contains(':') && !is_address) {
+        true => Err(
+            "use a host name without scheme and port, as in vm.example.com, or * for any"
+                .to_owned(),
+        ),
+        false => Ok(text.to_owned()),
     }
 }
 
@@ -424,6 +454,16 @@ mod tests {
         }
         for text in ["", "example.com", "127.0.0.1:80"] {
             assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_host_has_no_scheme_and_no_port() {
+        for text in ["*", "vm", "vm.example.com", "10.0.0.2", "[fd00::1]"] {
+            assert!(host_name(text).is_ok(), "{text}");
+        }
+        for text in ["", "http://vm", "vm:8080", "vm/"] {
+            assert!(host_name(text).is_err(), "{text}");
         }
     }
 

@@ -162,8 +162,16 @@ impl Printer {
         }
     }
 
-    /// Erases the line that shows the waiting, if it is shown.
-    fn clear_waiting(&mut self) {
+    /// Shows that a model is loading, at a terminal. The next output replaces it.
+    pub(crate) fn show_loading(&mut self, model: &str) {
+        if io::stderr().is_terminal() && !environment::is_dumb_terminal() && !self.waiting {
+            self.waiting = true;
+            self.control(&sanitize(&format!("(loading {model}…)")));
+        }
+    }
+
+    /// Erases the line that shows the waiting or the loading, if it is shown.
+    pub(crate) fn clear_waiting(&mut self) {
         if std::mem::take(&mut self.waiting) {
             self.control("\r\x1b[K");
         }

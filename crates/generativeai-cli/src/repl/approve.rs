@@ -97,7 +97,6 @@ impl Repl<'_> {
         };
         // A line that was entered before the question is not an answer to it.
         self.read_entered();
-        let chat = &self.conversations.current().chat;
         let (prompt, signals) = (&mut self.prompt, &self.signals);
         let mut read = |printer: &mut Printer| match prompt.next(signals, printer) {
             Ok(Input::Line(line)) => Some(line),
@@ -105,7 +104,7 @@ impl Repl<'_> {
             Ok(Input::Discarded) => Some(String::new()),
             _ => None,
         };
-        let decided = approvals.ask(calls, chat.model().toolbox(), self.printer, &mut read);
+        let decided = approvals.ask(calls, self.printer, &mut read);
         match decided {
             Some(decisions) => Decisions::Made(decisions),
             None if self.signals.exit().is_some() => Decisions::Later,

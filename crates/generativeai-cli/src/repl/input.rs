@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use anyhow::{Context, anyhow};
 use reedline::{
     ColumnarMenu, EditCommand, FileBackedHistory, HistoryItem, MenuBuilder, Reedline, ReedlineMenu,
-    Signal,
+    Signal, ValidationResult, Validator,
 };
 
 use super::editor;
@@ -175,15 +175,19 @@ fn edit(editor: &mut Reedline, printer: &mut Printer) {
     }
 }
 
-/// Reads a line as the terminal delivers it. The read blocks, so a signal ends the program at once.
+/// Reads a line as the terminal delivers it, or a message of several lines in quotes. The read blocks, so a signal ends
+/// the program at once.
 fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
+    let mut text = String::new();
     printer.ask(marker::PROMPT);
-    let mut line = String::new();
-    match signals
-        .exit_at_once_during(|| io::stdin().lock().read_line(&mut line))
-        .context("cannot read from the terminal")?
-    {
-        0 => Ok(Input::End),
-        _ => Ok(Input::Line(line)),
+    loop {
+        let length = signals
+            .exit_at_once_during(|| io::stdin().lock().read_line(&mut text))
+            .context("cannot read from the terminal")?;
+        match QuoteValidator.validate(&text) {
+            _ if text.is_empty() => return Ok(Input::End),
+            ValidationResult::Incomplete if length > 0 => printer.ask(marker::CONTINUATION),
+            _ => return Ok(Input::Line(keys::unquote(&text))),
+        }
     }
 }

@@ -99,8 +99,8 @@ const fn entry(
     }
 }
 
-/// Last lines of the help.
-const NOTES: &str = "\
+/// Last lines of the help, if the prompt is a line editor.
+pub(super) const NOTES: &str = "\
 @FILE in a message attaches the file. Start a message with // to send a /.
 Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
 Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
@@ -113,8 +113,13 @@ impl CommandEntry {
     }
 }
 
+/// Last lines of the help, if the terminal delivers lines.
+pub(super) const PLAIN_NOTES: &str = "\
+@FILE in a message attaches the file. Start a message with // to send a /.
+\"\"\" surrounds a multi-line message. Ctrl-C stops a reply; its text is kept.";
+
 /// Returns the help: a row for each command, and notes about keys.
-pub(super) fn help() -> String {
+pub(super) fn help(notes: &str) -> String {
     let usage = |entry: &CommandEntry| format!("/{} {}", entry.name(), entry.argument);
     let width = COMMANDS.iter().map(|entry| usage(entry).len()).max();
     let width = width.unwrap_or_default();
@@ -122,7 +127,7 @@ pub(super) fn help() -> String {
     for entry in COMMANDS {
         help += &format!("{:width$}   {}\n", usage(entry), entry.description);
     }
-    help + NOTES
+    help + notes
 }
 
 impl<'a> Line<'a> {
@@ -217,6 +222,9 @@ mod tests {
 
     #[test]
     fn the_help_fits_a_terminal_of_80_columns() {
-        assert!(help().lines().all(|line| line.len() < 80), "{}", help());
+        for notes in [NOTES, PLAIN_NOTES] {
+            let help = help(notes);
+            assert!(help.lines().all(|line| line.len() < 80), "{help}");
+        }
     }
 }

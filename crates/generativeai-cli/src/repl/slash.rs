@@ -33,7 +33,13 @@ pub(super) fn run(repl: &mut Repl<'_>, command: Command, argument: &str) -> anyh
         Command::Load => return repl.load_file(argument),
         Command::Copy => return repl.copy_reply(argument),
         Command::Compact => repl.compact(argument),
-        Command::Help => repl.printer.rows(line::help()),
+        Command::Help => {
+            let notes = match repl.prompt.can_edit() {
+                true => line::NOTES,
+                false => line::PLAIN_NOTES,
+            };
+            repl.printer.rows(line::help(notes));
+        }
         // The caller ends the session for this command.
         Command::Quit => {}
     }

@@ -163,6 +163,8 @@ impl TypeAhead {
                 self.draft.clear();
                 Some(1)
             }
+            // Alt-[, as a terminal sends a sequence in one piece.
+            Some(b'[') if bytes.len() == 2 && !self.is_pasting => Some(2),
             // Control sequences are keys such as the arrows. They end with a byte from `@` to `~`.
             Some(b'[') => {
                 let end = bytes[2..]
@@ -256,6 +258,7 @@ mod tests {
     fn other_keys_are_ignored_and_keys_may_be_split() {
         assert_eq!(typed("a\x1b[A\x1bOPb\x1b[1;5Cc\x01"), result(&[], "abc"));
         let mut type_ahead = TypeAhead::default();
+        type_ahead.push(b"\x1b[");
         for byte in "é 你\r".as_bytes() {
             type_ahead.push(&[*byte]);
         }

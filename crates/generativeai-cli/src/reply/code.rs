@@ -1,5 +1,6 @@
 //! Output of the code block of a reply alone, for scripts (`-x`).
 
+use anyhow::bail;
 use generativeai::protocol::response::GenerateContentResponse;
 
 use super::receive::{End, Sink};
@@ -7,7 +8,7 @@ use super::text::report_cut;
 use crate::code_block;
 use crate::render::Printer;
 
-/// Sink that prints the first code block of a complete reply. A reply without one is printed whole, with a note.
+/// Sink that prints the first code block of a complete reply. A reply without one is an error, and goes to stderr.
 #[derive(Debug, Default)]
 pub(crate) struct CodeSink {
     text: String,
@@ -35,13 +36,13 @@ impl Sink for CodeSink {
                 return Ok(());
             }
         };
-        match code_block::all(&self.text).into_iter().next() {
-            Some(code) => printer.answer(&code)?,
-            None => {
-                printer.answer(&self.text)?;
-                printer.note("(no code block in the answer)");
-            }
-        }
+        let Some(code) = code_block::all(&self.text).into_iter().next() else {
+            // A shell may run the output, so it must not contain prose.
+            printer.note(&self.text);
+            report_cut(response, printer);
+            bail!("the answer has no code block");
+        };
+        printer.answer(&code)?;
         printer.end_answer()?;
         report_cut(response, printer);
         Ok(())

@@ -310,7 +310,7 @@ mod tests {
         let settings = read(Path::new("c.toml"), "[chat]\nquiet = true\n", &program());
 
         assert_eq!(settings.expect("settings").settings[0].values, ["true"]);
-        assert!(wrong("[chat]\nquiet = 1").contains("`quiet`: invalid value '1' for '--quiet"));
+        assert!(wrong("[chat]\nquiet = 2").contains("`quiet`: invalid value '2' for '--quiet"));
     }
 
     #[test]

@@ -83,9 +83,18 @@ fn json_reports_the_decisions() {
 fn the_dialog_shows_the_call_and_its_server_at_every_width() {
     for columns in [40, 80, 120] {
         let service = calling();
-        let mut terminal = asked(&service, (40, columns));
+        let (folder, tool) = (
+            tempfile::tempdir().expect("a folder"),
+            server("greet", "Good day"),
+        );
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, format!("[servers]\ngreeter = \"{tool}\"\n")).expect("a file");
+        let mut command = service.genai(&["chat", "-m", "gemini-x", "--tool", "greeter"]);
+        let mut terminal = Terminal::sized(command.env("GENAI_CONFIG", &file), (40, columns));
+        terminal.enter("Greet Ada.");
+        terminal.wait_for("stop?");
 
-        let question = "Run greet of python3? { \"name\": \"Ada\" } \
+        let question = "Run greet of greeter? { \"name\": \"Ada\" } \
                         yes, no [REASON], edit [JSON], always or never (in this run), \
                         always save (in the settings), stop? >";
         terminal.wait_for_prompt();
@@ -151,7 +160,7 @@ fn a_tool_allowed_in_the_settings_is_not_asked_about_in_the_next_run() {
     let settings = std::fs::read_to_string(&file).expect("a file");
     assert_eq!(
         settings,
-        "# mine\n[chat]\nstats = true\nallow = [\"greet\"]\n"
+        format!("# mine\n[chat]\nstats = true\nallow = [\"{tool}:greet\"]\n")
     );
 
     let service = calling();
@@ -163,6 +172,11 @@ fn a_tool_allowed_in_the_settings_is_not_asked_about_in_the_next_run() {
     let left = terminal.end();
     assert!(!left.bytes.contains("stop?"), "{}", left.screen);
     assert!(second_request(&service).contains("Good day, Ada!"));
+
+    let (service, other) = (calling(), server("greet", "Bad day"));
+    let mut command = service.genai(&["chat", "--tool", &other, "Greet Ada."]);
+    let output = ran(command.env("GENAI_CONFIG", &file).output());
+    output.assert_reported("the tool greet was not run");
 }
 
 #[test]
@@ -178,6 +192,7 @@ fn allow_adds_to_the_tools_that_the_settings_allow() {
 
     assert_eq!(output.stdout, "That is all.\n", "{output:?}");
     assert!(!output.stderr.contains("was not run"), "{output:?}");
+    output.assert_reported("(--allow other: no server has this tool)");
     assert!(second_request(&service).contains("Good day, Ada!"));
 }
 
@@ -223,6 +238,8 @@ fn the_arguments_are_edited_until_they_fit() {
 
     terminal.enter("edit Eve");
     terminal.wait_for("this is not a JSON object");
+    terminal.enter("edit [1]");
+    terminal.wait_for("write one, as in");
     terminal.enter(r#"edit {"name": 5}"#);
     terminal.wait_for("the changed arguments of `greet` do not fit");
     terminal.enter("edit");

@@ -108,6 +108,29 @@ fn the_origin_of_each_setting_is_shown_without_secrets() {
 }
 
 #[test]
+fn a_switch_in_the_environment_has_the_usual_forms() {
+    let show = |value: &str| {
+        let mut command = genai(&["config", "show", "chat"]);
+        ran(command.env("GENAI_CHAT_NO_SAVE", value).output())
+    };
+
+    for (value, line) in [("1", "no_save = true\n"), ("off", "no_save = false\n")] {
+        assert_contains(&show(value).stdout, line);
+    }
+    let service = Service::start(Answer::Texts(vec!["Hello."]));
+    let mut command = service.genai(&["Hello there."]);
+    let quiet = ran(command.env("GENAI_QUIET", "1").output());
+    quiet.assert_printed("Hello.\n");
+    assert_eq!(quiet.stderr, "");
+    let texts = [
+        "'maybe' for '--no-save",
+        "(from GENAI_CHAT_NO_SAVE)",
+        "use true or false",
+    ];
+    show("maybe").assert_refused(2, &texts);
+}
+
+#[test]
 fn an_invalid_value_in_the_environment_is_refused_with_its_variable() {
     let mut command = genai(&["chat", "Hello"]);
     let command = command.env("GENAI_CHAT_TEMPERATURE", "warm");

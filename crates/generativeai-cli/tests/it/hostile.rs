@@ -88,7 +88,7 @@ fn a_tool_server_cannot_control_or_deceive_the_question_about_a_call() {
         terminal.wait_for_prompt();
         let screen = terminal.screen();
         let unwrapped: String = screen.split_whitespace().collect();
-        for text in [&format!("Run {name} of python3?"), shown] {
+        for text in [&format!("Run {name} of python3 '"), shown] {
             let text: String = text.split_whitespace().collect();
             assert!(unwrapped.contains(&text), "{text} in {screen}");
         }

@@ -77,6 +77,11 @@ fn the_instructions_of_a_project_are_used_and_shown() {
     assert!(!without.stderr.contains("AGENTS.md"), "{without:?}");
     assert!(service.request().contains(r#""Use tabs.\n\nBe brief.""#));
     assert!(!service.request().contains("Use tabs."));
+
+    write(folder.path(), "AGENTS.md", &"a".repeat((64 << 10) + 1));
+    let too_large = chat(&["Hello"]);
+    too_large.assert_printed("Yes.\n");
+    too_large.assert_reported("(AGENTS.md is not used: it has more than 65536 bytes; --no-project");
 }
 
 /// Issue 18: `-x`.
@@ -89,8 +94,7 @@ fn only_the_code_block_of_an_answer_is_printed() {
 
     let service = Service::start(Answer::Texts(vec!["With ls."]));
     let none = service.run(&["chat", "--code", "How?"]);
-    assert_eq!(none.stdout, "With ls.\n");
-    none.assert_reported("(no code block in the answer)");
+    none.assert_refused(1, &["With ls.", "the answer has no code block"]);
     service
         .run(&["chat", "-x", "-o", "json", "How?"])
         .assert_refused(2, &["--output"]);
@@ -152,6 +156,9 @@ fn tokens_are_counted_and_text_is_embedded() {
         .run(&["count"])
         .assert_refused(2, &["no input: name a file"]);
     assert!(service.request().contains(r#"{"text":"one two"}"#));
+    service
+        .run(&["embed", "-m", "smollm2", "one"])
+        .assert_refused(2, &["the embedded model smollm2 cannot embed text"]);
 }
 
 /// Finding 24 of tests/newcomer.md: servers by name.
@@ -175,5 +182,9 @@ fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
     assert!(!quiet.stderr.contains("log: "), "{quiet:?}");
     verbose.assert_reported("log: ");
     let log = folder.path().join("generativeai/servers.log");
-    assert!(fs::read_to_string(log).expect("a log").contains("log: "));
+    let log = fs::read_to_string(log).expect("a log");
+    assert!(
+        log.starts_with("20") && log.contains("Z greeter: log: "),
+        "{log}"
+    );
 }

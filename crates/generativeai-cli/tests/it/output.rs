@@ -145,6 +145,20 @@ fn a_schema_determines_the_form_of_the_answer() {
 }
 
 #[test]
+fn an_answer_that_does_not_match_the_schema_is_a_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("schema.json");
+    std::fs::write(&path, r#"{"type":"object","required":["name"]}"#).expect("it can be written");
+    let service = Service::start(Answer::Texts(vec![r#"{"nam":"x"}"#]));
+
+    let answered = service.run(&["chat", "--schema", path.to_str().expect("text"), "Hello"]);
+
+    assert_eq!(answered.code, Some(1), "{answered:?}");
+    answered.assert_reported("does not match the schema");
+    answered.assert_reported("\"name\" is a required property");
+}
+
+#[test]
 fn an_answer_cut_off_before_its_json_is_complete_is_a_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("list.json");

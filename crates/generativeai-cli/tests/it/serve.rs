@@ -187,7 +187,10 @@ fn a_second_ctrl_c_stops_the_server_before_the_running_replies() {
 
     let expected = "(finishing the running replies, at most 10 s; Ctrl-C again stops now)\n";
     assert_eq!(note, expected);
-    assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(serving.child.wait().expect("it ends").code(), Some(130));
+    let mut last = String::new();
+    notes.read_to_string(&mut last).expect("text");
+    assert_eq!(last, "(stopped before the running replies were complete)\n");
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 

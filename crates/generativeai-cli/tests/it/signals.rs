@@ -191,6 +191,15 @@ fn a_dumb_terminal_receives_no_escape_sequences() {
     terminal.enter("Are you there?");
     terminal.wait_for("Yes, *here*.");
     terminal.wait_for_prompt();
+    // The terminal delivers each line of the message by itself.
+    terminal.type_keys("\"\"\"One\rtwo\"\"\"\r");
+    service.request();
+    assert_contains(&service.request(), r#"{"text":"One\ntwo"}"#);
+    terminal.wait_for_prompt();
+    terminal.enter("/help");
+    terminal.wait_for("surrounds a multi-line message");
+    terminal.wait_for_prompt();
+    assert!(!terminal.screen().contains("Alt-Enter"));
     terminal.type_keys("\x04");
 
     let left = terminal.end();

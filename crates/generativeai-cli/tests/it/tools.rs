@@ -101,13 +101,32 @@ fn tools_of_several_servers_are_combined() {
 }
 
 #[test]
-fn two_tools_with_one_name_are_refused_before_a_request() {
-    let (one, two) = (server("greet", "Hi"), server("greet", "Bye"));
+fn tools_with_one_name_get_the_names_of_their_servers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("config.toml");
+    let (notes, other) = (server("greet", "Hi"), server("greet", "Bye"));
+    let text = format!("[servers]\nmy-notes = \"{notes}\"\n");
+    std::fs::write(&settings, text).expect("written");
+    let service = Service::start(Answer::Calls("my_notes_greet", "Done."));
+    let words = [
+        "chat",
+        "--tool",
+        "my-notes",
+        "--tool",
+        &other,
+        "--allow",
+        "my-notes:greet",
+        "Hello",
+    ];
 
-    run(&[
-        "chat", "--model", "local", "--tool", &one, "--tool", &two, "Hello",
-    ])
-    .assert_refused(2, &["greet"]);
+    let output = ran(service
+        .genai(&words)
+        .env("GENAI_CONFIG", &settings)
+        .output());
+
+    output.assert_printed("Done.\n");
+    assert_contains(&service.request(), r#""server2_greet""#);
+    assert_contains(&service.request(), "Hi, Ada!");
 }
 
 #[test]

@@ -130,6 +130,9 @@ fn text_of_part(part: &Part, path: &str) -> Result<String> {
         Some(Data::InlineData(blob)) => media::text_of(blob).ok_or_else(|| {
             let mime_type = blob.mime_type.as_deref().unwrap_or_default();
             match mime_type {
+                _ if blob.bytes().is_err() => {
+                    invalid_argument(format!("{path}: the data is not valid base64"))
+                }
                 "" => unsupported(path, "data that is not text"),
                 text if text.starts_with("text/") => invalid_argument(format!(
                     "{path}: the data is not {text} in UTF-8: add its encoding to the media type, as in \

@@ -20,6 +20,10 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             "role",
         ),
         (
+            parts(json!([{ "inlineData": { "mimeType": "text/plain", "data": "aGVsbG8==" } }])),
+            "not valid base64",
+        ),
+        (
             parts(json!([{ "inlineData": { "mimeType": "image/png", "data": "AAAA" } }])),
             "image/png",
         ),

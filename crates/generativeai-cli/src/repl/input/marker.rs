@@ -7,7 +7,7 @@ use reedline::{Prompt, PromptEditMode, PromptHistorySearch};
 /// Marker of the first line.
 pub(super) const PROMPT: &str = "> ";
 /// Marker of the following lines.
-const CONTINUATION: &str = "  ";
+pub(super) const CONTINUATION: &str = "  ";
 
 /// The markers, for reedline. Nothing else is drawn next to the input.
 pub(super) struct Marker;
