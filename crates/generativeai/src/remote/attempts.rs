@@ -128,8 +128,13 @@ impl Attempts {
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
+            let is_complete = response.is_complete();
+            if is_complete && body.is_empty() {
+                // Most replies arrive in one chunk, which is not copied.
+                return Ok(chunk);
+            }
             body.extend_from_slice(&chunk);
-            if response.is_complete() {
+            if is_complete {
                 break;
             }
         }
