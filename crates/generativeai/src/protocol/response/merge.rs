@@ -80,6 +80,18 @@ impl GenerateContentResponse {
         self.candidates.sort_by_key(index_of);
     }
 
+    /// Returns the candidate with index 0. A chunk may contain others only.
+    pub(crate) fn first_candidate(&self) -> Option<&Candidate> {
+        let mut candidates = self.candidates.iter();
+        candidates.find(|candidate| index_of(candidate) == 0)
+    }
+
+    /// Returns the candidate with index 0. A chunk may contain others only.
+    pub(crate) fn first_candidate_mut(&mut self) -> Option<&mut Candidate> {
+        let mut candidates = self.candidates.iter_mut();
+        candidates.find(|candidate| index_of(candidate) == 0)
+    }
+
     /// Returns the candidate with this index. A missing one is inserted in order.
     fn candidate_mut(&mut self, index: i32) -> &mut Candidate {
         // Merging inserts candidates in order, so that a binary search finds them.
