@@ -12,7 +12,7 @@ const SUCCESS: u32 = 1;
 /// Token bucket that all requests of a client share.
 ///
 /// While nothing succeeds, a full bucket pays for a number of retries; after that each request makes one attempt only.
-/// Five requests that succeed without a retry pay for one more.
+/// Five requests that succeed without such a retry pay for one more.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     tokens: AtomicU32,
