@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use generativeai::Result;
+use generativeai::protocol::Unknown;
 
 use crate::error::invalid_argument;
 
@@ -42,7 +43,24 @@ impl IgnoredSettings {
         }
         Ok(())
     }
+
+    /// Ignores members without a field in this version, such as misspelt ones. `path` stands before their names.
+    ///
+    /// # Errors
+    ///
+    /// 400 in strict mode.
+    pub(crate) fn ignore_unknown(&self, path: &str, unknown: &Unknown) -> Result<()> {
+        // Serializers write a member that is not set as `null`.
+        for (name, _) in unknown.iter().filter(|(_, value)| !value.is_null()) {
+            let name: String = name.escape_debug().take(MAX_NAME).collect();
+            self.ignore(format!("{path}{name} is unknown"))?;
+        }
+        Ok(())
+    }
 }
+
+/// Most characters of an unknown name that a message contains. Clients choose the names.
+const MAX_NAME: usize = 64;
 
 /// Maximum number of reasons that are logged. Reasons contain names from requests, so a client could
 /// otherwise let the set grow without bound.

@@ -27,9 +27,13 @@ mod references;
 mod size;
 mod subschemas;
 
+use generativeai::Result;
+use generativeai::protocol::Unknown;
+use generativeai::protocol::schema::{Properties, Schema as OpenApi};
 use serde_json::Value;
 
 use crate::error::invalid_argument;
+use crate::ignored::IgnoredSettings;
 
 pub(crate) use compile::Schema;
 
@@ -51,19 +55,43 @@ pub(crate) use compile::Schema;
 /// [`ErrorKind::Request`](generativeai::ErrorKind::Request): the schema is not valid, a reference leads nowhere, or a
 /// value could never end. The message begins with `#` and a JSON pointer (RFC 6901) to the place. A request may still
 /// be refused if its schema is too complex, or contradicts itself.
-pub fn check_schema(schema: &Value) -> generativeai::Result<()> {
+pub fn check_schema(schema: &Value) -> Result<()> {
     Schema::compile(schema, "#").map(drop)
 }
 
-/// Translates a schema of the Gemini API to JSON Schema. `path` names it in the request.
+/// Translates a schema of the Gemini API to JSON Schema. `path` names it in the request. Unknown members are ignored.
 ///
 /// # Errors
 ///
-/// 400 for an unknown type, and for a schema that is nested too deep.
+/// 400 for an unknown type, and for a schema that is nested too deep. In strict mode also for an unknown member.
 pub(crate) fn from_openapi(
-    schema: &generativeai::protocol::schema::Schema,
+    schema: &OpenApi,
     path: &str,
-) -> generativeai::Result<Value> {
-    let translated = schema.to_json_schema();
+    ignored: &IgnoredSettings,
+) -> Result<Value> {
+    let known = without_unknown(schema.clone(), &format!("{path}: "), ignored)?;
+    let translated = known.to_json_schema();
     translated.map_err(|error| invalid_argument(format!("{path}: {error}")))
+}
+
+/// Ignores the members that the type [`OpenApi`] does not have, and removes them from the schema and its subschemas.
+fn without_unknown(mut schema: OpenApi, path: &str, ignored: &IgnoredSettings) -> Result<OpenApi> {
+    ignored.ignore_unknown(path, &schema.unknown)?;
+    schema.unknown = Unknown::default();
+    let known = |schema| without_unknown(schema, path, ignored);
+    let all_known = |properties: Properties| {
+        let properties = properties.into_iter();
+        let properties = properties.map(|(name, schema)| Ok((name, known(schema)?)));
+        properties.collect::<Result<Properties>>()
+    };
+    let items = schema.items.map(|items| known(*items).map(Box::new));
+    schema.items = items.transpose()?;
+    schema.any_of = schema
+        .any_of
+        .into_iter()
+        .map(known)
+        .collect::<Result<_>>()?;
+    schema.properties = schema.properties.map(all_known).transpose()?;
+    schema.defs = schema.defs.map(all_known).transpose()?;
+    Ok(schema)
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryFutureExt as _, stream};
+use tokio::time::Instant;
 
 use crate::backend::{Backend, Deadline, RequestOptions};
 use crate::error::{Attempt, Error, ErrorKind, Result};

@@ -48,7 +48,11 @@ impl ResponseFormat {
             ("application/json", None, None) => Ok(Self::Json),
             ("application/json", Some(openapi), None) => {
                 let path = "generationConfig.responseSchema";
-                Self::of_schema(&schema::from_openapi(openapi, path)?, path, ignored)
+                Self::of_schema(
+                    &schema::from_openapi(openapi, path, ignored)?,
+                    path,
+                    ignored,
+                )
             }
             ("application/json", None, Some(json)) => {
                 Self::of_schema(json, &format!("generationConfig.{member}"), ignored)

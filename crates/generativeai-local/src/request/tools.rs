@@ -100,7 +100,7 @@ fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFu
         reject_builtin(index, tool)?;
         for (at, declaration) in tool.function_declarations.iter().enumerate() {
             let path = format!("tools[{index}].functionDeclarations[{at}]");
-            let function = parse_function(declaration, &path)?;
+            let function = parse_function(declaration, &path, ignored)?;
             let name = &function.function.name;
             if functions.iter().any(|other| other.function.name == *name) {
                 return Err(invalid_argument(format!(
@@ -120,7 +120,11 @@ fn functions(tools: &[Tool], ignored: &IgnoredSettings) -> Result<Vec<DeclaredFu
 }
 
 /// Parses one declaration. `path` is its place in the request.
-fn parse_function(declaration: &FunctionDeclaration, path: &str) -> Result<DeclaredFunction> {
+fn parse_function(
+    declaration: &FunctionDeclaration,
+    path: &str,
+    ignored: &IgnoredSettings,
+) -> Result<DeclaredFunction> {
     let name = declaration.name.clone().unwrap_or_default();
     // The characters and the length that the API allows. Without quotes and brackets, a name cannot break out of the
     // text form of a call, and cannot contain a control token such as `<|im_end|>`.
@@ -141,7 +145,10 @@ fn parse_function(declaration: &FunctionDeclaration, path: &str) -> Result<Decla
         }
         (Some(parameters), None) => {
             let path = format!("function `{name}`: parameters");
-            ("parameters", schema::from_openapi(parameters, &path)?)
+            (
+                "parameters",
+                schema::from_openapi(parameters, &path, ignored)?,
+            )
         }
         (None, Some(parameters)) => ("parametersJsonSchema", parameters.clone()),
         (None, None) => ("parameters", json!({ "type": "object", "properties": {} })),

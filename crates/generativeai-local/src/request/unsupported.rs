@@ -10,9 +10,6 @@ use generativeai::protocol::tools::{Behavior, FunctionDeclaration};
 use crate::error::{invalid_argument, not_found};
 use crate::ignored::IgnoredSettings;
 
-/// Most characters of an unknown name that a message contains. Clients choose the names.
-const MAX_NAME: usize = 64;
-
 /// Rejects caches and continuation tokens, and ignores settings that the model cannot follow.
 ///
 /// A cache contains a part of the prompt, and a token a reply to continue. Without them, the reply would answer
@@ -37,10 +34,7 @@ pub(super) fn check(request: &GenerateContentRequest, ignored: &IgnoredSettings)
         }
     }
     for (path, unknown) in unknown_members(request) {
-        for (name, _) in unknown.iter().filter(|(_, value)| !value.is_null()) {
-            let name: String = name.escape_debug().take(MAX_NAME).collect();
-            ignored.ignore(format!("{path}{name} is unknown"))?;
-        }
+        ignored.ignore_unknown(path, unknown)?;
     }
     Ok(())
 }

@@ -229,6 +229,20 @@ async fn settings_that_the_model_cannot_follow_are_ignored_unless_strict() {
             json!({ "tools": [{ "functionDeclarations": [{ "name": "now", "behavior": "NON_BLOCKING" }] }] }),
             "functionDeclarations.behavior",
         ),
+        (
+            config(json!({
+                "responseMimeType": "application/json",
+                "responseSchema": { "type": "ARRAY", "maxItems": 1, "items": { "type": "INTEGER", "maxmum": 3 } },
+            })),
+            "generationConfig.responseSchema: maxmum",
+        ),
+        (
+            json!({ "tools": [{ "functionDeclarations": [{
+                "name": "now",
+                "parameters": { "type": "OBJECT", "properties": { "in": { "type": "STRING", "maxLenght": 3 } } },
+            }] }] }),
+            "function `now`: parameters: maxLenght",
+        ),
         (json!({ "labels": { "a": "b" } }), "labels"),
         (json!({ "store": true }), "store"),
         (json!({ "serviceTier": "FLEX" }), "serviceTier"),

@@ -77,7 +77,10 @@ impl TokenCounter {
         if let Some(config) = &request.generation_config {
             // The model reads the schema of a reply as a part of the prompt.
             size.bytes += config.response_schema.as_ref().map_or(0, json_length);
-            size.bytes += config.response_json_schema.as_ref().map_or(0, json_length);
+            let ordered = &config.response_json_schema_ordered;
+            let schemas = config.response_json_schema.iter().chain(ordered);
+            let schemas = schemas.chain(&config.response_format);
+            size.bytes += schemas.map(json_length).sum::<u64>();
         }
         size
     }

@@ -18,10 +18,11 @@ use serde_json::{Map, Value, json};
 
 /// Removes and returns the alternatives of `anyOf` or `oneOf`.
 pub(super) fn alternatives(from: &mut Map<String, Value>) -> Option<Vec<Value>> {
-    match from.remove("anyOf").or_else(|| from.remove("oneOf"))? {
+    let mut keywords = ["anyOf", "oneOf"].into_iter();
+    keywords.find_map(|keyword| match from.remove(keyword)? {
         Value::Array(alternatives) => Some(alternatives),
         _ => None,
-    }
+    })
 }
 
 /// Returns whether a schema matches no value.

@@ -31,7 +31,8 @@ impl Schema {
     /// it is only an annotation there.
     ///
     /// # Errors
-    /// [`ErrorKind::Request`] for an unknown type, and for a schema that is nested deeper than 64 levels.
+    /// [`ErrorKind::Request`] for an unknown type, for a member that [`Schema`] does not have, and for a schema that is
+    /// nested deeper than 64 levels.
     pub fn to_json_schema(&self) -> Result<Value> {
         translate(self, MAX_DEPTH)
     }
@@ -44,6 +45,11 @@ fn translate(schema: &Schema, depth: usize) -> Result<Value> {
             "the schema is nested deeper than {MAX_DEPTH} levels: simplify it"
         ))
     })?;
+    // Serializers write a member that is not set as `null`.
+    if let Some((name, _)) = schema.unknown.iter().find(|(_, value)| !value.is_null()) {
+        let message = format!("the schema has the unknown member `{name}`: remove it");
+        return Err(refused(message));
+    }
     let mut out = Map::new();
     constraints(schema, &mut out)?;
     subschemas(schema, depth, &mut out)?;
@@ -261,6 +267,20 @@ mod tests {
                 },
             })
         );
+    }
+
+    #[test]
+    fn an_unknown_member_is_refused_at_any_depth() {
+        for schema in [
+            json!({"type": "STRING", "maxLenght": 3}),
+            json!({"items": {"anyOf": [{"maxLenght": 3}]}}),
+            json!({"properties": {"a": {"maxLenght": 3}}}),
+        ] {
+            let schema: Schema = serde_json::from_value(schema).expect("a schema");
+            let error = schema.to_json_schema().expect_err("an unknown member");
+            assert!(error.to_string().contains("`maxLenght`"), "{error}");
+        }
+        assert_eq!(translated(json!({"maxLenght": null})), json!({}));
     }
 
     #[test]

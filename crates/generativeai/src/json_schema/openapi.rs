@@ -134,11 +134,16 @@ impl Reader<'_> {
             } else {
                 others
             };
-            if let [only] = others.as_slice() {
-                self.add(&mut from, only)?;
+            if others.len() < 2 {
+                for only in &others {
+                    self.add(&mut from, only)?;
+                }
                 let mut schema = self.nested(|this| this.read_flat(from))?;
                 schema.nullable = schema.nullable.or(nullable.then_some(true));
                 return Ok(schema);
+            }
+            if from.get("oneOf").is_some_and(Value::is_array) {
+                return Err(self.unsupported("has both `anyOf` and `oneOf`"));
             }
             if !enums::join_texts(&mut from, &others) {
                 for one in &others {

@@ -239,7 +239,7 @@ impl Hops {
         // Before known text is removed from the chunk, since the offsets of sources count that text as well.
         self.grounding.receive(chunk);
         self.replay.remove_known(chunk)?;
-        if let Some(candidate) = chunk.candidates.first_mut() {
+        if let Some(candidate) = chunk.first_candidate_mut() {
             let reason = candidate.finish_reason.as_ref();
             if let Some(reason) = reason.filter(|reason| !reason.is_unspecified()) {
                 hop.finish_reason = Some(reason.clone());
@@ -331,7 +331,7 @@ impl Hops {
 impl GenerateContentResponse {
     /// Returns the token from which the reply continues after its content so far, if it is not over.
     pub(crate) fn resume_token(&self) -> Option<&str> {
-        let candidate = self.candidates.first()?;
+        let candidate = self.first_candidate()?;
         let reason = candidate.finish_reason.as_ref();
         let is_over = reason.is_some_and(FinishReason::ends_reply);
         let token = candidate.continuation_token.as_deref();

@@ -32,6 +32,8 @@ pub(super) struct Attempts {
     options: RequestOptions,
     pub(super) deadlines: Deadlines,
     failed: Vec<Attempt>,
+    /// Whether a retry has cost tokens of the retry budget.
+    has_paid: bool,
     /// Permit of the current attempt, if the number of requests in flight is limited.
     permit: Option<OwnedSemaphorePermit>,
     /// Start of the current attempt.
@@ -59,6 +61,7 @@ impl Attempts {
             deadlines: deadlines(&options),
             options,
             failed: Vec::new(),
+            has_paid: false,
             permit: None,
             began: Instant::now(),
         })
@@ -125,8 +128,13 @@ impl Attempts {
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
+            let is_complete = response.is_complete();
+            if is_complete && body.is_empty() {
+                // Most replies arrive in one chunk, which is not copied.
+                return Ok(chunk);
+            }
             body.extend_from_slice(&chunk);
-            if response.is_complete() {
+            if is_complete {
                 break;
             }
         }
@@ -158,7 +166,7 @@ impl Attempts {
             },
         );
         match wait.filter(|_| failure.is_retryable) {
-            Some(wait) if has_retry_after(&failure.error) || self.service.retry_budget.spend() => {
+            Some(wait) if has_retry_after(&failure.error) || self.pay() => {
                 attempt.waited = wait;
                 trace::retried(&attempt, &failure.error);
                 if let Some(hook) = &self.options.on_retry {
@@ -186,7 +194,14 @@ impl Attempts {
 
     /// Records a success in the retry budget.
     pub(super) fn succeeded(&self) {
-        self.service.retry_budget.refill(!self.failed.is_empty());
+        self.service.retry_budget.refill(self.has_paid);
+    }
+
+    /// Takes the tokens of a retry from the budget. Returns `false` if there are too few.
+    fn pay(&mut self) -> bool {
+        let is_paid = self.service.retry_budget.spend();
+        self.has_paid |= is_paid;
+        is_paid
     }
 
     /// Reads a response with an error code.

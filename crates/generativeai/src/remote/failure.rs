@@ -67,7 +67,7 @@ impl Failure {
         errors: &ErrorReader,
     ) -> Self {
         let body = redacted(body, &errors.secrets);
-        let error = match (errors.profile.read_error)(Some(code), event_data(&body)) {
+        let error = match (errors.profile.read_error)(Some(code), &event_data(&body)) {
             Some(error) => error,
             None => {
                 let excerpt = match excerpt(&body).as_str() {
@@ -100,13 +100,20 @@ impl Failure {
 
 /// Returns the data of a body that is a server-sent event, and any other body unchanged. Gateways that expect a stream
 /// send an error in this form, too.
-fn event_data(body: &[u8]) -> &[u8] {
-    let is_event = [&b"data:"[..], b"event:"]
-        .iter()
-        .any(|field| body.trim_ascii_start().starts_with(field));
-    let mut lines = body.split(|&byte| byte == b'\n').filter(|_| is_event);
-    let data = lines.find_map(|line| line.trim_ascii().strip_prefix(b"data:"));
-    data.unwrap_or(body)
+fn event_data(body: &[u8]) -> Cow<'_, [u8]> {
+    let body = body.trim_ascii_start();
+    let fields = [&b"data:"[..], b"event:"];
+    if !fields.iter().any(|field| body.starts_with(field)) {
+        return body.into();
+    }
+    // The first event with data, which may have several lines. An empty line ends it.
+    let lines = body.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines = lines.skip_while(|line| !line.starts_with(b"data:"));
+    let lines = lines.take_while(|line| !line.is_empty());
+    let data: Vec<_> = lines
+        .filter_map(|line| line.strip_prefix(b"data:"))
+        .collect();
+    data.join(&b'\n').into()
 }
 
 /// Reads the error in a body of the Gemini API.

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(super) const DEFAULT_RETRIES: u32 = 100;
 /// Tokens that a retry costs, and that return if it succeeds.
 const RETRY: u32 = 5;
-/// Tokens that a request adds which succeeds at its first attempt.
+/// Tokens that a request adds which succeeds without a retry that cost tokens.
 const SUCCESS: u32 = 1;
 
 /// Token bucket that all requests of a client share.
 ///
 /// While nothing succeeds, a full bucket pays for a number of retries; after that each request makes one attempt only.
-/// Five requests that succeed without a retry pay for one more.
+/// Five requests that succeed without such a retry pay for one more.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     tokens: AtomicU32,
@@ -39,9 +39,9 @@ impl RetryBudget {
             .is_ok()
     }
 
-    /// Adds the tokens of a request that succeeded, after a retry or at its first attempt.
-    pub(super) fn refill(&self, was_retried: bool) {
-        let tokens = if was_retried { RETRY } else { SUCCESS };
+    /// Adds the tokens of a request that succeeded. `has_paid`: a retry of it has cost tokens, which are returned.
+    pub(super) fn refill(&self, has_paid: bool) {
+        let tokens = if has_paid { RETRY } else { SUCCESS };
         let capacity = self.capacity;
         let add = |held: u32| (held < capacity).then(|| held.saturating_add(tokens).min(capacity));
         // An error means that the bucket is full.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memmem;
+use serde_json::Value;
 
 /// Minimum length of a key that is redacted in responses: a shorter one could be any word.
 const MIN_REDACTED: usize = 6;
@@ -25,22 +26,31 @@ impl Secret {
         &self.0
     }
 
-    /// Replaces the key in a text. An error message of the service may quote an invalid key.
+    /// Replaces the key in a text. An error message of the service may quote an invalid key, in JSON with escapes.
     pub(super) fn redact<'text>(&self, text: Cow<'text, [u8]>) -> Cow<'text, [u8]> {
-        let key = self.0.as_bytes();
-        if key.len() < MIN_REDACTED || memmem::find(&text, key).is_none() {
+        if self.0.len() < MIN_REDACTED {
             return text;
         }
-        let mut redacted = Vec::with_capacity(text.len());
-        let mut rest = 0;
-        for found in memmem::find_iter(&text, key) {
-            redacted.extend_from_slice(&text[rest..found]);
-            redacted.extend_from_slice(REPLACEMENT);
-            rest = found + key.len();
-        }
-        redacted.extend_from_slice(&text[rest..]);
-        Cow::Owned(redacted)
+        let json = Value::from(self.0.as_str()).to_string();
+        let escaped = &json[1..json.len() - 1];
+        replace(replace(text, escaped.as_bytes()), self.0.as_bytes())
     }
+}
+
+/// Replaces a key, as it is written here.
+fn replace<'text>(text: Cow<'text, [u8]>, key: &[u8]) -> Cow<'text, [u8]> {
+    if memmem::find(&text, key).is_none() {
+        return text;
+    }
+    let mut redacted = Vec::with_capacity(text.len());
+    let mut rest = 0;
+    for found in memmem::find_iter(&text, key) {
+        redacted.extend_from_slice(&text[rest..found]);
+        redacted.extend_from_slice(REPLACEMENT);
+        rest = found + key.len();
+    }
+    redacted.extend_from_slice(&text[rest..]);
+    Cow::Owned(redacted)
 }
 
 impl fmt::Debug for Secret {
@@ -65,6 +75,11 @@ mod tests {
             "no [key], [key]."
         );
         assert_eq!(redact("key1234", "key123"), "key123");
+        let (key, quoted) = (
+            r#"key"12\34""#,
+            r#"{"message":"no key\"12\\34\", key"12\34"."}"#,
+        );
+        assert_eq!(redact(key, quoted), r#"{"message":"no [key], [key]."}"#);
     }
 
     #[test]

@@ -61,8 +61,8 @@ use crate::stream::{BoxFuture, ChunkStream};
 #[derive(Clone)]
 pub struct Recorder {
     backend: Arc<dyn Backend>,
+    /// Shared by the clones, with the secrets.
     output: Arc<Output>,
-    secrets: Secrets,
 }
 
 struct Output {
@@ -72,6 +72,7 @@ struct Output {
 
 struct State {
     file: File,
+    secrets: Secrets,
     /// Number of requests so far.
     requests: u64,
     /// Error of a write that happened in a `drop`. The next request returns it.
@@ -92,17 +93,17 @@ impl Recorder {
             .map_err(|error| write_error(&name, error))?;
         let state = Mutex::new(State {
             file,
+            secrets: Secrets::from_env(),
             requests: 0,
             unreported: None,
         });
         Ok(Self {
             backend: Arc::new(backend),
             output: Arc::new(Output { path: name, state }),
-            secrets: Secrets::from_env(),
         })
     }
 
-    /// Adds a string that the cassette must not contain, in addition to the known keys.
+    /// Adds a string that the cassette must not contain, in addition to the known keys. Clones share it.
     ///
     /// It is replaced in the names and values of the JSON. Chunks may divide a secret in the text of a reply, where it
     /// cannot be replaced: such a reply is not recorded, and ends with an error.
@@ -110,8 +111,8 @@ impl Recorder {
     /// Call it before the first request: earlier lines are not changed. To play the cassette back without the secret,
     /// see [`Cassette::secret`](super::Cassette::secret).
     #[must_use]
-    pub fn secret(mut self, secret: impl Into<String>) -> Self {
-        self.secrets.add(secret.into());
+    pub fn secret(self, secret: impl Into<String>) -> Self {
+        self.output.state().secrets.add(secret.into());
         self
     }
 
@@ -138,14 +139,16 @@ impl Recorder {
     fn write(&self, exchange: &Exchange) -> Result<()> {
         let path = &self.output.path;
         let mut line = to_json(exchange);
-        self.secrets.redact(&mut line);
-        if joined(&line).iter().any(|text| self.secrets.occur_in(text)) {
+        let mut state = self.output.state();
+        let secrets = &state.secrets;
+        secrets.redact(&mut line);
+        if joined(&line).iter().any(|text| secrets.occur_in(text)) {
             let message = format!(
                 "a secret is split over the chunks of a reply: it was not recorded in the cassette `{path}`"
             );
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        write_line(&mut self.output.state().file, &line).map_err(|error| write_error(path, error))
+        write_line(&mut state.file, &line).map_err(|error| write_error(path, error))
     }
 
     /// Records an exchange with one response.

@@ -424,8 +424,9 @@ impl Backend for Scripted {
         request: CountTokensRequest,
         _: RequestOptions,
     ) -> BoxFuture<Result<CountTokensResponse>> {
-        let request = request.generate_content_request.unwrap_or_default();
-        let contents = request.contents.iter().chain(&request.system_instruction);
+        let whole = request.generate_content_request.unwrap_or_default();
+        let contents = request.contents.iter().chain(whole.contents.iter());
+        let contents = contents.chain(&whole.system_instruction);
         let texts = contents
             .flat_map(|content| &content.parts)
             .filter_map(Part::as_text);
@@ -464,5 +465,28 @@ fn chunk(text: String) -> GenerateContentResponse {
 fn set_finish_reason(chunk: &mut GenerateContentResponse, finish_reason: Option<FinishReason>) {
     for candidate in &mut chunk.candidates {
         candidate.finish_reason.clone_from(&finish_reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_words_of_contents_and_of_a_whole_request_are_counted() {
+        let whole = GenerateContentRequest::default()
+            .system_instruction("Be brief.")
+            .contents("How tall is Ben Nevis?");
+        for (request, words) in [
+            (CountTokensRequest::default().contents("two words"), 2),
+            (
+                CountTokensRequest::default().generate_content_request(whole),
+                7,
+            ),
+        ] {
+            let counted = Scripted::default().count_tokens(request, RequestOptions::default());
+
+            assert_eq!(counted.await.expect("a count").total_tokens, Some(words));
+        }
     }
 }

@@ -358,16 +358,26 @@ async fn each_attempt_is_counted_once_and_not_at_all_if_it_is_short() {
     chat = chat.context_budget(10_000, Compaction::Drop);
     chat.send_message(MESSAGE).await.unwrap();
     assert_eq!(backend.counts(), 2);
+}
 
+#[tokio::test]
+async fn each_form_of_the_schema_of_a_reply_counts() {
     let schema = json!({"description": "x".repeat(10_000)});
-    let config = GenerationConfig::default().response_json_schema(schema);
-    let message = chat.send_message(MESSAGE).generation_config(config);
-    message.await.unwrap();
-    assert_eq!(
-        backend.counts(),
-        3,
-        "the schema of the reply counts as well"
-    );
+    for member in [
+        json!({"responseSchema": schema}),
+        json!({"responseJsonSchema": schema}),
+        json!({"responseJsonSchemaOrdered": schema}),
+        json!({"responseFormat": [{"type": "text", "schema": schema}]}),
+    ] {
+        let backend = Counting::new(Scripted::always("one"));
+        let mut chat = chat(backend.clone(), 0).context_budget(10_000, Compaction::Drop);
+        let config: GenerationConfig = serde_json::from_value(member.clone()).unwrap();
+
+        let message = chat.send_message(MESSAGE).generation_config(config);
+        message.await.unwrap();
+
+        assert_eq!(backend.counts(), 1, "{member}");
+    }
 }
 
 #[tokio::test]

@@ -378,6 +378,19 @@ async fn a_secret_is_on_no_line_and_may_have_a_placeholder() {
 }
 
 #[tokio::test]
+async fn clones_of_a_recorder_share_its_secrets() {
+    let path = CassettePath::new();
+    let recorder = record(&path, Scripted::always("Hello!"));
+    let mut earlier = chat(recorder.clone());
+    let _later = recorder.secret("canary");
+
+    earlier.send_message("I am canary").await.unwrap();
+
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("I am [secret]"), "{text}");
+}
+
+#[tokio::test]
 async fn a_secret_split_over_two_chunks_is_an_error_and_not_recorded() {
     let chunk = |index: i32, part: Value| -> GenerateContentResponse {
         let content = json!({"role": "model", "parts": [part]});

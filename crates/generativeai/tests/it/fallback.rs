@@ -190,7 +190,7 @@ async fn the_report_names_the_backend_that_failed_and_the_one_that_answered() {
     );
 }
 
-/// Records the options that it gets, computes embeddings, and fails otherwise.
+/// Records the options that it gets, computes embeddings, and fails otherwise after a second.
 #[derive(Clone, Debug, Default)]
 struct Embedder(Arc<Mutex<Vec<RequestOptions>>>);
 
@@ -201,8 +201,10 @@ impl Backend for Embedder {
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
         self.0.lock().unwrap().push(options);
-        let error = Error::new(ErrorKind::Unavailable, "busy");
-        Box::pin(std::future::ready(Err(error)))
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Err(Error::new(ErrorKind::Unavailable, "busy"))
+        })
     }
 
     fn embed_content(
@@ -221,7 +223,21 @@ impl Backend for Embedder {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn the_durations_of_attempts_are_those_of_the_clock_of_tokio() {
+    let backend = Fallback::new([Embedder::default(), Embedder::default()]);
+
+    let error = model(backend).generate_content("Hi").await.unwrap_err();
+
+    let durations: Vec<_> = error
+        .attempts()
+        .iter()
+        .map(|it| it.took.as_secs())
+        .collect();
+    assert_eq!(durations, [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_the_last_backend_retries_and_the_time_limit_covers_all() {
     let backend = Embedder::default();
     let seen = backend.0.clone();

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Peak;
+use super::{Peak, openapi};
 use crate::json_schema::{parameters, parameters_of};
+use crate::protocol::schema::Schema;
 
 #[test]
 fn arguments_without_fields_have_no_parameters() {
@@ -113,5 +114,23 @@ fn the_constant_null_is_the_type_null() {
     assert_eq!(
         parameters["properties"]["a"],
         json!({"anyOf": [{"type": "null"}]})
+    );
+}
+
+#[test]
+fn any_of_next_to_one_of_is_not_lost() {
+    let (text, number) = (json!({"type": "string"}), json!({"type": "integer"}));
+    let one_of = json!([{"type": "boolean"}, number]);
+    let expected = json!({"anyOf": [{"type": "BOOLEAN"}, {"type": "INTEGER"}]});
+    let narrow = json!([{"required": ["a"]}, {"required": ["b"]}]);
+    for any_of in [json!(null), narrow] {
+        assert_eq!(openapi(json!({"anyOf": any_of, "oneOf": one_of})), expected);
+    }
+
+    let both = json!({"anyOf": [text, number], "oneOf": one_of});
+    let error = Schema::from_json_schema(&both).expect_err("two lists of alternatives");
+    assert!(
+        error.to_string().contains("both `anyOf` and `oneOf`"),
+        "{error}"
     );
 }

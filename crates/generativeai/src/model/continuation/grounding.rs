@@ -36,7 +36,7 @@ impl Grounding {
     /// Returns the grounding of the beginning of a reply.
     pub(super) fn of(beginning: &GenerateContentResponse) -> Self {
         let mut this = Self::default();
-        if let Some(candidate) = beginning.candidates.first() {
+        if let Some(candidate) = beginning.first_candidate() {
             this.before.clone_from(&candidate.grounding_metadata);
             this.latest.clone_from(&candidate.grounding_metadata);
             candidate.parts().iter().for_each(|part| this.end.add(part));
@@ -67,7 +67,7 @@ impl Grounding {
 
     /// Records the parts of a chunk, and makes its grounding cover all hops so far.
     pub(super) fn receive(&mut self, chunk: &mut GenerateContentResponse) {
-        let Some(candidate) = chunk.candidates.first_mut() else {
+        let Some(candidate) = chunk.first_candidate_mut() else {
             return;
         };
         candidate.parts().iter().for_each(|part| self.end.add(part));

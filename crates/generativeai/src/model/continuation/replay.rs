@@ -66,7 +66,7 @@ impl Replay {
         if self.expected.is_empty() {
             return Ok(());
         }
-        let Some(candidate) = chunk.candidates.first_mut() else {
+        let Some(candidate) = chunk.first_candidate_mut() else {
             return Ok(());
         };
         let reason = candidate.finish_reason.as_ref();

@@ -63,11 +63,15 @@ impl FunctionCall {
         self.merge_waiting();
     }
 
-    /// Moves the waiting pieces that fit into `args`.
+    /// Moves the waiting pieces that fit into `args`. Those of a call without a name wait for its beginning, which an
+    /// earlier chunk may contain: they may continue its strings.
     ///
     /// The search starts again at the first piece after each that fits, since that one may have created the array that
     /// an earlier piece waits for. So the pieces of a string are joined in their order.
     fn merge_waiting(&mut self) {
+        if self.name().is_empty() {
+            return;
+        }
         let args = self.args.get_or_insert_default();
         while self.partial_args.len() <= MAX_WAITING
             && let Some(at) = self

@@ -1,7 +1,8 @@
 //! Merging of the chunks of a streamed reply.
 //!
 //! Merging is associative: chunks may be merged in groups, and the groups merged afterwards. So no rule depends on how
-//! a reply was divided into chunks.
+//! a reply was divided into chunks. The exception is a streamed call whose pieces repeat its name: a group that begins
+//! with such a piece contains a call of its own, whose arguments replace those of the call that it continues.
 //!
 //! Each chunk is destructured without `..`, so that the compiler reports a member that is not merged.
 
@@ -78,6 +79,18 @@ impl GenerateContentResponse {
     /// any order.
     pub(crate) fn order_candidates(&mut self) {
         self.candidates.sort_by_key(index_of);
+    }
+
+    /// Returns the candidate with index 0. A chunk may contain others only.
+    pub(crate) fn first_candidate(&self) -> Option<&Candidate> {
+        let mut candidates = self.candidates.iter();
+        candidates.find(|candidate| index_of(candidate) == 0)
+    }
+
+    /// Returns the candidate with index 0. A chunk may contain others only.
+    pub(crate) fn first_candidate_mut(&mut self) -> Option<&mut Candidate> {
+        let mut candidates = self.candidates.iter_mut();
+        candidates.find(|candidate| index_of(candidate) == 0)
     }
 
     /// Returns the candidate with this index. A missing one is inserted in order.

@@ -255,6 +255,10 @@ fn an_error_is_found_in_every_form() {
             "event: error\ndata: {\"error\":{\"message\":\"no\"}}\n\n",
             "403: no",
         ),
+        (
+            "data: {\"error\":\ndata: {\"message\":\ndata:\"no\"}}\n\ndata: [DONE]\n\n",
+            "403: no",
+        ),
     ] {
         let failure = refused(403, body);
         assert_eq!(failure.error.to_string(), message, "{body}");

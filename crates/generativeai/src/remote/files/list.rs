@@ -1,6 +1,6 @@
 //! The list of files, page by page.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 
 use futures_core::Stream;
@@ -29,6 +29,8 @@ pub struct FileList {
     /// Files of the current page that have not been returned.
     files: VecDeque<File>,
     page: Page,
+    /// Tokens of the pages so far.
+    tokens: HashSet<String>,
 }
 
 /// The next page to request.
@@ -47,6 +49,7 @@ impl FileList {
             options: RequestOptions::default(),
             files: VecDeque::new(),
             page: Page::First,
+            tokens: HashSet::new(),
         }
     }
 
@@ -100,13 +103,14 @@ impl FileList {
             .unary(request, self.options.clone())
             .await?;
         self.page = match page.next_page_token {
-            // A service that ignores the token would return the first page forever.
-            Some(next) if Some(next.as_str()) == token => {
+            None => Page::None,
+            Some(next) if next.is_empty() => Page::None,
+            // A service that ignores the token, for example, would return the first page forever.
+            Some(next) if !self.tokens.insert(next.clone()) => {
                 let message = "the list of files repeats a page";
                 return Err(Error::new(ErrorKind::Decode, message));
             }
-            Some(next) if !next.is_empty() => Page::After(next),
-            _ => Page::None,
+            Some(next) => Page::After(next),
         };
         self.files = page.files.into();
         Ok(())

@@ -274,12 +274,19 @@ async fn started(attempts: &mut Attempts, request: &Outgoing) -> Result<Uri, Fai
 async fn ask(attempts: &mut Attempts, request: &Outgoing) -> Result<Answer, Failure> {
     let mut response = attempts.send(request).await?;
     let status = response.header("x-goog-upload-status").map(str::to_owned);
-    let received = response
-        .header("x-goog-upload-size-received")
-        .and_then(|received| received.trim().parse().ok());
+    let received = response.header("x-goog-upload-size-received");
+    let received = received.map(|received| received.trim().parse());
     let body = attempts.body(&mut response).await?;
     match status.as_deref().map(str::trim) {
-        Some("active") => Ok(Answer::Active(received)),
+        // A number that cannot be read must not count as absent, which means that the whole piece was received.
+        Some("active") => match received.transpose() {
+            Ok(received) => Ok(Answer::Active(received)),
+            Err(error) => {
+                let message = "the service reports received bytes that are not a number";
+                let error = Error::new(ErrorKind::Decode, message).with_source(error);
+                Err(error.into())
+            }
+        },
         Some("final") => Ok(Answer::Final(body)),
         Some("cancelled") => {
             let message = "the service cancelled the upload: start it again";

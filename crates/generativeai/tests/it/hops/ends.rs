@@ -177,3 +177,21 @@ fn the_error_of_a_later_hop_has_the_earlier_ones() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(error.response().unwrap().text_lossy(), "Once ");
 }
+
+#[test]
+fn the_end_of_another_candidate_is_not_the_end_of_a_hop() {
+    let mut other = ended(Content::model("Never"), FinishReason::Stop);
+    other.candidates[0].index = Some(1);
+    let script = Scripted::default()
+        .then_stream([hop("Once ", "a"), other])
+        .then_text("upon a time");
+    let model = GenerativeModel::new("m").backend(script);
+
+    let reply = run(model.generate_content("Hi").stream().finish()).unwrap();
+
+    let texts = reply.candidates.iter().map(|one| one.parts()[0].as_text());
+    assert_eq!(
+        Vec::from_iter(texts),
+        [Some("Once upon a time"), Some("Never")]
+    );
+}

@@ -95,6 +95,27 @@ async fn a_429_that_names_its_wait_does_not_spend_the_retry_budget() {
 }
 
 #[tokio::test]
+async fn a_retry_that_costs_nothing_does_not_fill_the_retry_budget() {
+    let delay = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0s"}]);
+    let busy = error(429, "RESOURCE_EXHAUSTED", delay);
+    let down = error(503, "UNAVAILABLE", json!([]));
+    let success = answer(
+        "200 OK",
+        "application/json",
+        &reply("Hello!", Some("STOP")).to_string(),
+    );
+    let answers = [down.clone(), down.clone(), busy, success, down];
+    let server = Server::play(answers.map(|answer| vec![Act::Send(answer.into())]));
+    let (remote, _) = immediate(builder(&server.url()).retry_budget(1));
+
+    let error = whole(&remote).await.expect_err("the budget is spent");
+    assert_eq!(error.attempts().len(), 2, "{error:?}");
+    whole(&remote).await.expect("a reply");
+    let error = whole(&remote).await.expect_err("the budget is still spent");
+    assert_eq!(error.attempts().len(), 1, "{error:?}");
+}
+
+#[tokio::test]
 async fn the_retry_budget_can_be_set() {
     for (budget, attempts) in [(3, 10 + 3), (0, 10), (u32::MAX, 10 * 4)] {
         let (remote, _) = immediate(builder(&nobody()).retry_budget(budget));

@@ -114,15 +114,27 @@ fn candidate(dice: &mut Dice) -> Value {
 }
 
 fn part(dice: &mut Dice) -> Value {
-    let mut part = match dice.roll(8) {
+    let id = dice.roll(1 << 30).to_string();
+    let mut part = match dice.roll(11) {
         0..3 => {
             let text = ["a", "b", ""][dice.roll(3) as usize];
             json!({ "text": text })
         }
-        3 => json!({"functionCall": {"name": "f", "args": {"x": dice.roll(9)}}}),
+        // Calls have ids, since a name that is repeated may continue a call.
+        3 => json!({"functionCall": {"name": "f", "id": id, "args": {"x": dice.roll(9)}}}),
         4 => json!({"executableCode": {"code": "x", "language": "PYTHON"}}),
         5 => json!({"codeExecutionResult": {"output": "y", "outcome": "OUTCOME_OK"}}),
-        6 => json!({"inlineData": {"mimeType": "image/png", "data": "AAAA"}}),
+        // The beginning of a streamed call, and pieces of one.
+        6 => json!({"functionCall": {"name": "g", "id": id, "willContinue": true}}),
+        7..9 => {
+            let text = ["a", "b", ""][dice.roll(3) as usize];
+            let arg = json!({"jsonPath": "$.t", "stringValue": text});
+            match dice.roll(3) {
+                0 => json!({"functionCall": {"partialArgs": [arg]}}),
+                _ => json!({"functionCall": {"partialArgs": [arg], "willContinue": true}}),
+            }
+        }
+        9 => json!({"inlineData": {"mimeType": "image/png", "data": "AAAA"}}),
         _ => json!({"newKind": dice.json(2)}),
     };
     if dice.roll(4) == 0 {

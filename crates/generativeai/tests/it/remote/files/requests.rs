@@ -71,19 +71,23 @@ async fn files_are_listed_page_by_page() {
 
 #[tokio::test]
 async fn a_list_that_repeats_a_page_ends_with_an_error() {
-    let page = json!({"files": [file("files/a", "ACTIVE")], "nextPageToken": "2"});
-    let server = playing([page.clone(), page]);
-    let mut files = client_of(&server).list_files();
+    let page = |token: &str| json!({"files": [file("files/a", "ACTIVE")], "nextPageToken": token});
+    for (tokens, received) in [(&["2", "2"][..], 1), (&["2", "3", "2"], 2)] {
+        let server = playing(tokens.iter().map(|token| page(token)));
+        let mut files = client_of(&server).list_files();
 
-    assert!(files.next().await.expect("a file").is_ok());
-    let error = files
-        .next()
-        .await
-        .expect("an error")
-        .expect_err("a repetition");
+        for _ in 0..received {
+            assert!(files.next().await.expect("a file").is_ok());
+        }
+        let error = files
+            .next()
+            .await
+            .expect("an error")
+            .expect_err("a repetition");
 
-    assert_eq!(error.kind(), ErrorKind::Decode);
-    assert!(files.next().await.is_none());
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(files.next().await.is_none());
+    }
 }
 
 #[tokio::test]

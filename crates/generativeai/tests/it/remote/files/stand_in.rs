@@ -26,6 +26,8 @@ pub(super) enum Fault {
     Status(&'static str),
     /// The response reports that this many bytes were received.
     Received(usize),
+    /// The response does not report a number of received bytes, but this text.
+    ReceivedText(&'static str),
     /// The first byte of the body is stored as another one.
     Corrupt,
     /// The file has to be processed after its upload.
@@ -172,11 +174,13 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         return Ok(());
     }
     let is_final = asked.command.ends_with("finalize") || is_complete(&state);
+    let stored = state.stored.len().to_string();
     let (status, received) = match fault {
-        Fault::Status(status) => (status, state.stored.len()),
-        Fault::Received(count) => ("active", count),
-        _ if is_final => ("final", state.stored.len()),
-        _ => ("active", state.stored.len()),
+        Fault::Status(status) => (status, stored),
+        Fault::Received(count) => ("active", count.to_string()),
+        Fault::ReceivedText(text) => ("active", text.to_owned()),
+        _ if is_final => ("final", stored),
+        _ => ("active", stored),
     };
     let headers =
         format!("x-goog-upload-status: {status}\r\nx-goog-upload-size-received: {received}\r\n");

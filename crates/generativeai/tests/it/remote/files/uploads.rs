@@ -144,6 +144,11 @@ async fn a_wrong_offset_is_an_error_and_an_earlier_one_is_sent_again() {
         "{error}"
     );
 
+    let unreadable = StandIn::new([Fault::None, Fault::ReceivedText("many")]);
+    let error = upload(&unreadable, &sent).await.expect_err("no number");
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(error.to_string().contains("not a number"), "{error}");
+
     let behind = StandIn::new([Fault::None, Fault::None, Fault::Received(PIECE - 1)]);
     let error = upload(&behind, &sent)
         .await
