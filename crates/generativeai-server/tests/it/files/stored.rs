@@ -234,6 +234,18 @@ async fn size_and_number_of_files_are_limited() {
     site.running.stop().await;
 }
 
+#[tokio::test]
+async fn an_announced_size_may_be_huge() {
+    let limits = |files: FileStorage| files.max_file_size(u64::MAX);
+    let site = Site::with(limits, Scripted::default());
+    site.upload(b"hello", json!({})).await;
+
+    let full = site.try_begin(usize::MAX, json!({})).await;
+
+    assert!(full.error(429).contains("of 20000000000 bytes"), "{full:?}");
+    site.running.stop().await;
+}
+
 const MULTIPART: &str = "--x\r\nContent-Type: application/json\r\n\r\n{\"file\":{\"displayName\":\"a\"}}\r\n--x\r\n\
                          Content-Type: text/plain\r\n\r\nhello\r\n--x--";
 
