@@ -236,6 +236,11 @@ impl FileStorage {
         Ok(upload)
     }
 
+    /// Returns whether an upload is in progress, or has created a file.
+    pub(crate) fn has_upload(&self, id: &str) -> bool {
+        self.upload(id).is_some() || self.uploaded(id).is_some()
+    }
+
     /// Returns an upload in progress.
     pub(super) fn upload(&self, id: &str) -> Option<Arc<Upload>> {
         let now = (self.clock)();

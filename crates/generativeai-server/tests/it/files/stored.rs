@@ -391,8 +391,16 @@ async fn the_url_of_an_upload_is_its_key() {
     );
     assert_eq!(send(&router, last).await.code(), 200);
 
+    let query = post(path, "");
+    let query = with(query, &[("x-goog-upload-command", "query")]);
+    assert_eq!(send(&router, query).await.code(), 200);
+
     let other = "/upload/v1beta/files?upload_id=0123456789abcdef";
-    assert_eq!(send(&router, post(other, "")).await.code(), 404);
+    for (key, code) in [("", 403), ("&key=wrong", 400), ("&key=k3y", 404)] {
+        let query = post(&format!("{other}{key}"), "");
+        let query = with(query, &[("x-goog-upload-command", "query")]);
+        assert_eq!(send(&router, query).await.code(), code, "{key}");
+    }
     for path in [
         "/v1beta/files",
         "/v1beta/files?upload_id=x",
