@@ -71,9 +71,9 @@ impl SegmentParser {
         }
     }
 
-    /// Returns whether the answer has not begun after the thoughts. White space between them is part of neither.
+    /// Returns whether the answer has not begun. White space before and after thoughts is part of neither.
     pub(crate) fn is_before_answer(&self) -> bool {
-        self.is_thinking() || self.state == State::AfterThought
+        self.is_thinking() || matches!(self.state, State::Start | State::AfterThought)
     }
 
     /// Returns whether the end of the text so far is inside thoughts.

@@ -52,7 +52,7 @@ impl ThinkingBudget {
         self.forced.pop()
     }
 
-    /// Adds the text of a token. Returns whether it is part of the thoughts, or white space between them and the answer.
+    /// Adds the text of a token. Returns whether it is part of the thoughts, or white space before or after them.
     pub(super) fn push(&mut self, text: &str) -> bool {
         self.parser.push(text);
         self.parser.is_before_answer()
@@ -115,6 +115,11 @@ mod tests {
             parts(true, &["a", "</thi", "nk>", "b"]),
             [true, true, true, false]
         );
+        assert_eq!(
+            parts(false, &["\n", "<think>", "a</think>", "b"]),
+            [true, true, true, false]
+        );
+        assert_eq!(parts(false, &["\n", "b", "\n"]), [true, false, false]);
         assert_eq!(parts(true, &["a</think>b", "c"]), [false, false]);
         assert_eq!(
             parts(false, &["An ", "answer", "<think>"]),
