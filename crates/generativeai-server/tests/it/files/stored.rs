@@ -319,6 +319,7 @@ async fn an_interrupted_removal_or_completion_leaves_no_part_of_a_file() {
     std::fs::write(uploads.join("c.removed/data"), "part").expect("written");
     std::fs::create_dir(uploads.join("d")).expect("a folder");
     std::fs::write(uploads.join("d/upload.json"), "{\"id\"").expect("written");
+    std::fs::create_dir(uploads.join("e")).expect("a folder");
     for upload in std::fs::read_dir(&uploads).expect("a folder") {
         let path = upload.expect("an entry").path();
         std::fs::write(path.join("file.json"), "{\"na").expect("written");
