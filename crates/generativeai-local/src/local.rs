@@ -120,6 +120,7 @@ impl Local {
             stops: settings.stops,
             max_tokens: settings.max_tokens.unwrap_or(usize::MAX),
             thinking,
+            calls: request.tools.may_call().then_some(prompt.rendered.calls),
             grammar,
             // A timeout beyond the range of `Instant` is no limit.
             deadline: options

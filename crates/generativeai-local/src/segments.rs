@@ -71,9 +71,10 @@ impl SegmentParser {
         }
     }
 
-    /// Returns whether the answer has not begun after the thoughts. White space between them is part of neither.
-    pub(crate) fn is_before_answer(&self) -> bool {
-        self.is_thinking() || self.state == State::AfterThought
+    /// Returns whether the end of the text so far is inside the answer. Thoughts, calls and the white space around them
+    /// are not part of it.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.state == State::Text
     }
 
     /// Returns whether the end of the text so far is inside thoughts.

@@ -4,7 +4,7 @@
 //! token count that is a string.
 
 use generativeai::protocol::read_json;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -30,6 +30,18 @@ pub(crate) fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(
         Value::Null => None,
         value => serde_json::from_value(value).ok(),
     })
+}
+
+/// Reads the objects of a list, and skips its other elements. `None` if it is not a list.
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    let Value::Array(elements) = Value::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let objects = elements.into_iter().filter(Value::is_object);
+    let objects: Result<_, _> = objects.map(serde_json::from_value).collect();
+    objects.map(Some).map_err(D::Error::custom)
 }
 
 /// Reads an integer, which may also be a number with a fraction (`12.0`) or a string.

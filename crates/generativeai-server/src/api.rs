@@ -96,10 +96,11 @@ impl Api {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let endpoint = route(&parts.method, parts.uri.path());
         // The random id of an upload replaces the API key: some clients do not send the key with the bytes.
-        let is_upload = matches!(endpoint, Ok(Endpoint::Files(FilesEndpoint::Upload)));
-        let has_upload_id = is_upload && query.upload_id.is_some();
+        let upload = self.files.as_ref().zip(query.upload_id.as_deref());
+        let continues_upload = matches!(endpoint, Ok(Endpoint::Files(FilesEndpoint::Upload)))
+            && upload.is_some_and(|(files, id)| files.has_upload(id));
         if let Some(key) = &self.key
-            && !has_upload_id
+            && !continues_upload
         {
             key.check(&parts.headers, query.key.as_deref())?;
         }

@@ -126,8 +126,18 @@ impl BodyReader {
         if announced > self.max_bytes as u64 {
             return Err(self.too_large());
         }
-        let read = timeout(self.timeout, self.collect(body)).await;
-        read.unwrap_or_else(|_| {
+        self.in_time(self.collect(body)).await
+    }
+
+    /// Waits for a body, or for the part of it that precedes the bytes of a file.
+    ///
+    /// # Errors
+    /// 408: it does not arrive in time.
+    pub(crate) async fn in_time<T>(
+        &self,
+        read: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        timeout(self.timeout, read).await.unwrap_or_else(|_| {
             let message = format!("the request body did not arrive within {:?}", self.timeout);
             Err(ApiError::timed_out(message).closing_connection())
         })

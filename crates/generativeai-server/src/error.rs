@@ -300,6 +300,26 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_is_not_one_of_an_error_is_not_passed_on() {
+        for (code, http_code, expected) in [
+            (8, Some(529), 529),
+            (404, None, 404),
+            (404, Some(200), 404),
+            (8, None, 429),
+            (600, Some(399), 429),
+        ] {
+            let status: Status = serde_json::from_value(json!({"code": code})).expect("a status");
+            let error = Error::new(ErrorKind::RateLimited, "m").with_status(status);
+            let error = match http_code {
+                Some(code) => error.with_http_code(code),
+                None => error,
+            };
+
+            assert_eq!(body_of(error)["code"], expected, "{code} {http_code:?}");
+        }
+    }
+
+    #[test]
     fn the_wait_is_reported_once_and_the_message_includes_the_causes() {
         let error = Error::new(ErrorKind::RateLimited, "too many").with_source("a queue");
 

@@ -291,3 +291,34 @@ fn differs() -> ApiError {
          `continuationToken`, and serve a model that is deterministic",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_counts_of_a_hop_exclude_earlier_hops() {
+        let usage = |thoughts: i32, text: i32, image: i32| -> UsageMetadata {
+            let usage = json!({
+                "promptTokenCount": 7,
+                "candidatesTokenCount": text + image,
+                "thoughtsTokenCount": thoughts,
+                "totalTokenCount": 7 + thoughts + text + image,
+                "candidatesTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": text},
+                    {"modality": "IMAGE", "tokenCount": image},
+                ],
+            });
+            serde_json::from_value(usage).expect("token counts")
+        };
+        let mut hop = usage(5, 9, 4);
+        subtract(&mut hop, &usage(2, 6, 3));
+        assert_eq!(hop, usage(3, 3, 1));
+
+        let mut hop = usage(2, 9, 4);
+        subtract(&mut hop, &usage(2, 6, 3));
+        assert_eq!(hop.thoughts_token_count, None);
+    }
+}

@@ -406,4 +406,14 @@ mod tests {
             assert!(!is_published(name), "{name}");
         }
     }
+
+    #[test]
+    fn several_answers_are_cached() {
+        let answers = Answers::default();
+        answers.insert("models/a", true);
+        answers.insert("models/b", false);
+
+        assert_eq!(answers.get("models/a"), Some(true));
+        assert_eq!(answers.get("models/b"), Some(false));
+    }
 }

@@ -113,4 +113,24 @@ mod tests {
             assert_eq!(json!(reply), filled);
         }
     }
+
+    #[test]
+    fn a_call_whose_arguments_are_streamed_has_an_id_in_its_first_piece_only() {
+        for (call, has_id) in [
+            (json!({"name": "f", "willContinue": true}), true),
+            (json!({"name": "f", "id": ""}), true),
+            (json!({"willContinue": true}), false),
+        ] {
+            let chunk = json!({"candidates": [{"content": {"parts": [{"functionCall": call}]}}]});
+            let mut reply: GenerateContentResponse =
+                serde_json::from_value(chunk).expect("a chunk");
+
+            ReplyDefaults::new("m", b"").fill(&mut reply);
+
+            let part = &reply.candidates[0].parts()[0];
+            let call = part.as_function_call().expect("a call");
+            let id = call.id.as_deref().unwrap_or_default();
+            assert_eq!(!id.is_empty(), has_id, "{call:?}");
+        }
+    }
 }

@@ -433,7 +433,9 @@ mod tests {
             route(&Method::DELETE, "/v1/files/a").map_err(|error| error.code()),
             Ok(Endpoint::Files(FilesEndpoint::Delete("a".into())))
         );
-        assert_eq!(get("/v1beta/files/.."), Err(400));
+        for id in ["..", "a%20b", "%C3%A4"] {
+            assert_eq!(get(&format!("/v1beta/files/{id}")), Err(400), "{id}");
+        }
     }
 
     #[test]
@@ -443,5 +445,6 @@ mod tests {
         assert_eq!(error.code(), 405);
         assert_eq!(error.to_response().headers()["allow"], "POST");
         assert_eq!(post("/v1/models"), Err(405));
+        assert_eq!(post("/v1/models/m"), Err(405));
     }
 }

@@ -6,12 +6,13 @@ use generativeai::Result;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::TransactionError;
+use crate::random;
 
 /// Time for which a transient failure is retried. Also the time limit for connecting.
 pub(crate) const RETRY_TIME: Duration = Duration::from_secs(10);
 /// The time limit of one attempt. After it the database is treated as unreachable.
 const ATTEMPT_TIME: Duration = Duration::from_secs(60);
-/// The wait before the first retry. It doubles with each retry.
+/// The wait before the first retry, without jitter. It doubles with each retry.
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 
 /// Runs `work` until it succeeds, fails permanently, or [`RETRY_TIME`] has passed. `context` is the clause
@@ -25,12 +26,19 @@ where
     loop {
         match work().await {
             Err(error) if error.is_transient() && start.elapsed() + backoff < RETRY_TIME => {
-                sleep(backoff).await;
+                sleep(with_jitter(backoff)).await;
                 backoff *= 2;
             }
             outcome => return outcome.map_err(|error| error.into_error(context)),
         }
     }
+}
+
+/// Shortens a wait by a random part, at most a half: writers that failed together must not retry together.
+fn with_jitter(wait: Duration) -> Duration {
+    // Without random numbers the wait is not shortened.
+    let random = random::bytes().map_or(0, u32::from_ne_bytes);
+    wait - wait.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
 }
 
 /// Runs one attempt, and cancels it at the time limit.
@@ -77,7 +85,19 @@ mod tests {
 
         assert_eq!(error.kind(), ErrorKind::Storage);
         assert!(start.elapsed() <= RETRY_TIME);
-        assert_eq!(attempts.get(), 9, "20 ms, 40 ms, … 2,560 ms between them");
+        // 20 ms, 40 ms, … 2,560 ms between them, each shortened by a random part.
+        assert!((9..=10).contains(&attempts.get()), "{attempts:?}");
+    }
+
+    #[test]
+    fn waits_differ_by_at_most_a_half() {
+        let wait = Duration::from_secs(2);
+        let waits: Vec<_> = (0..100).map(|_| with_jitter(wait)).collect();
+
+        let shortest = waits.iter().min().expect("a wait");
+        let longest = waits.iter().max().expect("a wait");
+        assert!(shortest < longest, "{waits:?}");
+        assert!(*shortest >= wait / 2 && *longest <= wait, "{waits:?}");
     }
 
     #[tokio::test(start_paused = true)]

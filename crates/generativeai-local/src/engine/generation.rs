@@ -32,7 +32,7 @@ pub(super) struct Generation {
     sampler: Sampler,
     text: TextDecoder,
     grammar: Option<Matcher>,
-    thinking: Option<ThinkingBudget>,
+    thinking: ThinkingBudget,
     /// Log-probabilities of tokens whose text was not sent yet.
     pending_logprobs: Vec<TokenLogprobs>,
     deadline: Option<Instant>,
@@ -65,7 +65,7 @@ impl Generation {
             sampler: Sampler::new(job.sampling),
             text: TextDecoder::new(job.stops),
             grammar: job.grammar,
-            thinking: job.thinking.map(ThinkingBudget::new),
+            thinking: ThinkingBudget::new(job.thinking, job.calls),
             pending_logprobs: Vec::new(),
             deadline: job.deadline,
             last_event: events.clone().try_reserve_owned().ok(),
@@ -121,9 +121,7 @@ impl Generation {
         let generated = self.generated();
         // A forced token replaces the choice of the model, whose logits are not used. It still passes through the
         // grammar, so that the grammar's state matches the reply.
-        if let Some(thinking) = &mut self.thinking
-            && let Some(token) = thinking.next_forced(generated)
-        {
+        if let Some(token) = self.thinking.next_forced(generated) {
             return self.accept(token).map(Some);
         }
         // An error of the grammar ends the reply: without a mask, the reply would no longer be constrained.
@@ -159,9 +157,8 @@ impl Generation {
     /// Sends the text that a token completes, and ends the reply at a stop sequence, at the end of the grammar, or at
     /// the limit of its length.
     fn emit(&mut self, model: &Model, token: LlamaToken) -> Status {
-        let thinking = self.thinking.as_mut();
-        let is_thought = |text: &str| thinking.is_some_and(|thinking| thinking.push(text));
-        let decoded = self.text.push(model.bytes_of(token), is_thought);
+        let is_answer = |text: &str| self.thinking.push(text);
+        let decoded = self.text.push(model.bytes_of(token), is_answer);
         // A stopped grammar allows only the end token. Ending here saves the batch that would sample it.
         let complete = self.grammar.as_ref().is_some_and(Matcher::is_stopped);
         if decoded.stopped || complete {

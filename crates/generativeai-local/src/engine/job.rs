@@ -5,6 +5,7 @@ use std::time::Instant;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 
+use crate::call_syntax::CallSyntax;
 use crate::sampler::Sampling;
 
 use super::thinking_budget::ThinkingLimit;
@@ -37,6 +38,8 @@ pub(crate) struct Job {
     pub(crate) max_tokens: usize,
     /// Form and limit of the thoughts, if the model thinks.
     pub(crate) thinking: Option<ThinkingLimit>,
+    /// Form of calls, if the reply may have any.
+    pub(crate) calls: Option<CallSyntax>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
     /// Time at which the reply fails if it is not complete. The engine checks it before each batch, also while the job

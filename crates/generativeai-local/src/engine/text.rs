@@ -40,12 +40,12 @@ impl TextDecoder {
         }
     }
 
-    /// Adds the bytes of the next token and returns the text that became certain. `is_thought` returns whether the whole
-    /// characters of the token are part of the thoughts: stop sequences do not apply to these.
-    pub(crate) fn push(&mut self, bytes: &[u8], is_thought: impl FnOnce(&str) -> bool) -> Decoded {
+    /// Adds the bytes of the next token and returns the text that became certain. `is_answer` returns whether the whole
+    /// characters of the token are part of the answer: stop sequences do not apply to thoughts and calls.
+    pub(crate) fn push(&mut self, bytes: &[u8], is_answer: impl FnOnce(&str) -> bool) -> Decoded {
         let before = self.held.len();
         self.decode(bytes, false);
-        if is_thought(&self.held[before..]) {
+        if !is_answer(&self.held[before..]) {
             return Decoded {
                 text: std::mem::take(&mut self.held),
                 stopped: false,
@@ -114,7 +114,7 @@ mod tests {
         let mut text = TextDecoder::new(stops.iter().map(|&stop| stop.to_owned()).collect());
         let mut all = String::new();
         for piece in bytes.chunks(size) {
-            let decoded = text.push(piece, |_| false);
+            let decoded = text.push(piece, |_| true);
             all.push_str(&decoded.text);
             if decoded.stopped {
                 return (all, true);
@@ -140,10 +140,10 @@ mod tests {
     fn the_start_of_a_stop_sequence_is_held_back() {
         let mut text = TextDecoder::new(vec!["\n\nUser:".to_owned(), "###".to_owned()]);
 
-        assert_eq!(text.push(b"Yes.\n\nUs", |_| false).text, "Yes.");
-        assert_eq!(text.push(b"ual #", |_| false).text, "\n\nUsual ");
+        assert_eq!(text.push(b"Yes.\n\nUs", |_| true).text, "Yes.");
+        assert_eq!(text.push(b"ual #", |_| true).text, "\n\nUsual ");
         assert_eq!(
-            text.push(b"##", |_| false),
+            text.push(b"##", |_| true),
             Decoded {
                 text: String::new(),
                 stopped: true
@@ -161,18 +161,18 @@ mod tests {
     fn a_stop_sequence_in_thoughts_does_not_end_the_reply() {
         let mut text = TextDecoder::new(vec!["\n".to_owned()]);
 
-        assert_eq!(text.push(b"a\nb\xC3", |text| text == "a\nb").text, "a\nb");
-        assert_eq!(text.push(b"\xA4\n", |text| text == "ä\n").text, "ä\n");
-        assert!(text.push(b"c\n", |_| false).stopped);
+        assert_eq!(text.push(b"a\nb\xC3", |text| text != "a\nb").text, "a\nb");
+        assert_eq!(text.push(b"\xA4\n", |text| text != "ä\n").text, "ä\n");
+        assert!(text.push(b"c\n", |_| true).stopped);
     }
 
     #[test]
     fn incomplete_characters_are_held_back_and_invalid_bytes_replaced() {
         let mut text = TextDecoder::new(Vec::new());
 
-        assert_eq!(text.push(&[b'a', 0xE2, 0x82], |_| false).text, "a");
-        assert_eq!(text.push(&[0xAC, 0xFF, b'b'], |_| false).text, "€\u{FFFD}b");
-        assert_eq!(text.push(&[0xF0, 0x9F], |_| false).text, "");
+        assert_eq!(text.push(&[b'a', 0xE2, 0x82], |_| true).text, "a");
+        assert_eq!(text.push(&[0xAC, 0xFF, b'b'], |_| true).text, "€\u{FFFD}b");
+        assert_eq!(text.push(&[0xF0, 0x9F], |_| true).text, "");
         assert_eq!(text.finish(End::Stop), "\u{FFFD}");
     }
 
@@ -181,7 +181,7 @@ mod tests {
         for (bytes, expected) in [(&b"a\xE2\x82"[..], "a"), (&b"\xE2\x82"[..], "\u{FFFD}")] {
             let mut text = TextDecoder::new(Vec::new());
 
-            let all = text.push(bytes, |_| false).text + &text.finish(End::MaxTokens);
+            let all = text.push(bytes, |_| true).text + &text.finish(End::MaxTokens);
 
             assert_eq!(all, expected);
         }

@@ -1,10 +1,11 @@
-//! Follows the thoughts of a reply, and ends them at their budget.
+//! Separates the answer of a reply from its thoughts and calls, and ends the thoughts at their budget.
 //!
 //! A model writes its thoughts as text between two tags, in front of the answer. The budget of a request
 //! (`thinkingConfig.thinkingBudget`) is enforced by forcing the tokens of the close tag.
 
 use llama_cpp_2::token::LlamaToken;
 
+use crate::call_syntax::CallSyntax;
 use crate::segments::SegmentParser;
 use crate::template::Thoughts;
 
@@ -18,11 +19,12 @@ pub(crate) struct ThinkingLimit {
     pub(crate) closing: Vec<LlamaToken>,
 }
 
-/// State of the thoughts of one reply. It separates them from the answer, and forces their end.
+/// State of the thoughts of one reply. It separates them and calls from the answer, and forces their end.
 #[derive(Debug)]
 pub(super) struct ThinkingBudget {
-    limit: ThinkingLimit,
-    /// Finds the end of the thoughts. Its segments are not used: those of the reply are read with the tokens.
+    /// `None` if the model does not think.
+    limit: Option<ThinkingLimit>,
+    /// Finds the answer. Its segments are not used: those of the reply are read with the tokens.
     parser: SegmentParser,
     /// Whether the end of the thoughts was forced.
     is_forced: bool,
@@ -31,9 +33,10 @@ pub(super) struct ThinkingBudget {
 }
 
 impl ThinkingBudget {
-    pub(super) fn new(limit: ThinkingLimit) -> Self {
+    pub(super) fn new(limit: Option<ThinkingLimit>, calls: Option<CallSyntax>) -> Self {
+        let thoughts = limit.as_ref().map(|limit| limit.thoughts);
         Self {
-            parser: SegmentParser::new(Some(limit.thoughts), None),
+            parser: SegmentParser::new(thoughts, calls),
             limit,
             is_forced: false,
             forced: Vec::new(),
@@ -43,19 +46,21 @@ impl ThinkingBudget {
     /// Returns the next token if it is forced, because the thoughts have reached their limit. `generated` is the number
     /// of tokens in the reply so far.
     pub(super) fn next_forced(&mut self, generated: usize) -> Option<LlamaToken> {
-        let is_over = generated >= self.limit.max_tokens;
+        let limit = self.limit.as_ref()?;
+        let is_over = generated >= limit.max_tokens;
         // Forced once only: until `push` has the whole close tag, the thoughts are still beyond their limit.
         if is_over && !self.is_forced && self.parser.is_thinking() {
             self.is_forced = true;
-            self.forced = self.limit.closing.iter().rev().copied().collect();
+            self.forced = limit.closing.iter().rev().copied().collect();
         }
         self.forced.pop()
     }
 
-    /// Adds the text of a token. Returns whether it is part of the thoughts, or white space between them and the answer.
+    /// Adds the text of a token. Returns whether it is part of the answer, and not of thoughts, of a call, or of the
+    /// white space around them.
     pub(super) fn push(&mut self, text: &str) -> bool {
         self.parser.push(text);
-        self.parser.is_before_answer()
+        self.parser.is_answering()
     }
 }
 
@@ -68,14 +73,15 @@ mod tests {
     const NONE: [i32; 0] = [];
 
     fn budget(is_open: bool) -> ThinkingBudget {
-        ThinkingBudget::new(ThinkingLimit {
+        let limit = ThinkingLimit {
             thoughts: Thoughts {
                 tags: ThinkingTags::of_template("<think>").unwrap(),
                 is_open,
             },
             max_tokens: 3,
             closing: vec![LlamaToken::new(7), LlamaToken::new(8)],
-        })
+        };
+        ThinkingBudget::new(Some(limit), Some(CallSyntax::default()))
     }
 
     /// Adds pieces; returns the tokens that are forced after them.
@@ -101,25 +107,28 @@ mod tests {
 
     /// Row 18 of tests/field.md: stop sequences apply to the answer.
     #[test]
-    fn thoughts_and_the_white_space_after_them_are_told_apart_from_the_answer() {
-        let parts = |is_open: bool, pieces: &[&str]| -> Vec<bool> {
+    fn the_answer_is_told_apart_from_thoughts_calls_and_the_white_space_around_them() {
+        let call = CallSyntax::default().write("f", "{\"a\":\n1}");
+        for (is_open, pieces, expected) in [
+            (
+                false,
+                &["<think>", "a\n", "</think>", "\n\n", "b", "\n"][..],
+                "----aa",
+            ),
+            (false, &["\n", "<think>", "a</think>", "b"], "---a"),
+            (false, &["\n", "b", "\n"], "-aa"),
+            (true, &["a", "</thi", "nk>", "b"], "---a"),
+            (true, &["a</think>b", "c"], "aa"),
+            (false, &["An ", "answer", "<think>"], "aaa"),
+            (false, &["a", "<tool_call>", "\n", "{"], "a---"),
+            (false, &["a", call.as_str(), "\n", "<tool_call>"], "a---"),
+        ] {
             let mut budget = budget(is_open);
-            pieces.iter().map(|piece| budget.push(piece)).collect()
-        };
+            let answer = |piece: &&str| if budget.push(piece) { 'a' } else { '-' };
+            let parts: String = pieces.iter().map(answer).collect();
 
-        assert_eq!(
-            parts(false, &["<think>", "a\n", "</think>", "\n\n", "b", "\n"]),
-            [true, true, true, true, false, false]
-        );
-        assert_eq!(
-            parts(true, &["a", "</thi", "nk>", "b"]),
-            [true, true, true, false]
-        );
-        assert_eq!(parts(true, &["a</think>b", "c"]), [false, false]);
-        assert_eq!(
-            parts(false, &["An ", "answer", "<think>"]),
-            [false, false, false]
-        );
+            assert_eq!(parts, expected, "{pieces:?}");
+        }
     }
 
     #[test]

@@ -199,7 +199,8 @@ impl ReplyBuilder {
 
 /// Returns the mismatch of a reply that ends with a call that cannot be parsed.
 fn incomplete_call() -> Mismatch {
-    let message = "the reply ends with a call that a stop sequence cut off, or whose arguments are not an object";
+    let message =
+        "the reply ends with a call that is not complete, or whose arguments are not an object";
     (FinishReason::MalformedFunctionCall, message.to_owned())
 }
 

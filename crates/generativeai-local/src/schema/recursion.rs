@@ -1,6 +1,7 @@
 //! Rejects schemas whose recursion never ends.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ptr;
 
 use serde_json::Value;
@@ -35,9 +36,9 @@ pub(super) fn check(schema: &Value) -> Result<(), Problem> {
 /// Returns whether a property holds for all schemas. `follows` returns whether it holds for a schema, given a function
 /// that returns whether it is known to hold for another one.
 ///
-/// Iterates to a fixed point. The first round finds the schemas that depend on no other schema. Each further round finds
-/// those that depend only on schemas that were found before. From the back, since a schema comes before the schemas in
-/// it, and mostly before the definitions that it refers to: one round usually finds all of them.
+/// A schema for which it is not known to hold is decided again once it holds for one that `follows` asked for. From the
+/// back, since a schema comes before the schemas in it, and mostly before the definitions that it refers to: most schemas
+/// are decided once.
 ///
 /// A schema is identified by its address, since equal schemas in different places are different. Boolean schemas depend
 /// on nothing; anything else that is not an object is rejected elsewhere.
@@ -46,19 +47,27 @@ fn holds_for_all(
     follows: impl Fn(&Value, &dyn Fn(&Value) -> bool) -> bool,
 ) -> bool {
     let mut known: HashSet<*const Value> = HashSet::new();
-    loop {
-        let before = known.len();
-        for &part in parts.iter().rev() {
-            let is_known =
-                |schema: &Value| !schema.is_object() || known.contains(&ptr::from_ref(schema));
-            if !is_known(part) && follows(part, &is_known) {
-                known.insert(ptr::from_ref(part));
+    let mut waiting: HashMap<*const Value, Vec<&Value>> = HashMap::new();
+    let mut undecided: VecDeque<&Value> = parts.iter().rev().copied().collect();
+    while let Some(part) = undecided.pop_front() {
+        let asked = RefCell::new(Vec::new());
+        let is_known = |schema: &Value| {
+            let is_known = !schema.is_object() || known.contains(&ptr::from_ref(schema));
+            if !is_known {
+                asked.borrow_mut().push(ptr::from_ref(schema));
+            }
+            is_known
+        };
+        if follows(part, &is_known) {
+            known.insert(ptr::from_ref(part));
+            undecided.extend(waiting.remove(&ptr::from_ref(part)).unwrap_or_default());
+        } else {
+            for schema in asked.into_inner() {
+                waiting.entry(schema).or_default().push(part);
             }
         }
-        if known.len() == parts.len() || known.len() == before {
-            return known.len() == parts.len();
-        }
     }
+    known.len() == parts.len()
 }
 
 /// Returns the schema that a schema refers to.
@@ -112,6 +121,8 @@ fn elements_are_finite(schema: &Value, is_known: &dyn Fn(&Value) -> bool) -> boo
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use serde_json::json;
 
     use super::*;
@@ -126,6 +137,27 @@ mod tests {
         ] {
             assert!(check(&schema).is_err(), "{schema}");
         }
+    }
+
+    #[test]
+    fn a_long_chain_of_references_is_decided_in_few_steps() {
+        let reference = |number: usize| json!({ "$ref": format!("#/$defs/d{number:03}") });
+        let mut definitions = serde_json::Map::new();
+        definitions.insert("d000".to_owned(), json!({}));
+        for number in 1..250 {
+            definitions.insert(format!("d{number:03}"), reference(number - 1));
+        }
+        let schema = json!({ "$defs": definitions });
+        let parts = subschemas::all(&schema);
+        let steps = Cell::new(0);
+
+        let holds = holds_for_all(&parts, |part, is_known| {
+            steps.set(steps.get() + 1);
+            target(part, &schema).is_none_or(is_known)
+        });
+
+        assert!(holds);
+        assert!(steps.get() < 2 * parts.len(), "{steps:?}");
     }
 
     #[test]

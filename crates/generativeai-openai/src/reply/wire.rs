@@ -100,6 +100,7 @@ pub(super) struct Message {
     pub(super) reasoning_details: Option<Vec<Value>>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) refusal: Option<String>,
+    #[serde(deserialize_with = "lenient::objects")]
     pub(super) tool_calls: Option<Vec<ToolCall>>,
     pub(super) function_call: Option<Function>,
     #[serde(deserialize_with = "lenient::optional")]

@@ -95,7 +95,8 @@ impl FilesApi<'_> {
                 self.store(file, length, body).await
             }
             UploadCall::Multipart => {
-                let (head, bytes) = multipart::read(&parts.headers, body).await?;
+                let head = multipart::read(&parts.headers, body);
+                let (head, bytes) = self.bodies.in_time(head).await?;
                 let file = properties::parse(&head.properties, head.mime_type.as_deref())?;
                 self.store(file, None, bytes).await
             }

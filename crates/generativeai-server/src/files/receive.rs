@@ -95,6 +95,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn bytes_are_written_before_the_end_of_the_upload() {
+        let folder = TempDir::new().expect("a folder");
+        let storage = Arc::new(FileStorage::open(folder.path()).expect("a folder"));
+        let upload = storage.start(File::default(), None).expect("an upload");
+        let writer = upload.clone().writer().await;
+        let written = upload.clone();
+        let frames = stream::iter(0..3).map(move |number| {
+            assert_eq!(written.received(), number * BLOCK as u64);
+            Ok(Bytes::from(vec![0; BLOCK]))
+        });
+
+        let received = receive(&storage, writer, frames, Duration::from_secs(1)).await;
+
+        assert!(received.is_ok());
+    }
+
+    #[tokio::test]
     async fn an_upload_of_slow_bytes_does_not_expire() {
         let folder = TempDir::new().expect("a folder");
         let minutes = Arc::new(AtomicU64::new(0));

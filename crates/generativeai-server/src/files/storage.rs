@@ -236,6 +236,11 @@ impl FileStorage {
         Ok(upload)
     }
 
+    /// Returns whether an upload is in progress, or has created a file.
+    pub(crate) fn has_upload(&self, id: &str) -> bool {
+        self.upload(id).is_some() || self.uploaded(id).is_some()
+    }
+
     /// Returns an upload in progress.
     pub(super) fn upload(&self, id: &str) -> Option<Arc<Upload>> {
         let now = (self.clock)();
@@ -261,19 +266,17 @@ impl FileStorage {
         self.check_size(size)?;
         let now = (self.clock)();
         let mut state = self.state();
-        let stored: u64 = state
-            .files
-            .values()
-            .map(|stored| file_size(&stored.file))
-            .sum();
+        let files = state.files.values().map(|stored| file_size(&stored.file));
         let uploads = state
             .uploads
             .values()
             .map(|in_progress| in_progress.reserved);
-        let total = stored + uploads.sum::<u64>();
+        // In 128 bits, since a client chooses the size that it announces, up to 2⁶⁴ - 1.
+        let total: u128 = files.chain(uploads).map(u128::from).sum();
         let in_progress = state.uploads.get_mut(id).ok_or_else(unknown_upload)?;
         let size = size.max(in_progress.reserved);
-        if total - in_progress.reserved + size > self.max_total_size {
+        let others = total - u128::from(in_progress.reserved);
+        if others + u128::from(size) > u128::from(self.max_total_size) {
             return Err(ApiError::no_room(format!(
                 "the files take {total} of {} bytes: delete some",
                 self.max_total_size

@@ -101,21 +101,23 @@ mod tests {
 
     #[test]
     fn the_page_of_the_server_may_use_it_over_http_1_and_over_http_2() {
-        for (uri, host, expected) in [
-            ("/", Some("localhost:8080"), true),
-            ("http://localhost:8080/", None, true),
-            ("/", Some("localhost:8081"), false),
-            ("http://localhost/", None, false),
-            ("/", None, false),
+        let page = "http://localhost:8080";
+        for (origin, uri, host, expected) in [
+            (page, "/", Some("localhost:8080"), true),
+            (page, "http://localhost:8080/", None, true),
+            (page, "/", Some("localhost:8081"), false),
+            (page, "http://localhost/", None, false),
+            (page, "/", None, false),
+            ("null", "/", None, false),
         ] {
-            let mut request = Request::post(uri).header(ORIGIN, "http://localhost:8080");
+            let mut request = Request::post(uri).header(ORIGIN, origin);
             if let Some(host) = host {
                 request = request.header(HOST, host);
             }
             let (parts, ()) = request.body(()).expect("a request").into_parts();
 
             let checked = AllowedOrigins::default().check(&parts);
-            assert_eq!(checked.is_ok(), expected, "{uri} {host:?}");
+            assert_eq!(checked.is_ok(), expected, "{origin} {uri} {host:?}");
         }
     }
 }

@@ -129,8 +129,8 @@ mod tests {
         let whole = [Part::text("hm").thought(true), Part::text("one two")];
         let divided = [
             Part::text("h").thought(true),
-            Part::text("m").thought(true),
             Part::text(""),
+            Part::text("m").thought(true),
             Part::text("one "),
             Part::text("two"),
         ];

@@ -195,6 +195,54 @@ async fn checkpoints_are_in_streams_alone() {
         assert_eq!(text(&reply.json()), rest);
     }
     assert_eq!((text(&unary).as_str(), token(&unary)), ("abcde", None));
+
+    // A backend that sends no finish reason.
+    let mut chunks = chunks(["a", "b"].map(Part::text).into());
+    chunks[1].candidates[0].finish_reason = None;
+    let router = Server::new(model(&chunks)).checkpoint_tokens(2);
+    let unary = ask(&router.into_router(), UNARY, "Hi", None).await.json();
+    assert_eq!((text(&unary).as_str(), token(&unary)), ("ab", None));
+}
+
+#[tokio::test]
+async fn tokens_are_counted_as_the_backend_reports_them_or_one_for_each_chunk() {
+    for (reported, expected) in [(Some(3), "ab"), (Some(0), "abcdef"), (None, "abcdef")] {
+        let mut chunks = chunks(["a", "b", "c", "d", "e", "f", "g"].map(Part::text).into());
+        for (number, chunk) in (1..).zip(&mut chunks) {
+            let usage = chunk.usage_metadata.as_mut().expect("token counts");
+            usage.candidates_token_count = reported.map(|count| count * number);
+        }
+        let router = Server::new(model(&chunks)).hop_tokens(6).into_router();
+
+        let reply = ask(&router, UNARY, "Hi", None).await.json();
+
+        assert_eq!(text(&reply), expected, "{reported:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hop_has_content() {
+    let router = Server::new(words(&["", "", "a", "b"])).hop_tokens(1);
+
+    let reply = ask(&router.into_router(), UNARY, "Hi", None).await.json();
+
+    assert_eq!(text(&reply), "a");
+    assert!(token(&reply).is_some());
+}
+
+#[tokio::test]
+async fn a_reply_with_several_candidates_has_one_hop() {
+    let router = Server::new(words(&["a", "b"])).hop_tokens(1).into_router();
+    for (count, expected) in [(1, "a"), (2, "ab")] {
+        let contents = json!([{"parts": [{"text": "Hi"}]}]);
+        let body = json!({"contents": contents, "generationConfig": {"candidateCount": count}});
+        let request = post("/v1beta/models/m:generateContent", body.to_string());
+
+        let reply = send(&router, request).await.json();
+
+        assert_eq!(text(&reply), expected, "{count}");
+        assert_eq!(token(&reply).is_some(), count == 1, "{count}");
+    }
 }
 
 #[tokio::test]
@@ -202,7 +250,8 @@ async fn a_hop_continues_in_the_middle_of_a_longer_chunk() {
     let parts = |texts: &[&str]| texts.iter().copied().map(Part::text).collect();
     let script = Scripted::default()
         .then_stream(chunks(parts(&["Once ", "upon ", "a ", "time"])))
-        .then_stream(chunks(parts(&["Once upon a", " ti", "me"])));
+        .then_stream(chunks(parts(&["Once upon a", " ti", "me"])))
+        .then_stream(chunks(parts(&["Once upon "])));
     let router = Server::new(script).hop_tokens(2).into_router();
 
     let first = ask(&router, UNARY, "Hi", None).await.json();
@@ -210,6 +259,11 @@ async fn a_hop_continues_in_the_middle_of_a_longer_chunk() {
 
     assert_eq!(text(&first), "Once upon ");
     assert_eq!(text(&second.json()), "a ti");
+    // A reply that ends where the hop begins.
+    let third = ask(&router, UNARY, "Hi", token(&first).as_deref()).await;
+    let third = third.json();
+    assert_eq!((text(&third).as_str(), token(&third)), ("", None));
+    assert_eq!(third["candidates"][0]["finishReason"], "STOP");
 }
 
 #[tokio::test]

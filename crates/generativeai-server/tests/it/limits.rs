@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use futures_util::StreamExt;
+use futures_util::future::ready;
+use futures_util::stream::{once, pending};
 use generativeai::protocol::models::ListModelsResponse;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -87,12 +90,23 @@ async fn a_rejected_body_is_read_completely_unless_the_client_sent_expect() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_arrive_times_out() {
-    let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let files = FileStorage::open(folder.path()).expect("a folder");
+    let router = Server::new(Scripted::default()).files(files).into_router();
+    let upload = "/upload/v1beta/files?uploadType=multipart";
+    for (path, content_type) in [
+        (PATH, "application/json"),
+        (upload, "multipart/related; boundary=x"),
+    ] {
+        let begins = once(ready(Ok::<_, std::io::Error>(Bytes::from_static(b"--x"))));
+        let body = Body::from_stream(begins.chain(pending()));
+        let request = with(post(path, body), &[("content-type", content_type)]);
 
-    let response = send(&router(Scripted::default()), post(PATH, body)).await;
+        let response = send(&router, request).await;
 
-    assert_eq!(response.code(), 408);
-    response.error();
+        assert_eq!(response.code(), 408, "{path}");
+        response.error();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,8 +13,12 @@ async fn a_file_in_pieces_is_whole_and_has_its_hash() {
 
     let first = site.piece(&url, ("upload", 0), b"hello ").await;
     let query = site.query(&url).await;
-    let last = site.piece(&url, ("upload, finalize", 6), b"world").await;
+    site.piece(&url, ("upload", 6), b"world").await;
+    // A query does not finalize an upload, even if all bytes arrived.
+    let complete = site.query(&url).await;
+    let last = site.piece(&url, ("finalize", 11), b"").await;
 
+    assert_eq!(complete.upload_status(), (200, "active"));
     for active in [first, query] {
         assert_eq!(active.upload_status(), (200, "active"));
         assert_eq!(active.header("x-goog-upload-size-received"), "6");

@@ -234,6 +234,18 @@ async fn size_and_number_of_files_are_limited() {
     site.running.stop().await;
 }
 
+#[tokio::test]
+async fn an_announced_size_may_be_huge() {
+    let limits = |files: FileStorage| files.max_file_size(u64::MAX);
+    let site = Site::with(limits, Scripted::default());
+    site.upload(b"hello", json!({})).await;
+
+    let full = site.try_begin(usize::MAX, json!({})).await;
+
+    assert!(full.error(429).contains("of 20000000000 bytes"), "{full:?}");
+    site.running.stop().await;
+}
+
 const MULTIPART: &str = "--x\r\nContent-Type: application/json\r\n\r\n{\"file\":{\"displayName\":\"a\"}}\r\n--x\r\n\
                          Content-Type: text/plain\r\n\r\nhello\r\n--x--";
 
@@ -307,6 +319,7 @@ async fn an_interrupted_removal_or_completion_leaves_no_part_of_a_file() {
     std::fs::write(uploads.join("c.removed/data"), "part").expect("written");
     std::fs::create_dir(uploads.join("d")).expect("a folder");
     std::fs::write(uploads.join("d/upload.json"), "{\"id\"").expect("written");
+    std::fs::create_dir(uploads.join("e")).expect("a folder");
     for upload in std::fs::read_dir(&uploads).expect("a folder") {
         let path = upload.expect("an entry").path();
         std::fs::write(path.join("file.json"), "{\"na").expect("written");
@@ -379,8 +392,16 @@ async fn the_url_of_an_upload_is_its_key() {
     );
     assert_eq!(send(&router, last).await.code(), 200);
 
+    let query = post(path, "");
+    let query = with(query, &[("x-goog-upload-command", "query")]);
+    assert_eq!(send(&router, query).await.code(), 200);
+
     let other = "/upload/v1beta/files?upload_id=0123456789abcdef";
-    assert_eq!(send(&router, post(other, "")).await.code(), 404);
+    for (key, code) in [("", 403), ("&key=wrong", 400), ("&key=k3y", 404)] {
+        let query = post(&format!("{other}{key}"), "");
+        let query = with(query, &[("x-goog-upload-command", "query")]);
+        assert_eq!(send(&router, query).await.code(), code, "{key}");
+    }
     for path in [
         "/v1beta/files",
         "/v1beta/files?upload_id=x",

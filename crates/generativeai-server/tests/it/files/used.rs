@@ -3,9 +3,11 @@
 use generativeai::protocol::content::Data;
 use generativeai::testing::Scripted;
 use generativeai::{Error, ErrorKind};
+use generativeai_server::{FileStorage, Server};
 use serde_json::{Value, json};
 
 use super::Site;
+use crate::support::{post, send, with};
 
 #[tokio::test]
 async fn text_and_json_reach_the_model_as_text() {
@@ -55,12 +57,32 @@ async fn other_files_reach_the_model_as_inline_data() {
 }
 
 #[tokio::test]
+async fn the_type_in_a_reference_replaces_the_type_of_the_file() {
+    let script = Scripted::always("A picture.");
+    let site = Site::with(|files| files, script.clone());
+    let file = site.upload(b"PNG", json!({"mimeType": "image/png"})).await;
+
+    for (mime_type, expected) in [("image/webp", "image/webp"), ("", "image/png")] {
+        let reference = json!({"uri": file["uri"], "mimeType": mime_type});
+        assert_eq!(site.ask(&reference).await.code, 200);
+
+        let request = script.requests().pop().expect("a request");
+        let part = &request.contents.last().expect("a content").parts[1];
+        let blob = part.as_inline_data().expect("inline data");
+        assert_eq!(blob.mime_type.as_deref(), Some(expected));
+    }
+    site.running.stop().await;
+}
+
+#[tokio::test]
 async fn a_file_that_the_model_cannot_read_is_a_400_that_names_file_and_type() {
     for kind in [ErrorKind::Request, ErrorKind::Unsupported] {
         let error = || Error::new(kind, "the model reads text only");
+        let busy = Error::new(ErrorKind::RateLimited, "busy");
         let script = Scripted::default()
             .then_error(&[], error())
-            .then_error(&[], error());
+            .then_error(&[], error())
+            .then_error(&[], busy);
         let site = Site::with(|files| files, script);
         let properties = json!({"name": "files/film", "mimeType": "video/mp4"});
         let file = site.upload(b"film", properties).await;
@@ -78,6 +100,7 @@ async fn a_file_that_the_model_cannot_read_is_a_400_that_names_file_and_type() {
             );
             assert_eq!(refused.json()["error"]["status"], "INVALID_ARGUMENT");
         }
+        assert_eq!(site.ask(&file).await.error(429), "busy");
         site.running.stop().await;
     }
 }
@@ -136,4 +159,37 @@ async fn references_to_other_hosts_stay_unchanged_even_if_a_file_of_the_same_nam
         }
     }
     site.running.stop().await;
+}
+
+#[tokio::test]
+async fn files_of_the_service_are_not_here_although_every_host_is_allowed() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let files = FileStorage::open(folder.path()).expect("a folder");
+    let script = Scripted::always("A film.");
+    let server = Server::new(script.clone()).files(files).allow_host("*");
+    let router = server.into_router();
+    let upload = post(
+        "/upload/v1beta/files?uploadType=multipart",
+        "--x\r\n\r\n{\"file\":{\"name\":\"files/abc\"}}\r\n--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x--",
+    );
+    let content_type = ("content-type", "multipart/related; boundary=x");
+    assert_eq!(
+        send(&router, with(upload, &[content_type])).await.code(),
+        200
+    );
+
+    for (host, is_here) in [
+        ("https://generativelanguage.googleapis.com", false),
+        ("https://Files.GoogleApis.com", false),
+        ("http://proxy.example", true),
+    ] {
+        let data = json!({"fileData": {"fileUri": format!("{host}/v1beta/files/abc")}});
+        let body = json!({"contents": [{"parts": [data]}]}).to_string();
+        let asked = send(&router, post("/v1beta/models/m:generateContent", body)).await;
+        assert_eq!(asked.code(), 200, "{host}");
+
+        let request = script.requests().pop().expect("a request");
+        let part = &request.contents.last().expect("a content").parts[0];
+        assert_eq!(part.as_text().is_some(), is_here, "{host}");
+    }
 }
