@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat};
 
-use crate::protocol::content::{Blob, Part};
+use crate::protocol::content::{Blob, Content, Part};
 
 /// Encodes the image as lossless WebP with 8 bits per channel. Channels with more bits are rounded.
 ///
@@ -54,6 +54,12 @@ impl From<&DynamicImage> for Part {
 }
 
 impl From<DynamicImage> for Part {
+    fn from(image: DynamicImage) -> Self {
+        Blob::from(image).into()
+    }
+}
+
+impl From<DynamicImage> for Content {
     fn from(image: DynamicImage) -> Self {
         Blob::from(image).into()
     }

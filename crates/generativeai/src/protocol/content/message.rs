@@ -1,6 +1,11 @@
 //! A message of a conversation: a role and its parts.
 
-use crate::protocol::content::Part;
+use std::borrow::Cow;
+
+use crate::protocol::content::{
+    Blob, CodeExecutionResult, ExecutableCode, FileData, FunctionCall, FunctionResponse, Part,
+};
+use crate::protocol::files::File;
 
 message! {
     /// Message of a conversation: a role and a list of parts.
@@ -153,24 +158,66 @@ impl From<&Content> for Content {
     }
 }
 
-/// Converts an empty part or text into a content without parts, which is refused before it is sent.
-impl<P: Into<Part>> From<P> for Content {
-    fn from(part: P) -> Self {
-        let part = part.into();
-        let is_empty = part == Part::default() || part == Part::text("");
-        Self::default().parts((!is_empty).then_some(part))
+/// Converts an empty part into a content without parts, which is refused before it is sent.
+impl From<Part> for Content {
+    fn from(part: Part) -> Self {
+        Self::default().parts(Some(part).filter(|part| *part != Part::default()))
     }
 }
 
+/// Converts an empty text into a content without parts, which is refused before it is sent.
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::default().parts(Some(text).filter(|text| !text.is_empty()))
+    }
+}
+
+/// Converts an empty text into a content without parts, which is refused before it is sent.
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+/// Converts an empty text into a content without parts, which is refused before it is sent.
+impl From<&String> for Content {
+    fn from(text: &String) -> Self {
+        text.clone().into()
+    }
+}
+
+/// Converts an empty text into a content without parts, which is refused before it is sent.
+impl From<Cow<'_, str>> for Content {
+    fn from(text: Cow<'_, str>) -> Self {
+        text.into_owned().into()
+    }
+}
+
+macro_rules! one_part {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Content {
+            fn from(part: $type) -> Self {
+                Self { parts: vec![part.into()], ..Self::default() }
+            }
+        })*
+    };
+}
+
+one_part!(
+    Blob,
+    FileData,
+    File,
+    FunctionCall,
+    FunctionResponse,
+    ExecutableCode,
+    CodeExecutionResult
+);
+
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::content::FunctionResponse;
-    use crate::protocol::files::File;
 
     #[test]
     fn text_and_parts_convert_into_content() {

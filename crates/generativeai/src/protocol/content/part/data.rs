@@ -1,7 +1,5 @@
 //! Data of a part: text, media, a call or its response.
 
-use std::borrow::Cow;
-
 use crate::protocol::content::{
     Blob, CodeExecutionResult, ExecutableCode, FileData, FunctionCall, FunctionResponse, ToolCall,
     ToolResponse,
@@ -59,12 +57,6 @@ impl From<&str> for Data {
 impl From<&String> for Data {
     fn from(text: &String) -> Self {
         Self::Text(text.clone())
-    }
-}
-
-impl From<Cow<'_, str>> for Data {
-    fn from(text: Cow<'_, str>) -> Self {
-        Self::Text(text.into_owned())
     }
 }
 
