@@ -20,7 +20,7 @@ use axum::routing::post;
 use generativeai::testing::Scripted;
 use generativeai::{
     AutomaticFunctionCalling, CallRequest, ChatSession, Decision, ErrorKind, Function,
-    FunctionEvent, GenerativeModel, Json, Reason, Result,
+    FunctionEvent, GenerativeModel, Json, Reason, Result, Unfinished,
 };
 use generativeai_store::Store;
 use serde_json::{Value, json};
@@ -94,10 +94,7 @@ impl Service {
             }
             Action::Send(message) => {
                 // A turn that failed after a payment. Otherwise the model would not know of it, and might pay again.
-                if chat
-                    .unfinished()
-                    .is_some_and(|turn| !turn.rounds.is_empty())
-                {
+                if chat.unfinished().is_some_and(Unfinished::functions_started) {
                     chat.keep_partial();
                 }
                 chat.send_message(message).await

@@ -20,7 +20,7 @@ use axum::response::sse::Event;
 use axum::routing::post;
 use futures_util::stream::{self, Stream};
 use generativeai::testing::Scripted;
-use generativeai::{ChatSession, ErrorKind, GenerativeModel, Result, SendMessage};
+use generativeai::{ChatSession, ErrorKind, GenerativeModel, Result, SendMessage, Unfinished};
 use generativeai_store::Store;
 use serde_json::json;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -131,10 +131,7 @@ impl Chats {
 
 /// Keeps a turn that failed after functions ran. Otherwise the model would not know what they did.
 fn keep_results(chat: &mut ChatSession) {
-    if chat
-        .unfinished()
-        .is_some_and(|turn| !turn.rounds.is_empty())
-    {
+    if chat.unfinished().is_some_and(Unfinished::functions_started) {
         chat.keep_partial();
     }
 }

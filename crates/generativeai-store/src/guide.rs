@@ -41,9 +41,9 @@
 //!
 //! # After a crash
 //!
-//! A message is written before it is sent, a round of function calls when its results are complete,
-//! and a reply before `send_message` returns. After a crash or a power cut, a turn without an
-//! outcome is [`unfinished`](generativeai::ChatSession::unfinished) when the session is opened
+//! A message is written before it is sent, function calls before they run, their results when they
+//! arrive, and a reply before `send_message` returns. After a crash or a power cut, a turn without
+//! an outcome is [`unfinished`](generativeai::ChatSession::unfinished) when the session is opened
 //! again. You can send it again, keep the partial reply, or send another message, which discards
 //! it.
 //!

@@ -14,9 +14,9 @@ use crate::store::Store;
 /// The version of the format.
 const VERSION: u32 = 1;
 
-/// The version of an export with events of calls that need approval. Readers of version 1 do not know these events, and
-/// refuse the export as too new instead of reporting damage.
-const VERSION_WITH_APPROVAL: u32 = 2;
+/// The version of an export with the steps of function calls. Readers of version 1 do not know these events, and refuse
+/// the export as too new instead of reporting damage.
+const VERSION_WITH_STEPS: u32 = 2;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -91,7 +91,7 @@ impl Store {
         let mut lines = from.lines();
         let header = lines.next().transpose().map_err(read_error)?;
         let header: Header = parse_line(1, &header.unwrap_or_default())?;
-        if header.generativeai_session > VERSION_WITH_APPROVAL {
+        if header.generativeai_session > VERSION_WITH_STEPS {
             let message = "the session was exported by a newer version: update this program";
             return Err(Error::new(ErrorKind::TooNew, message));
         }
@@ -113,14 +113,14 @@ impl Store {
 
 /// Returns the version that a reader of these events has to support.
 fn version(events: &[StoredEvent]) -> u32 {
-    let has_approval = events.iter().any(|stored| {
+    let has_steps = events.iter().any(|stored| {
         matches!(
             stored.event,
             Event::Called { .. } | Event::Decided { .. } | Event::Started | Event::Answered { .. }
         )
     });
-    match has_approval {
-        true => VERSION_WITH_APPROVAL,
+    match has_steps {
+        true => VERSION_WITH_STEPS,
         false => VERSION,
     }
 }

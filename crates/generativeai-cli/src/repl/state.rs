@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use generativeai::protocol::content::{Content, Part};
-use generativeai::{Error, ErrorKind, Toolbox};
+use generativeai::{Error, ErrorKind, Toolbox, Unfinished};
 use tokio::runtime::Runtime;
 
 use super::conversations::Conversations;
@@ -255,9 +255,7 @@ impl<'a> Repl<'a> {
         let conversation = self.conversation();
         let chat = &mut conversation.chat;
         // The model has to know of functions that were called.
-        let has_rounds = chat
-            .unfinished()
-            .is_some_and(|turn| !turn.rounds.is_empty());
+        let has_rounds = chat.unfinished().is_some_and(Unfinished::functions_started);
         // A reply with a token stays unfinished, so that a retry can continue it.
         let kept = conversation.can_continue()
             || ((keeps_partial || has_rounds) && conversation.chat.keep_partial());

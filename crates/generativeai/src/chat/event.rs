@@ -19,8 +19,9 @@ use crate::tools::Decision;
 /// A turn is a message, rounds of function calls, and a reply. Its events are, in order:
 ///
 /// 1. [`Opened`](Self::Opened), before the message is sent;
-/// 2. for each round of function calls [`Called`](Self::Called), [`Decided`](Self::Decided), [`Started`](Self::Started),
-///    and [`Answered`](Self::Answered) for each call that runs. The last answer ends the round;
+/// 2. for each round of function calls [`Called`](Self::Called), [`Decided`](Self::Decided),
+///    [`Started`](Self::Started), and [`Answered`](Self::Answered) for each call that runs. The last answer ends the
+///    round;
 /// 3. [`Completed`](Self::Completed) or [`Unfinished`](Self::Unfinished). If neither follows, the turn was
 ///    interrupted.
 ///

@@ -10,10 +10,9 @@ use crate::stream::BoxFuture;
 
 /// Storage for the events of a conversation, so that the conversation outlives the program.
 ///
-/// A conversation [with a journal](crate::ChatSession::journal) appends an event before each message is sent, after
-/// each round of function calls, and when the turn ends. If calls need
-/// [approval](crate::AutomaticFunctionCalling::approve), it also appends an event for each step of a round. A turn
-/// without a final event was interrupted: a dropped future writes nothing more, and neither does a process that died.
+/// A conversation [with a journal](crate::ChatSession::journal) appends an event before each message is sent, at each
+/// step of a round of function calls, and when the turn ends. A turn without a final event was interrupted: a dropped
+/// future writes nothing more, and neither does a process that died.
 ///
 /// Guarantees of a journal:
 ///

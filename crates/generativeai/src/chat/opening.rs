@@ -92,6 +92,10 @@ impl Opening {
         }
         let mut next = turn.restarted();
         next.transient.corrections.clear();
+        if next.received.is_none() {
+            // The retry begins another reply, and the failed one was billed as well.
+            next.transient.usage = turn.total_usage();
+        }
         Self::Turn(next)
     }
 

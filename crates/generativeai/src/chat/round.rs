@@ -26,11 +26,11 @@ pub(super) struct Round {
     /// Whether the functions have started.
     // Not saved: a round that has started is saved with all of its responses.
     has_started: bool,
-    /// Boxed: without a policy there is none.
+    /// `None` for calls that are not answered within the turn.
     approval: Option<Box<Approval>>,
 }
 
-/// Approval of the calls of a round. The events of the turn record such a round step by step.
+/// Approval of the calls of a round. Without a policy all calls are approved at once.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Approval {
@@ -89,21 +89,21 @@ impl Round {
     }
 }
 
-/// Rounds whose calls need approval.
+/// Steps of a round that is answered within the turn.
 impl Round {
-    /// Makes the calls wait for approval. The id identifies the round.
+    /// Makes the calls wait for decisions. The id identifies the round.
     pub(super) fn awaiting_approval(mut self, id: String) -> Self {
         let decisions = BTreeMap::new();
         self.approval = Some(Box::new(Approval { id, decisions }));
         self
     }
 
-    /// Returns the approval and the decisions so far, if the calls need approval.
+    /// Returns the decisions so far, and the id of the round.
     pub(super) fn approval(&self) -> Option<&Approval> {
         self.approval.as_deref()
     }
 
-    /// Returns whether the calls need approval and have not started.
+    /// Returns whether the calls wait for decisions, or are decided and have not started.
     pub(super) fn is_held(&self) -> bool {
         self.approval.is_some() && !self.has_started
     }
@@ -146,7 +146,7 @@ impl Round {
     /// Records that the approved functions start. Denied calls get their responses.
     ///
     /// # Errors
-    /// The calls do not need approval, have started, or are not all decided.
+    /// The calls have started, or are not all decided.
     pub(super) fn start(&mut self) -> Result<(), InvalidEvent> {
         if !self.is_held() || self.undecided().next().is_some() {
             return Err(InvalidEvent("starts calls that are not approved"));

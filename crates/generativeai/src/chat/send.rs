@@ -124,10 +124,11 @@ impl ChatSession {
     /// ```
     ///
     /// # Errors
-    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, is decided twice, is approved without
-    /// a function of its name, or has changed arguments that do not fit its function. It fails with [`Configuration`](ErrorKind::Configuration) if the chat
-    /// has no policy. The turn then waits as before. If another writer of the [journal](Self::journal) decided first,
-    /// it fails with [`Conflict`](ErrorKind::Conflict), and nothing runs.
+    /// Sending fails with [`Request`](ErrorKind::Request) if a call does not wait, is decided twice, is approved but the
+    /// chat lacks its function, or has changed arguments that do not fit its function. It fails with
+    /// [`Configuration`](ErrorKind::Configuration) if the chat has no policy. The turn then waits as before. If another
+    /// writer of the [journal](Self::journal) decided first, it fails with [`Conflict`](ErrorKind::Conflict), and nothing
+    /// runs.
     pub fn decide(
         &mut self,
         decisions: impl IntoIterator<Item = (impl Into<String>, Decision)>,

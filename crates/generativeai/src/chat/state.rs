@@ -19,8 +19,8 @@ use crate::protocol::response::GenerateContentResponse;
 ///
 /// [`apply`](Self::apply) changes it, whether the event comes from a running turn, from a journal or from a saved
 /// conversation. Between two events a running turn records its progress, such as each chunk, with the methods from
-/// [`carry`](Self::carry) to [`receive_chunk`](Self::receive_chunk). These change only the unfinished turn. All fields are
-/// private to this file.
+/// [`carry`](Self::carry) to [`receive_chunk`](Self::receive_chunk). These change only the unfinished turn. All fields
+/// are private to this file.
 ///
 /// | Event | History | Open turn | Turns that can be redone |
 /// | --- | --- | --- | --- |

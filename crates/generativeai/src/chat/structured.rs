@@ -105,7 +105,7 @@ impl<T: DeserializeOwned, C: DerefMut<Target = ChatSession>> SendJson<'_, T, C> 
     /// # let mut chat = GenerativeModel::new("m").backend(Scripted::always("1345")).start_chat();
     /// let message = chat.send_message("How tall is Ben Nevis?").json::<u32>();
     /// let (metres, response) = message.with_response().await?;
-    /// println!("{metres} m, {:?} tokens", response.usage_metadata.and_then(|usage| usage.total()));
+    /// println!("{metres} m, {:?} tokens", response.usage_metadata.and_then(|usage| usage.total_token_count));
     /// # Ok(()) }
     /// ```
     ///

@@ -10,13 +10,16 @@
 //! ```text
 //! ─► Open ─► Fit ─► Request ─► Receive ─┬─► Over ◄── an error, from any step
 //!                      ▲        ▲   │   │
-//!                      │        └───┘   ├─► Decide ─► Start
-//!                      │                ▼               │
-//!                      └────────────── Run ◄────────────┘
+//!                      │        └───┘   ├─► Decide
+//!                      │                ▼     │
+//!                      ├───────────── Start ◄─┘
+//!                      │                ▼
+//!                      └────────────── Run
 //! ```
 //!
 //! `Fit` compares the request with the context budget, if any. `Receive` follows itself if the reply takes several
-//! requests. After a reply without function calls the turn is over. After calls that need no approval, `Run` follows.
+//! requests. After a reply without function calls the turn is over. Calls that need approval are decided before they
+//! start. If all are denied, nothing runs.
 //! Each step but `Run` first waits until the journal contains what happened so far.
 
 use std::mem;
@@ -77,9 +80,9 @@ enum Step {
     Receive(Box<Hops>),
     /// Wait for a decision on a call.
     Decide(Deciding),
-    /// Start the approved functions: the start is in the journal.
+    /// Start the functions: the start is in the journal.
     Start,
-    /// Wait for the functions that the reply calls, while the responses of approved ones are written to the journal.
+    /// Wait for the functions that the reply calls, while their responses are written to the journal.
     Run(Box<Running>),
     /// Nothing: the turn is over. Contains its error until the error is returned.
     Over(Option<Error>),

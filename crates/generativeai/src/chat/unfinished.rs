@@ -51,7 +51,7 @@ pub struct Unfinished {
     pub reason: Reason,
     /// Place in the reply from which a retry continues. It discards the chunks after this place.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Round of function calls that is being answered. It is part of the events if its calls need approval.
+    /// Round of function calls that is being answered.
     pub(super) round: Option<Round>,
     /// Data of this process, which is not stored.
     pub(super) transient: Transient,
@@ -76,8 +76,9 @@ impl Checkpoint {
 
 /// Data of a turn that is neither saved nor part of its events.
 ///
-/// A turn that was loaded or resumed has the defaults. So a retry of it uses the settings of the model, and counts
-/// rounds and tokens from zero. Replaying `Called` counts those of its round again.
+/// A turn that was loaded has the defaults, so a retry of it uses the settings of the model, and counts rounds and
+/// tokens from zero. A turn that was resumed from a journal has the counts of its rounds: replaying `Called` restores
+/// them.
 #[derive(Clone, Default)]
 pub(super) struct Transient {
     /// Settings of the message. Boxed: they are large, and most messages have none.
@@ -249,10 +250,37 @@ impl Unfinished {
         contents
     }
 
+    /// Returns whether functions of the turn have started, so that they may have taken effect.
+    ///
+    /// The next message begins from the history, so its model does not know of them:
+    /// [`keep_partial`](crate::ChatSession::keep_partial) adds the calls and their responses to the history.
+    ///
+    /// ```
+    /// # use generativeai::{Function, GenerativeModel, testing::Scripted};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+    /// # let script = Scripted::default().then_call("pay", serde_json::json!({}));
+    /// # let script = script.then_fail(&[]).then_text("It is paid.");
+    /// let pay = Function::new("pay", "Pays the bill.", || "paid");
+    /// let model = GenerativeModel::new("gemini-flash-latest").tools(pay);
+    /// # let model = model.backend(script);
+    /// let mut chat = model.start_chat().automatic_function_calling(true);
+    /// assert!(chat.send_message("Pay the bill!").await.is_err());
+    ///
+    /// if chat.unfinished().is_some_and(|turn| turn.functions_started()) {
+    ///     chat.keep_partial();
+    /// }
+    /// assert_eq!(chat.send_message("Is it paid?").await?.text()?, "It is paid.");
+    /// # Ok(()) }
+    /// ```
+    pub fn functions_started(&self) -> bool {
+        let round = self.round.as_ref();
+        !self.rounds.is_empty() || round.is_some_and(|round| !round.is_held())
+    }
+
     /// Returns the token counts of all requests of the turn. `None` if the service reported none.
     ///
-    /// The service may bill them although the turn failed. Of a turn that was loaded or resumed, only the requests up
-    /// to its last round of function calls, or its last reply, are known.
+    /// The service may bill them although the turn failed. Of a turn that was loaded or resumed, earlier requests may
+    /// be missing.
     ///
     /// ```
     /// # use generativeai::{GenerativeModel, testing::Scripted};
@@ -268,7 +296,7 @@ impl Unfinished {
     /// assert!(metres.is_err());
     ///
     /// let usage = chat.unfinished().and_then(|turn| turn.usage());
-    /// assert_eq!(usage.and_then(|usage| usage.total()), Some(10));
+    /// assert_eq!(usage.and_then(|usage| usage.total_token_count), Some(10));
     /// # Ok(()) }
     /// ```
     pub fn usage(&self) -> Option<UsageMetadata> {

@@ -146,13 +146,13 @@ impl<T: DeserializeOwned> GenerateJson<'_, T> {
     /// # let model = GenerativeModel::new("m").backend(Scripted::always("1345"));
     /// let request = model.generate_content("How tall is Ben Nevis?").json::<u32>();
     /// let (metres, response) = request.with_response().await?;
-    /// println!("{metres} m, {:?} tokens", response.usage_metadata.and_then(|usage| usage.total()));
+    /// println!("{metres} m, {:?} tokens", response.usage_metadata.and_then(|usage| usage.total_token_count));
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// Those of awaiting the request. After an earlier reply of the wrong shape they contain that reply, if they have
-    /// no later one, and the token counts of all replies.
+    /// Those of awaiting the request. If an earlier reply had the wrong shape, an error without a response contains
+    /// that reply, with the token counts so far.
     pub async fn with_response(self) -> Result<(T, GenerateContentResponse)> {
         let (mut request, mut retries) = (self.request, self.retries);
         // The last reply of the wrong shape, with the token counts so far.

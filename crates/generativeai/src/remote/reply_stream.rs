@@ -289,7 +289,7 @@ impl<D: Decoder> Reader<D> {
             return Ok(false);
         };
         let errors = &self.attempts.service.errors;
-        let mut has_chunk = false;
+        let (mut has_chunk, mut is_read) = (false, false);
         for value in values::<D>(event) {
             if D::is_end(value) {
                 // `wait` then reads the rest of the body.
@@ -307,14 +307,21 @@ impl<D: Decoder> Reader<D> {
                     has_chunk = decoder.decode(event, &mut self.chunk);
                 }
             });
-            // An error that the service reports is never ignored.
-            if let Err(failure) = read
-                && (failure.error.status().is_some() || !self.progress.ignores::<D>(value))
-            {
-                return Err(failure);
+            match read {
+                Ok(()) => is_read = true,
+                // An error that the service reports is never ignored.
+                Err(failure)
+                    if failure.error.status().is_some() || !self.progress.ignores::<D>(value) =>
+                {
+                    return Err(failure);
+                }
+                Err(_) => {}
             }
         }
-        self.attempts.deadlines.event_received();
+        // Ignored values do not reset the idle timeout. Otherwise a server could keep a complete reply open forever.
+        if is_read {
+            self.attempts.deadlines.event_received();
+        }
         if has_chunk {
             self.progress.note(&self.chunk);
         }

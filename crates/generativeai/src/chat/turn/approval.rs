@@ -1,4 +1,4 @@
-//! Steps of a turn whose calls need approval: storing the calls, deciding, storing the start.
+//! Steps of a turn before its functions run: deciding, and storing the start.
 //!
 //! Each step is written to the journal before the next one begins, so another process can continue the round at any
 //! of them. A function runs only after all calls of its round are decided and their start is stored.
@@ -38,9 +38,8 @@ impl ChatSession {
             return Err(Error::new(ErrorKind::Configuration, message));
         };
         check_runtime(&automatic)?;
-        if let Some(decisions) = &decisions {
-            self.check_decisions(decisions, &template, &automatic)?;
-        }
+        let none = BTreeMap::new();
+        self.check_decisions(decisions.as_ref().unwrap_or(&none), &template, &automatic)?;
         // The policy is asked by a retry only. With decisions of the caller, the other calls continue to wait.
         let round = self.held_round().filter(|_| decisions.is_none());
         let deciding = decisions_on(round, &template.tools, &automatic);
@@ -56,28 +55,26 @@ impl ChatSession {
         Ok((template, Step::Decide(deciding)))
     }
 
-    /// Checks the arguments of decisions, and passes the decisions to the observer.
+    /// Checks that the chat has the approved functions, and the arguments of decisions. Passes the decisions to the
+    /// observer.
     fn check_decisions(
         &self,
         decisions: &BTreeMap<usize, Decision>,
         template: &RequestTemplate,
         automatic: &AutomaticFunctionCalling,
     ) -> Result<()> {
-        let undecided = self
-            .held_round()
-            .into_iter()
-            .flat_map(|round| round.undecided());
-        let decided: Vec<_> = undecided
-            .filter_map(|(index, waiting)| Some((waiting.call, decisions.get(&index)?)))
-            .collect();
-        // All arguments are checked first, so that the observer is not called for decisions that are refused.
-        for (call, decision) in &decided {
-            let function = match decision {
-                Decision::Run | Decision::RunWith(_) => template.tools.function_of(call),
-                _ => continue,
+        let Some(round) = self.held_round() else {
+            return Ok(());
+        };
+        // Everything is checked first, so that the observer is not called for decisions that are refused.
+        for (index, call) in round.calls().enumerate() {
+            // Earlier decisions as well: the tools of a message are lost when its turn is resumed. The calls continue
+            // to wait.
+            let decision = round.decision(index).or(decisions.get(&index));
+            let Some(decision @ (Decision::Run | Decision::RunWith(_))) = decision else {
+                continue;
             };
-            // The tools of a message are lost when its turn is resumed. The call continues to wait.
-            let function = function.map_err(|error| {
+            let function = template.tools.function_of(call).map_err(|error| {
                 let message = "the approved call cannot run: set the tools that its message had";
                 Error::new(ErrorKind::Request, message).with_source(error)
             })?;
@@ -88,8 +85,10 @@ impl ChatSession {
                 })?;
             }
         }
-        for (call, decision) in decided {
-            automatic.observe(FunctionEvent::Decided(&call, decision));
+        for (index, waiting) in round.undecided() {
+            if let Some(decision) = decisions.get(&index) {
+                automatic.observe(FunctionEvent::Decided(&waiting.call, decision));
+            }
         }
         Ok(())
     }

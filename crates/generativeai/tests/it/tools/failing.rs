@@ -8,6 +8,8 @@ use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, Function, OnFailu
 use serde_json::{Value, json};
 
 use super::*;
+use crate::support::memory::Memory;
+use crate::support::poll::poll_times;
 
 /// Returns the answer that the model reads for a call, and the error of the turn with `OnFailure::Fail`.
 async fn outcome(mode: Mode, tools: impl Into<Toolbox>, call: Value) -> (Value, String) {
@@ -325,4 +327,85 @@ fn a_time_limit_without_a_runtime_is_an_error_before_the_first_request() {
         let reply = runtime.unwrap().block_on(again.finish()).unwrap();
         assert_eq!(reply.text().unwrap(), "It is 12:30.");
     }
+}
+
+fn with_tokens(parts: Value, finish_reason: &str, tokens: i32) -> GenerateContentResponse {
+    let mut response = chunk(parts, finish_reason);
+    let usage = response.usage_metadata.get_or_insert_default();
+    usage.total_token_count = Some(tokens);
+    response
+}
+
+fn tokens_of(chat: &ChatSession) -> Option<i32> {
+    let turn = chat.unfinished().expect("an unfinished turn");
+    turn.usage()?.total_token_count
+}
+
+#[tokio::test]
+async fn the_usage_of_an_unfinished_turn_is_that_of_all_its_requests() {
+    let call = || json!([{"functionCall": {"name": "count"}}]);
+    for mode in MODES {
+        let refusal = |tokens| [with_tokens(json!([{"text": "No."}]), "SAFETY", tokens)];
+        let script = Scripted::default()
+            .then_stream([with_tokens(call(), "STOP", 10)])
+            .then_stream(refusal(5))
+            .then_stream(refusal(3));
+        let mut chat = chat(&script, counting("count").0);
+
+        mode.send(&mut chat, "Count!").await.unwrap_err();
+        assert_eq!(tokens_of(&chat), Some(15));
+        chat.retry().await.unwrap_err();
+        assert_eq!(tokens_of(&chat), Some(18));
+    }
+
+    // Calls that are returned.
+    let script = Scripted::default()
+        .then_stream([with_tokens(call(), "STOP", 10)])
+        .then_stream([with_tokens(call(), "STOP", 5)]);
+    let one = AutomaticFunctionCalling::default().max_rounds(1);
+    let mut returned = automatic(&script, counting("count").0, one);
+    returned.send_message("Count!").await.unwrap();
+    assert_eq!(tokens_of(&returned), Some(15));
+}
+
+#[tokio::test]
+async fn a_turn_whose_function_runs_has_its_usage_and_is_undone_with_its_reply() {
+    for journal in [None, Some(Memory::default())] {
+        let parts = json!([{"functionCall": {"name": "hang", "args": {}}}]);
+        let script = Scripted::default().then_stream([with_tokens(parts.clone(), "STOP", 10)]);
+        let hang = Function::new("hang", "Never answers.", std::future::pending::<u32>);
+        let mut chat = chat(&script, hang);
+        if let Some(journal) = journal {
+            chat.set_journal(journal);
+        }
+
+        let sending = std::future::IntoFuture::into_future(chat.send_message("Go!"));
+        assert!(poll_times(sending, 20).is_none());
+
+        assert_eq!(tokens_of(&chat), Some(10));
+        assert!(chat.unfinished().unwrap().functions_started());
+        let (sent, received) = chat.rewind().unwrap();
+        assert_eq!(sent.text(), "Go!");
+        assert_eq!(json!(received.parts), parts);
+    }
+}
+
+#[tokio::test]
+async fn without_a_policy_functions_run_although_the_journal_fails() {
+    let script = Scripted::default()
+        .then_call("count", json!({}))
+        .then_text("One.");
+    let journal = Memory::default();
+    let (count, calls) = counting("count");
+    let mut chat = chat(&script, count).journal(journal.clone());
+    journal.set_broken(true);
+
+    let reply = chat.send_message("Count!").await.unwrap();
+
+    assert_eq!(reply.text().unwrap(), "One.");
+    assert_eq!(calls.lock().unwrap().len(), 1);
+    assert_eq!(chat.unsaved().unwrap().kind(), ErrorKind::Storage);
+    journal.set_broken(false);
+    chat.save().await.unwrap();
+    assert_eq!(journal.resume(chat.model()).history(), chat.history());
 }

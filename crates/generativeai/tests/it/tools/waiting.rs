@@ -172,6 +172,7 @@ async fn a_decision_that_does_not_fit_changes_nothing() {
     let before = (json!(&world.chat), world.journal.names());
     let arguments = |json: Value| json.as_object().cloned().unwrap();
     let typed = Function::new("write", "Writes.", |number: Number| number.value);
+    let typed = [counting("read").0, typed];
 
     let cases = [
         (
@@ -545,4 +546,33 @@ fn decisions_without_a_runtime_for_a_time_limit_change_nothing() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     let after = chat.unfinished().unwrap();
     assert!(matches!(&after.reason, Reason::AwaitingApproval(waiting) if waiting == calls));
+}
+
+#[tokio::test]
+async fn an_approved_call_without_its_function_continues_to_wait() {
+    let mut world = waiting().await;
+    let ids = ids_of(&world.chat);
+    let mut other = world.other_process();
+    other.set_tools(counting("read").0.read_only());
+
+    let error = other.decide([(&*ids[0], Decision::Run)]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Request);
+    assert!(error.to_string().contains("set the tools"), "{error}");
+    assert_eq!(ids_of(&other), ids);
+
+    // A decision of a process that had the function.
+    world
+        .chat
+        .decide([(&*ids[0], Decision::Run)])
+        .await
+        .unwrap();
+    let mut other = world.other_process();
+    other.set_tools(counting("read").0.read_only());
+    let no = Decision::deny("no");
+    let error = other.decide([(&*ids[1], no.clone())]).await.unwrap_err();
+    assert!(error.to_string().contains("set the tools"), "{error}");
+    assert_eq!(ids_of(&other), ids[1..]);
+    assert!(world.runs.lock().unwrap().is_empty());
+    world.chat.decide([(&*ids[1], no)]).await.unwrap();
+    assert_eq!(*world.runs.lock().unwrap(), [json!({"of": "b"})]);
 }
