@@ -50,7 +50,10 @@ impl Request {
             messages: messages::parse(request.contents.iter())?,
             functions: functions.collect(),
         };
-        if let Some(text) = settings.format.instructions() {
+        if let Some(text) = settings
+            .format
+            .instructions(mentions_json(&mut conversation))
+        {
             if !conversation.system.is_empty() {
                 conversation.system.push_str("\n\n");
             }
@@ -62,4 +65,13 @@ impl Request {
             tools,
         })
     }
+}
+
+/// Returns whether a text of the request mentions JSON.
+fn mentions_json(conversation: &mut Conversation) -> bool {
+    let mut found = false;
+    conversation.visit_texts(&mut |text| {
+        found = found || text.to_ascii_lowercase().contains("json");
+    });
+    found
 }

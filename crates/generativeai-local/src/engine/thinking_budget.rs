@@ -26,7 +26,7 @@ pub(super) struct ThinkingBudget {
     limit: Option<ThinkingLimit>,
     /// Finds the answer. Its segments are not used: those of the reply are read with the tokens.
     parser: SegmentParser,
-    /// Whether the end of the thoughts was forced.
+    /// Whether the end of the current thoughts was forced.
     is_forced: bool,
     /// Forced tokens that were not returned yet, last one first.
     forced: Vec<LlamaToken>,
@@ -48,8 +48,11 @@ impl ThinkingBudget {
     pub(super) fn next_forced(&mut self, generated: usize) -> Option<LlamaToken> {
         let limit = self.limit.as_ref()?;
         let is_over = generated >= limit.max_tokens;
-        // Forced once only: until `push` has the whole close tag, the thoughts are still beyond their limit.
-        if is_over && !self.is_forced && self.parser.is_thinking() {
+        let is_thinking = self.parser.is_thinking();
+        // Forced once for each block of thoughts: until `push` has the whole close tag, they are still beyond their
+        // limit. The model may open further blocks.
+        self.is_forced &= is_thinking;
+        if is_over && !self.is_forced && is_thinking {
             self.is_forced = true;
             self.forced = limit.closing.iter().rev().copied().collect();
         }
@@ -103,6 +106,22 @@ mod tests {
         assert_eq!(forced_after(budget(true), &["a", "b", "c"]), [7, 8]);
         assert_eq!(forced_after(budget(false), &["<think>", "b", "c"]), [7, 8]);
         assert_eq!(forced_after(budget(true), &["a", "b"]), NONE);
+    }
+
+    /// Row 18 of tests/field.md: a budget ends thoughts in several blocks.
+    #[test]
+    fn thoughts_that_are_opened_again_are_ended_again() {
+        let mut budget = budget(false);
+        let pieces = [
+            "<think>", "a", "b", "</think>", "\n\n", "<think>", "</think>", "\n\n", "Yes.",
+        ];
+        let forced = pieces.iter().enumerate().map(|(generated, piece)| {
+            let token = budget.next_forced(generated);
+            budget.push(piece);
+            token.map_or(0, |token| token.0)
+        });
+
+        assert_eq!(forced.collect::<Vec<_>>(), [0, 0, 0, 7, 8, 0, 7, 8, 0]);
     }
 
     /// Row 18 of tests/field.md: stop sequences apply to the answer.

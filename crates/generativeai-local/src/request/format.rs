@@ -88,9 +88,13 @@ impl ResponseFormat {
     }
 
     /// Returns the instructions for the model; `None` if none are needed.
-    pub(super) fn instructions(&self) -> Option<String> {
+    ///
+    /// `mentions_json` is whether a text of the request mentions JSON. A request for JSON is then not repeated. A
+    /// schema is always added, because the texts of the request need not describe all of it.
+    pub(super) fn instructions(&self, mentions_json: bool) -> Option<String> {
         match self {
             Self::Text => None,
+            Self::Json if mentions_json => None,
             Self::Json => Some("Answer with JSON.".to_owned()),
             Self::Schema(schema) => Some(format!(
                 "Answer with JSON that matches this JSON schema:\n{}",

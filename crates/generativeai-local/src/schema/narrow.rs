@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 /// Maximum absolute value of numbers, so that a model cannot write digits forever. An `f64` represents it exactly.
 const BOUND: i64 = 1_000_000_000_000_000;
+/// Depth to which numbers of any value are bounded in a composed schema.
+const BOUNDED_DEPTH: usize = 3;
 /// Name of a definition that matches any value with bounded numbers. It replaces `true` and `{}`.
 pub(super) const ANYTHING: &str = "anything";
 /// All types. `integer` is left out, because every integer is a `number`.
@@ -53,20 +55,22 @@ pub(super) fn anything() -> Value {
 /// Returns the definition that matches any value.
 ///
 /// The grammar engine intersects the schemas of `allOf`, and follows the references of both without end if they are
-/// recursive. So the definition is recursive only in a schema without `allOf`. In others, numbers within a list or an
-/// object are not bounded.
+/// recursive. So the definition is recursive only in a schema without `allOf`. In others, it bounds numbers down to
+/// [`BOUNDED_DEPTH`].
 pub(super) fn anything_definition(objects: Objects) -> Value {
-    let inner = match objects {
-        Objects::Closed => anything(),
-        Objects::Open => true.into(),
+    let definition = |inner: Value| {
+        json!({
+            "type": TYPES,
+            "minimum": -BOUND,
+            "maximum": BOUND,
+            "items": inner,
+            "additionalProperties": inner,
+        })
     };
-    json!({
-        "type": TYPES,
-        "minimum": -BOUND,
-        "maximum": BOUND,
-        "items": inner,
-        "additionalProperties": inner,
-    })
+    match objects {
+        Objects::Closed => definition(anything()),
+        Objects::Open => (0..BOUNDED_DEPTH).fold(true.into(), |inner, _| definition(inner)),
+    }
 }
 
 /// Narrows one schema, so that a small model can finish its values. The schemas in it are not changed. `inherited` is

@@ -12,7 +12,8 @@ use super::bounded::BoundedText;
 
 /// Maximum number of spaces of an indentation.
 pub(super) const MAX_INDENT: usize = 32;
-/// Maximum nesting of a value, since the functions here recurse.
+/// Maximum nesting of a value, since the functions here recurse. A deeper value is an error in both forms: a text that
+/// leaves a part of it out would be another prompt.
 const MAX_DEPTH: usize = 128;
 
 /// Form of a value. The default is that of `json.dumps` without arguments: `{"a": 1, "b": [2, 3]}`.
@@ -129,25 +130,28 @@ fn write_map(
     let mut members = Vec::new();
     for key in value.try_iter()? {
         let member = value.get_item(&key)?;
-        let mut text = BoundedText::default();
-        write_value(&key, style, depth + 1, &mut text)?;
-        // As in Python, keys that are numbers, booleans or `none` become strings in JSON.
-        let is_quoted = style.is_repr || key.as_str().is_some();
-        let key = if is_quoted {
-            text.0
-        } else {
-            format!("\"{}\"", text.0)
-        };
         members.push((key, member));
     }
     if style.sort_keys {
         members.sort_by(|a, b| a.0.cmp(&b.0));
     }
-    write_items(style, depth, ["{", "}"], &members, out, |member, out| {
-        out.write_str(&member.0)?;
-        out.write_str(&style.key_separator)?;
-        write_value(&member.1, style, depth + 1, out)
-    })
+    write_items(
+        style,
+        depth,
+        ["{", "}"],
+        &members,
+        out,
+        |(key, member), out| {
+            // As in Python, keys that are numbers, booleans or `none` become strings in JSON.
+            let is_quoted = style.is_repr || key.as_str().is_some();
+            let quote = if is_quoted { "" } else { "\"" };
+            out.write_str(quote)?;
+            write_value(key, style, depth + 1, out)?;
+            out.write_str(quote)?;
+            out.write_str(&style.key_separator)?;
+            write_value(member, style, depth + 1, out)
+        },
+    )
 }
 
 /// Writes the items of a list or map between brackets.
@@ -292,5 +296,22 @@ mod tests {
         let written = to_str(&value).unwrap();
         assert_eq!(written, r#"["it's", 'a "b"\n', True, None, 7]"#);
         assert_eq!(to_str(&Value::from("plain")).unwrap(), "plain");
+    }
+
+    #[test]
+    fn values_that_are_nested_too_deep_are_rejected() {
+        let nested = |depth| (0..depth).fold(Value::from(7), |inner, _| Value::from(vec![inner]));
+
+        for is_repr in [false, true] {
+            let style = Style {
+                is_repr,
+                ..Style::default()
+            };
+            let written = |depth| write(&nested(depth), &style, &mut String::new());
+
+            assert!(written(MAX_DEPTH).is_ok());
+            let error = written(MAX_DEPTH + 1).unwrap_err();
+            assert_eq!(error.detail(), Some("the value is nested too deep"));
+        }
     }
 }

@@ -5,6 +5,9 @@
 /// `{% generation %}…{% endgeneration %}` marks the tokens of the assistant for training and renders its
 /// body. It becomes a `with` block, which has its own scope as well. minijinja cannot be extended with tags, so the
 /// source is changed.
+///
+/// The source is not parsed, so these tags are replaced in strings, comments and raw blocks as well:
+/// `{{ '{% generation %}' }}` prints `{% with %}`.
 pub(super) fn normalize(source: &str) -> String {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut tags = source.split("{%");

@@ -101,6 +101,27 @@ async fn json_without_a_schema_is_any_json() {
     }
 }
 
+/// Row 33 of tests/field.md: nothing is added to the prompt if the program already says how to answer.
+#[tokio::test]
+async fn json_that_the_program_asks_for_is_not_asked_for_again() {
+    for (system, message, is_added) in [
+        ("Be brief.", "Name a city, in json.", false),
+        ("Write JSON.", "Name a city.", false),
+        ("Be brief.", "Name a city.", true),
+    ] {
+        let request = |config: GenerationConfig| {
+            question(message, config.max_output_tokens(1)).system_instruction(system)
+        };
+        let json = request(config().response_mime_type("application/json"));
+
+        let json = ask(&local(), json).await.unwrap();
+
+        let plain = ask(&local(), request(config())).await.unwrap();
+        let tokens = |reply| usage(reply).prompt_token_count.unwrap();
+        assert_eq!(tokens(&json) > tokens(&plain), is_added, "{json:?}");
+    }
+}
+
 /// Row 9 of tests/field.md: references in the schema of a function keep their meaning.
 #[tokio::test]
 async fn a_function_may_have_references_and_recursive_arguments() {

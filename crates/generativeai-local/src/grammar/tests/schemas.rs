@@ -282,3 +282,22 @@ fn objects_of_several_schemas_are_enforced() {
         }
     }
 }
+
+/// Without a bound, a small model may write digits until the reply is cut off.
+#[test]
+fn numbers_in_free_values_are_bounded() {
+    let part = json!({ "properties": { "a": { "type": "string" } } });
+    for declared in [json!({}), json!({ "allOf": [part, {}] })] {
+        let matches = |number: &str| {
+            [
+                number.to_owned(),
+                format!("[{number}]"),
+                format!("[{{\"d\": {number}}}]"),
+            ]
+            .map(|value| matches(shape(json_of(&declared)), &format!("{{\"c\": {value}}}")))
+        };
+
+        assert_eq!(matches("999999999999999"), [true; 3], "{declared}");
+        assert_eq!(matches("9999999999999999"), [false; 3], "{declared}");
+    }
+}
