@@ -116,7 +116,7 @@ fn open_fence<'l>(lines: &[&'l str]) -> Option<&'l str> {
     })
 }
 
-/// A conversation as it is shown, with the part of an unfinished turn.
+/// Conversation to show, with the part of an unfinished turn.
 struct Shown {
     chat: ChatSession,
     /// Whether calls at its end wait for approval.

@@ -44,7 +44,7 @@ impl IgnoredSettings {
         Ok(())
     }
 
-    /// Ignores members without a field in this version, such as misspelt ones. `path` stands before their names.
+    /// Ignores members without a field in this version, such as misspelt ones. `path` precedes their names.
     ///
     /// # Errors
     ///

@@ -173,7 +173,7 @@
 //!
 //! The code above is for programs whose turns do not overlap, such as two terminals of one person. **Do not reload and
 //! send again while the other program may be running a turn.** Its turn is stored up to its last result, and looks like
-//! one after a crash: whoever opens the session finds it [`unfinished`](generativeai::ChatSession::unfinished), with
+//! one after a crash: a process that opens the session finds it [`unfinished`](generativeai::ChatSession::unfinished), with
 //! the reason [`Interrupted`](generativeai::Reason::Interrupted). The next message replaces it. The program that runs
 //! it then gets the conflict, and its reply and the results of its functions are lost, although the functions ran.
 //!
@@ -184,7 +184,7 @@
 //! - With several processes, the simplest means is a balancer that sends all requests of a user to the same process.
 //!   Conflicts then occur only while processes are added or removed.
 //! - Otherwise the processes need a common lock for the whole turn: `pg_advisory_lock` with the number of the session,
-//!   on a connection of its own, or a row with the owner and an expiry that the owner renews. PostgreSQL releases an
+//!   on a separate connection, or a row with the owner and an expiry that the owner renews. PostgreSQL releases an
 //!   advisory lock when the connection breaks.
 //!
 //! Open the chat after the lock was acquired. After a conflict, open it again before the next message.

@@ -191,7 +191,7 @@ fn a_dumb_terminal_receives_no_escape_sequences() {
     terminal.enter("Are you there?");
     terminal.wait_for("Yes, *here*.");
     terminal.wait_for_prompt();
-    // The terminal delivers each line of the message by itself.
+    // The terminal delivers each line of the message separately.
     terminal.type_keys("\"\"\"One\rtwo\"\"\"\r");
     service.request();
     assert_contains(&service.request(), r#"{"text":"One\ntwo"}"#);

@@ -101,7 +101,7 @@ async fn json_without_a_schema_is_any_json() {
     }
 }
 
-/// Row 33 of tests/field.md: nothing is added to the prompt if the program already says how to answer.
+/// Row 33 of tests/field.md: nothing is added to the prompt if the program already asks for JSON.
 #[tokio::test]
 async fn json_that_the_program_asks_for_is_not_asked_for_again() {
     for (system, message, is_added) in [

@@ -107,8 +107,8 @@ macro_rules! message {
                         NAME.as_str()
                     },)*
                 ];
-                // A string stands for a message with a union, as for a part in the short form of a history in Python's
-                // SDK: `{"role": "user", "parts": ["Hello"]}`.
+                // A string represents a message with a union. Histories of Python's SDK contain parts in this form:
+                // `{"role": "user", "parts": ["Hello"]}`.
                 $(const FROM_TEXT: Option<fn(String) -> Self> = Some(|text| $data::from(text).into());)?
 
                 fn write_members<M: ::serde::ser::SerializeMap>(

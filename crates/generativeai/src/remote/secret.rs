@@ -37,7 +37,7 @@ impl Secret {
     }
 }
 
-/// Replaces a key, as it is written here.
+/// Replaces a key in the form in which it is given.
 fn replace<'text>(text: Cow<'text, [u8]>, key: &[u8]) -> Cow<'text, [u8]> {
     if memmem::find(&text, key).is_none() {
         return text;

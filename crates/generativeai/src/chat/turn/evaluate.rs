@@ -48,8 +48,8 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         Ok(())
     }
 
-    /// Begins a round of function calls, or returns its calls to the caller. `is_rejected` tells whether the service
-    /// rejected the calls.
+    /// Begins a round of function calls, or returns its calls to the caller. `is_rejected`: the service rejected the
+    /// calls.
     ///
     /// # Errors
     /// The turn has reached its limit of rounds, which does not return the calls.

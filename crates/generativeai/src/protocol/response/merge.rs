@@ -2,7 +2,7 @@
 //!
 //! Merging is associative: chunks may be merged in groups, and the groups merged afterwards. So no rule depends on how
 //! a reply was divided into chunks. The exception is a streamed call whose pieces repeat its name: a group that begins
-//! with such a piece contains a call of its own, whose arguments replace those of the call that it continues.
+//! with such a piece contains a separate call, whose arguments replace those of the call that it continues.
 //!
 //! Each chunk is destructured without `..`, so that the compiler reports a member that is not merged.
 
