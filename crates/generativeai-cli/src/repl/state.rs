@@ -52,7 +52,7 @@ pub(crate) struct ReplOptions {
 
 /// What became of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum Ending {
     /// It is in the history, whole or in part, or waits for approval.
     Kept,
     /// The history is as before.
@@ -236,19 +236,19 @@ impl<'a> Repl<'a> {
     /// Sends a message and shows the reply. Returns whether the turn was kept, whole or in part.
     pub(super) fn send(&mut self, message: Content) -> anyhow::Result<bool> {
         let text = attachment::text_of(&message).to_owned();
-        Ok(self.converse(Next::Message(message), &text)? == Kept::Kept)
+        Ok(self.converse(Next::Message(message), &text)? == Ending::Kept)
     }
 
     /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. After a conflict,
     /// `draft` is inserted into the prompt, so that the user can send it again.
-    pub(super) fn converse(&mut self, next: Next, draft: &str) -> anyhow::Result<Kept> {
+    pub(super) fn converse(&mut self, next: Next, draft: &str) -> anyhow::Result<Ending> {
         let is_retry = matches!(next, Next::Retry);
         let (keeps_partial, kept_note, discarded_note) = match self.exchange(next)? {
-            Sent::Complete | Sent::Waiting => return Ok(Kept::Kept),
-            Sent::Nothing => return Ok(Kept::Discarded),
+            Sent::Complete | Sent::Waiting => return Ok(Ending::Kept),
+            Sent::Nothing => return Ok(Ending::Discarded),
             Sent::Conflict => {
                 self.reload(draft)?;
-                return Ok(Kept::Reloaded);
+                return Ok(Ending::Reloaded);
             }
             Sent::Stopped => (
                 true,
@@ -275,11 +275,11 @@ impl<'a> Repl<'a> {
         if kept {
             self.report_failed_calls();
             self.printer.note(kept_note);
-            Ok(Kept::Kept)
+            Ok(Ending::Kept)
         } else {
             self.discard();
             self.printer.note(discarded_note);
-            Ok(Kept::Discarded)
+            Ok(Ending::Discarded)
         }
     }
 
