@@ -315,14 +315,18 @@ async fn save_or_delete(mut conversation: Conversation) -> Result<()> {
 
 /// Deletes a session without a name, and without messages that could be shown or redone, unless it is open.
 async fn delete_if_unused(session: &Session) {
+    // Held to the end, so that no process opens the session after the checks. An error is ignored: then an empty session
+    // remains, which does no harm.
+    let Ok(Some(_mark)) = OpenMark::of_deletion(session.id()) else {
+        return;
+    };
     // Another process may have named the session, or used it by its number.
     let has_no_message = async {
         let stored = copy(session.clone(), &GenerativeModel::new("none")).await;
         stored.is_ok_and(|mut stored| stored.is_empty() && stored.redo().is_none())
     };
     if is_unnamed(session).await && has_no_message.await {
-        // An error is ignored: then an empty session remains, which does no harm.
-        let _ = delete(session, "").await;
+        let _ = session.delete().await;
     }
 }
 

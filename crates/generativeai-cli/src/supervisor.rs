@@ -11,6 +11,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::StreamExt;
+use generativeai::protocol::caches::CachedContent;
+use generativeai::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
+};
 use generativeai::protocol::models::{ListModelsResponse, Model};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -166,7 +171,7 @@ impl SupervisedEngine {
     }
 }
 
-/// The embedded model has no embeddings and no caches, so these methods keep their defaults, which refuse.
+#[deny(clippy::missing_trait_methods)]
 impl Backend for SupervisedEngine {
     fn generate_content(
         &self,
@@ -211,6 +216,30 @@ impl Backend for SupervisedEngine {
         let model = self.models.models.first().cloned();
         let none = || Error::new(ErrorKind::NotFound, "the engine has no model");
         Box::pin(std::future::ready(model.ok_or_else(none)))
+    }
+
+    fn get_cached_content(
+        &self,
+        name: String,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<CachedContent>> {
+        self.forward(|engine| engine.get_cached_content(name, options))
+    }
+
+    fn embed_content(
+        &self,
+        request: EmbedContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<EmbedContentResponse>> {
+        self.forward(|engine| engine.embed_content(request, options))
+    }
+
+    fn batch_embed_contents(
+        &self,
+        request: BatchEmbedContentsRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
+        self.forward(|engine| engine.batch_embed_contents(request, options))
     }
 }
 

@@ -220,7 +220,8 @@ pub(crate) fn failed_calls(content: &Content) -> impl Iterator<Item = String> {
 /// Returns the name of a function and its error, if it failed or was not run.
 fn failure(response: &FunctionResponse) -> Option<String> {
     let error = response.response.as_ref()?.get("error")?.as_str()?;
-    Some(format!("{}: {}", name_of(response), short(error)))
+    // Many functions have a member that is empty after a success.
+    (!error.is_empty()).then(|| format!("{}: {}", name_of(response), short(error)))
 }
 
 fn name_of(response: &FunctionResponse) -> &str {
@@ -282,6 +283,15 @@ mod tests {
         ]);
 
         assert_eq!(text_of(&content), "[inlineData: image/png]\nWhat is this?");
+    }
+
+    #[test]
+    fn a_result_with_an_empty_error_is_not_shown_as_failed() {
+        for (error, shown) in [("", "[result of pay]"), ("no money", "[pay: no money]")] {
+            let response = serde_json::json!({ "error": error });
+            let part = Part::from(FunctionResponse::new("pay", response));
+            assert_eq!(text_of(&Content::user(vec![part])), shown);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -148,13 +148,13 @@ async fn serve_connection(
     // hyper has no write timeout. Without one, a client that stops reading occupies its response and the backend
     // indefinitely.
     let mut stream = TimeoutWriter::new(stream);
-    stream.set_timeout(Some(timeouts.write));
+    stream.set_timeout(limited(timeouts.write));
     // `half_close` stays off: the end of the client's side means that it has disconnected. hyper then drops the
     // response in progress, which stops the backend.
     let connection = http1::Builder::new()
         // Without a timer `header_read_timeout` panics.
         .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.header)
+        .header_read_timeout(limited(timeouts.header))
         .max_headers(MAX_PARSED_HEADERS)
         .max_buf_size(BUFFER_SIZE)
         .serve_connection(
@@ -169,6 +169,11 @@ async fn serve_connection(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+/// Returns a timeout, or none if it is longer than the clock can represent: the crates that use it would panic.
+fn limited(timeout: Duration) -> Option<Duration> {
+    Instant::now().checked_add(timeout).map(|_| timeout)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Function calls that a person approves, in a web service. The turn waits in the store until another request decides
-//! about its calls, possibly in another process. Runs offline.
+//! about its calls, possibly in another process. Runs offline. `{user}` in a path stands for a name that was
+//! authenticated.
 //!
 //! ```sh
 //! cargo run -p generativeai-store --example axum_approval
@@ -30,7 +31,8 @@ use tokio::sync::Mutex;
 /// that waits can be decided in any process.
 ///
 /// A message discards the turn of the same user that runs, so the requests of a user wait for each other. The locks are
-/// those of one process: a balancer in front of several processes has to send all requests of a user to the same one.
+/// those of one process: a balancer in front of several processes has to send all requests of a user to the same one. A
+/// service for many users would also remove the locks that are not in use.
 #[derive(Clone)]
 struct Service {
     model: GenerativeModel,
@@ -87,6 +89,7 @@ impl Service {
         let _guard = lock.lock().await;
         let has_run = Arc::new(AtomicBool::new(false));
         let mut chat = self.chat(user, has_run.clone()).await.map_err(failed)?;
+        let is_decision = matches!(action, Action::Decide(..));
         let outcome = match action {
             // A turn that waits for approval has to be decided first.
             Action::Send(_) if is_waiting(&chat) => {
@@ -107,7 +110,18 @@ impl Service {
             (_, Some(error)) if has_run.load(Ordering::Relaxed) => {
                 Err(internal(format!("ran, but was not recorded: {error}")))
             }
+            (Err(error), _) if has_run.load(Ordering::Relaxed) => {
+                Err(internal(format!("ran, but the reply failed: {error}")))
+            }
             (Ok(_), Some(error)) => Err(internal(format!("not recorded: {error}"))),
+            // Decided by another click, or long ago. An error of the service has a status.
+            (Err(error), _)
+                if is_decision
+                    && error.kind() == ErrorKind::Request
+                    && error.status().is_none() =>
+            {
+                Err((StatusCode::CONFLICT, error.to_string()))
+            }
             (Err(error), _) => Err(failed(error)),
         }
     }
@@ -148,8 +162,8 @@ fn shown(chat: &ChatSession) -> String {
 
 fn failed(error: generativeai::Error) -> (StatusCode, String) {
     match error.kind() {
-        // Decided by another click, or long ago.
-        ErrorKind::Conflict | ErrorKind::Request => (StatusCode::CONFLICT, error.to_string()),
+        // Another process has written the session.
+        ErrorKind::Conflict => (StatusCode::CONFLICT, error.to_string()),
         _ => internal(error.to_string()),
     }
 }
@@ -191,17 +205,17 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error;
     use std::sync::atomic::AtomicU32;
 
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
+    use generativeai::Error;
     use tokio::sync::Semaphore;
     use tower::ServiceExt;
 
     use super::*;
 
-    type Tested<T = ()> = std::result::Result<T, Box<dyn Error>>;
+    type Tested<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
     /// Returns the service with a script, as after a start of its process.
     fn service(script: &Scripted, store: &Store, pay: Function) -> Router {
@@ -366,9 +380,31 @@ mod tests {
         let reply = post(&service, "/chats/ann", "Has she got it?").await?.1;
 
         assert_eq!(failed.0, 500);
+        assert!(
+            failed.1.starts_with("ran, but the reply failed: "),
+            "{failed:?}"
+        );
         assert_eq!(reply, r#"{"reply":"Yes."}"#);
         let sent = json!(script.requests()[2].contents).to_string();
         assert!(sent.contains(r#""paid""#), "{sent}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_request_that_the_service_refuses_is_not_a_late_click() -> Tested {
+        let store = Store::open("sqlite::memory:").await?;
+        let refused = || Error::new(ErrorKind::Request, "too long");
+        let script = Scripted::default()
+            .then_error(&[], refused())
+            .then_call("pay", json!({"to": "Ada"}))
+            .then_error(&[], refused());
+        let service = service(&script, &store, pay());
+
+        let message = post(&service, "/chats/ann", "Pay Bob!").await?;
+        let waiting = post(&service, "/chats/ann", "Pay Ada!").await?.1;
+        let click = post(&service, &path_of(&waiting)?, "run").await?;
+
+        assert_eq!((message.0, click.0), (500, 500));
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
 //! Chats in a web service: one stored conversation for each user, streamed as server-sent events. Runs offline.
+//! `{user}` in the path stands for a name that was authenticated.
 //!
 //! ```sh
 //! cargo run -p generativeai-store --example axum_sse
@@ -20,14 +21,14 @@ use axum::response::sse::Event;
 use axum::routing::post;
 use futures_util::stream::{self, Stream};
 use generativeai::testing::Scripted;
-use generativeai::{ChatSession, ErrorKind, GenerativeModel, Result, SendMessage, Unfinished};
+use generativeai::{ChatSession, ErrorKind, GenerativeModel, Result, Unfinished};
 use generativeai_store::Store;
 use serde_json::json;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinSet;
 
-/// The model, the store, the open chats by the name of the user, and the turns that run.
+/// The model, the store, a place for the chat of each user, and the turns that run.
 ///
 /// A chat has its own asynchronous lock: two messages of one user wait for each other, and users do not wait for other
 /// users. The locks are those of one process. So a balancer in front of several processes has to send all messages of a
@@ -36,9 +37,12 @@ use tokio::task::JoinSet;
 struct Chats {
     model: GenerativeModel,
     store: Store,
-    open: Arc<Mutex<HashMap<String, Arc<Mutex<ChatSession>>>>>,
+    open: Arc<Mutex<HashMap<String, Arc<Place>>>>,
     turns: Arc<Mutex<JoinSet<()>>>,
 }
+
+/// The chat of a user; `None` if it has to be read from the store.
+type Place = Mutex<Option<ChatSession>>;
 
 impl Chats {
     fn new(model: GenerativeModel, store: Store) -> Self {
@@ -56,20 +60,11 @@ impl Chats {
         session.chat(&self.model).await
     }
 
-    /// Locks the chat of a user, and opens it if necessary.
-    async fn lock(&self, user: &str) -> Result<OwnedMutexGuard<ChatSession>> {
+    /// Returns the place for the chat of a user. The map is locked for a moment only: a slow read or reply of this user
+    /// must not block others.
+    async fn place(&self, user: &str) -> Arc<Place> {
         let mut open = self.open.lock().await;
-        let chat = match open.get(user) {
-            Some(chat) => Arc::clone(chat),
-            None => {
-                let chat = Arc::new(Mutex::new(self.read(user).await?));
-                open.insert(user.to_owned(), Arc::clone(&chat));
-                chat
-            }
-        };
-        // Released before waiting for the chat: a long reply of this user must not block others.
-        drop(open);
-        Ok(chat.lock_owned().await)
+        Arc::clone(open.entry(user.to_owned()).or_default())
     }
 
     /// Runs the turn of a message to its end, and sends its events. If the client disconnects, nobody receives them.
@@ -77,12 +72,19 @@ impl Chats {
         let send = |name: &str, data: String| {
             events.send(Event::default().event(name).data(data)).ok();
         };
-        let mut chat = match self.lock(&user).await {
-            Ok(chat) => chat,
-            Err(error) => return send("error", error.to_string()),
+        let place = self.place(&user).await;
+        let mut place = place.lock().await;
+        let chat = match place.take() {
+            Some(chat) => chat,
+            None => match self.read(&user).await {
+                Ok(chat) => chat,
+                Err(error) => return send("error", error.to_string()),
+            },
         };
-        keep_results(&mut chat);
-        let mut reply = SendMessage::new(chat, message).stream();
+        // Stays in its place during the turn, so that `stop` can save what arrived.
+        let chat = place.insert(chat);
+        keep_results(chat);
+        let mut reply = chat.send_message(message).stream();
         let mut failure = None;
         while let Some(chunk) = reply.next().await {
             match chunk {
@@ -92,7 +94,7 @@ impl Chats {
                 Err(error) => failure = Some(error),
             }
         }
-        let mut chat = reply.into_chat();
+        let chat = reply.into_chat();
         let unsaved = chat.unsaved().cloned();
         match (&failure, &unsaved) {
             (Some(error), _) => send("error", error.to_string()),
@@ -106,10 +108,8 @@ impl Chats {
         }
         // Another process has written the session, so this chat is outdated. The user can send the message again.
         let is_outdated = |error: generativeai::Error| error.kind() == ErrorKind::Conflict;
-        if failure.or(unsaved).is_some_and(is_outdated)
-            && let Ok(current) = self.read(&user).await
-        {
-            *chat = current;
+        if failure.or(unsaved).is_some_and(is_outdated) {
+            *place = None;
         }
     }
 
@@ -121,8 +121,10 @@ impl Chats {
         if tokio::time::timeout(limit, all).await.is_err() {
             turns.shutdown().await;
         }
-        for (user, chat) in &*self.open.lock().await {
-            if let Err(error) = chat.lock().await.save().await {
+        for (user, place) in &*self.open.lock().await {
+            if let Some(chat) = &mut *place.lock().await
+                && let Err(error) = chat.save().await
+            {
                 eprintln!("the chat of {user} is not saved: {error}");
             }
         }
@@ -140,7 +142,7 @@ fn keep_results(chat: &mut ChatSession) {
 ///
 /// The turn runs in its own task: functions run to their end, and the chat is unlocked after the reply, whether the
 /// client reads it, waits or disconnects. To stop the reply of a client that disconnects, stream the reply from here
-/// instead: axum drops the stream, and with it the turn.
+/// instead (`SendMessage::new` owns the lock of the chat): axum drops the stream, and with it the turn.
 async fn send(
     State(chats): State<Chats>,
     Path(user): Path<String>,

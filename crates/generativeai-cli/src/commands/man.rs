@@ -1,11 +1,12 @@
 //! `genai man`: manual pages.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Command};
-use clap_mangen::{Man, generate_to};
+use clap_mangen::Man;
 
 use crate::exit::Exit;
 use crate::render::Printer;
@@ -23,12 +24,12 @@ pub(crate) struct Manual {
 impl Manual {
     /// Runs the command.
     pub(crate) fn run(self, mut program: Command, printer: &mut Printer) -> anyhow::Result<Exit> {
+        // Sets the names and the usage of the subcommands.
+        program.build();
         if let Some(folder) = self.dir {
-            let written = fs::create_dir_all(&folder).and_then(|()| generate_to(program, &folder));
+            let written = fs::create_dir_all(&folder).and_then(|()| write(program, &folder));
             written.with_context(|| format!("cannot write to {}", folder.display()))?;
         } else {
-            // Sets the names and the usage of the subcommands.
-            program.build();
             let mut page = Vec::new();
             let rendered = Man::new(program).manual("genai").render(&mut page);
             rendered.context("cannot generate the manual page")?;
@@ -36,4 +37,15 @@ impl Manual {
         }
         Ok(Exit::Success)
     }
+}
+
+/// Writes the pages of a command and its subcommands. `clap_mangen::generate_to` does not set the name of the manual.
+fn write(command: Command, folder: &Path) -> io::Result<()> {
+    for child in command.get_subcommands() {
+        if !child.is_hide_set() && child.get_name() != "help" {
+            write(child.clone(), folder)?;
+        }
+    }
+    let page = Man::new(command).manual("genai");
+    page.render(&mut File::create(folder.join(page.get_filename()))?)
 }

@@ -50,6 +50,17 @@ pub(crate) struct ReplOptions {
     pub(crate) model: OpenModel,
 }
 
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It is in the history, whole or in part, or waits for approval.
+    Kept,
+    /// The history is as before.
+    Discarded,
+    /// It is discarded, and the session was read again, since another process changed it.
+    Reloaded,
+}
+
 /// Outcome of a message or a retry.
 enum Sent {
     Complete,
@@ -225,19 +236,19 @@ impl<'a> Repl<'a> {
     /// Sends a message and shows the reply. Returns whether the turn was kept, whole or in part.
     pub(super) fn send(&mut self, message: Content) -> anyhow::Result<bool> {
         let text = attachment::text_of(&message).to_owned();
-        self.converse(Next::Message(message), &text)
+        Ok(self.converse(Next::Message(message), &text)? == Ending::Kept)
     }
 
-    /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. Returns whether the turn
-    /// was kept. After a conflict, `draft` is inserted into the prompt, so that the user can send it again.
-    pub(super) fn converse(&mut self, next: Next, draft: &str) -> anyhow::Result<bool> {
+    /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. After a conflict,
+    /// `draft` is inserted into the prompt, so that the user can send it again.
+    pub(super) fn converse(&mut self, next: Next, draft: &str) -> anyhow::Result<Ending> {
         let is_retry = matches!(next, Next::Retry);
         let (keeps_partial, kept_note, discarded_note) = match self.exchange(next)? {
-            Sent::Complete | Sent::Waiting => return Ok(true),
-            Sent::Nothing => return Ok(false),
+            Sent::Complete | Sent::Waiting => return Ok(Ending::Kept),
+            Sent::Nothing => return Ok(Ending::Discarded),
             Sent::Conflict => {
                 self.reload(draft)?;
-                return Ok(false);
+                return Ok(Ending::Reloaded);
             }
             Sent::Stopped => (
                 true,
@@ -262,11 +273,12 @@ impl<'a> Repl<'a> {
         if kept {
             self.report_failed_calls();
             self.printer.note(kept_note);
+            Ok(Ending::Kept)
         } else {
             self.discard();
             self.printer.note(discarded_note);
+            Ok(Ending::Discarded)
         }
-        Ok(kept)
     }
 
     /// Sends a message, a retry or decisions, shows the reply, and asks about calls of tools until none waits.

@@ -14,6 +14,8 @@ use crate::render::Printer;
 
 /// Interval between attempts to lock a session that another process has locked.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
+/// Attempts to mark a session as open. Another is necessary if the file was removed before it was locked.
+const MAX_ATTEMPTS: u32 = 100;
 /// Time after which the wait is reported.
 const REPORT_AFTER: Duration = Duration::from_millis(800);
 
@@ -62,11 +64,12 @@ impl OpenMark {
     fn at(path: &Path) -> io::Result<Self> {
         // Blocks for a moment at most: only a process that deletes the session does not share the lock.
         let share = |file: &File| file.lock_shared().map_err(TryLockError::Error);
-        loop {
+        for _ in 0..MAX_ATTEMPTS {
             if let Some(file) = LockFile::lock(path, share)? {
                 return Ok(Self { _file: file });
             }
         }
+        Err(io::Error::other("the file is removed again and again"))
     }
 
     /// Removes the marks of processes that were killed, and returns the numbers of their sessions.

@@ -349,11 +349,23 @@ fn without_the_tool_a_turn_that_waits_is_shown_written_and_undone() {
     let contents = sessions(&["export", "--contents", "letters"]);
     assert_contains(&contents, "not run: nobody approved the call");
 
-    let mut terminal = Terminal::start(&chat(&[]));
     let history = "you: Greet Ada.\nmodel: [calls greet] (waits for approval)";
+    let mut terminal = Terminal::start(&chat(&["--no-save"]));
+    terminal.wait_for(history);
+    let not_run = "(calls that waited for approval were not run)";
+    assert_contains(&terminal.ask("/fork"), not_run);
+    terminal.quit();
+
+    let mut terminal = Terminal::start(&chat(&[]));
     terminal.wait_for(history);
     assert_eq!(terminal.ask("/history"), history);
     assert_contains(&terminal.ask("/continue"), "tool calls wait for approval");
+    // The calls stay with the original, so the message of the copy is not answered.
+    terminal.enter("/fork copy");
+    terminal.wait_for("was not answered and was discarded: Greet Ada.)");
+    terminal.wait_for("> Greet Ada.");
+    terminal.type_keys("\x03");
+    assert_contains(&terminal.ask("/session 1"), "(waits for approval)");
     terminal.ask("/save waiting.json");
     assert_contains(&terminal.ask("/load waiting.json"), "you: Greet Ada.");
     terminal.ask("/session 1");

@@ -118,7 +118,9 @@ fn every_command_has_a_valid_manual_page() {
         .flatten()
     {
         let page = std::fs::read_to_string(entry.path()).expect("a page");
-        assert_contains(&page, "\n.TH ");
+        let title = page.lines().find(|line| line.starts_with(".TH "));
+        let manual = title.and_then(|title| title.split_whitespace().last());
+        assert_eq!(manual.map(|name| name.trim_matches('"')), Some("genai"));
         assert_eq!(page.matches("\n.SH NAME").count(), 1, "{page}");
         for line in page.lines().filter(|line| line.starts_with(['.', '\''])) {
             let request = line.split_whitespace().next().unwrap_or_default();

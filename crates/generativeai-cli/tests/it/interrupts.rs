@@ -352,6 +352,23 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
 }
 
 #[test]
+fn a_reply_that_is_not_saved_yet_is_kept_on_a_return_to_its_session() {
+    let user = User::new(Answer::Gated("It is four."));
+    let (mut terminal, lock) = user.wait_for_save();
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("(skipped; it is saved with the next message)");
+    drop(lock);
+
+    terminal.ask("/new");
+    let said = "you: Two and two?\nmodel: It is four.";
+    assert_contains(&terminal.ask("/session 1"), said);
+    terminal.quit();
+    assert_eq!(user.shown(), "you: Two and two?\n\nmodel: It is four.\n");
+}
+
+#[test]
 fn ctrl_c_while_a_single_message_is_saved_ends_with_130() {
     let user = User::new(Answer::Gated("It is four."));
     let mut terminal = Terminal::start(&user.chat(&["Two and two?"]));

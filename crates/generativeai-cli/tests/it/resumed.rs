@@ -1,6 +1,6 @@
 //! Sessions that are continued at the terminal: the shown exchange, questions, and saving.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::fake_service::{Answer, Service};
 use super::support::{assert_contains, genai, ran, saving};
@@ -315,4 +315,47 @@ fn an_unchanged_message_and_a_complete_reply_send_nothing() {
         user.sessions(&["show", "hills"]).matches("you: ").count(),
         1
     );
+}
+
+#[test]
+fn a_switch_to_a_session_waits_for_the_message_of_another_process() {
+    let first = Answer::Texts(vec!["1,345 m."]);
+    let user = User {
+        data: tempfile::tempdir().expect("a folder"),
+        service: Service::start(Answer::Each(vec![first, Answer::Gated("1,085 m.")])),
+    };
+    let mut chat = user.chat(&["--new", "--session", "hills", "How tall is Ben Nevis?"]);
+    assert_eq!(ran(chat.output()).code, Some(0));
+    user.service.request();
+    let mut terminal = Terminal::start(&user.chat(&[]));
+    terminal.wait_for_prompt();
+    let mut other = user.chat(&["--session", "hills", "And Snowdon?"]);
+    let other = other.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let other = other.spawn().expect("it starts");
+    user.service.request();
+
+    terminal.enter("/session hills");
+    terminal.wait_for("(another process is using session 1; waiting; Ctrl-C stops)");
+    user.service.open_gate();
+
+    terminal.wait_for("you: And Snowdon?\nmodel: 1,085 m.");
+    assert_eq!(ran(other.wait_with_output()).code, Some(0));
+    terminal.quit();
+    assert_contains(&user.sessions(&["show", "hills"]), "model: 1,085 m.");
+}
+
+#[test]
+fn a_message_that_could_not_be_regenerated_restores_no_turn_of_another_process() {
+    let user = User::new();
+    let mut terminal = Terminal::start(&user.chat(&["--session", "hills"]));
+    terminal.wait_for_prompt();
+    let mut other = Terminal::start(&user.chat(&["--session", "hills"]));
+    other.ask("And Snowdon?");
+    other.ask("/undo");
+    other.quit();
+
+    let shown = terminal.ask("/regenerate");
+    assert_contains(&shown, "which are now part of this session)");
+    terminal.quit();
+    assert!(!user.sessions(&["show", "hills"]).contains("Snowdon"));
 }

@@ -1,5 +1,7 @@
 //! Work stops when the client disconnects.
 
+use std::time::Duration;
+
 use generativeai_server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -61,7 +63,7 @@ async fn a_client_that_disconnects_before_the_response_stops_the_work() {
 async fn a_client_that_does_not_read_is_disconnected() {
     // Far more chunks than the buffers of the connection hold, so a write has to wait for the client.
     let (backend, mut events) = Endless::new(10_000_000);
-    let server = Server::new(backend).write_timeout(std::time::Duration::from_millis(50));
+    let server = Server::new(backend).write_timeout(Duration::from_millis(50));
     let running = start(server);
 
     let stream = post(&running, "streamGenerateContent?alt=sse").await;
@@ -69,5 +71,24 @@ async fn a_client_that_does_not_read_is_disconnected() {
     assert_eq!(events.recv().await, Some(Event::Started));
     assert_eq!(events.recv().await, Some(Event::Dropped));
     drop(stream);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_pauses_is_served_without_an_effective_time_limit() {
+    let (backend, mut events) = Endless::new(10_000_000);
+    let server = Server::new(backend)
+        .header_timeout(Duration::MAX)
+        .write_timeout(Duration::MAX);
+    let running = start(server);
+
+    let stream = post(&running, "streamGenerateContent?alt=sse").await;
+
+    assert_eq!(events.recv().await, Some(Event::Started));
+    // Long enough to fill the buffers of the connection.
+    let pause = tokio::time::timeout(Duration::from_millis(300), events.recv()).await;
+    assert!(pause.is_err(), "{pause:?}");
+    drop(stream);
+    assert_eq!(events.recv().await, Some(Event::Dropped));
     running.stop().await;
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::bail;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use generativeai::{Error, ErrorKind};
 use generativeai_store::{SessionInfo, Store};
 
 use crate::commands::result_of;
@@ -66,9 +67,14 @@ impl Delete {
         let sessions = store.list().await?;
         let mut kept = 0;
         for old in sessions.iter().filter(|session| is_old(session)) {
-            let session = store.session_by_id(old.id).await?;
-            match storage::delete(&session, &old.name).await {
+            let deletion = async {
+                let session = store.session_by_id(old.id).await?;
+                storage::delete(&session, &old.name).await
+            };
+            match deletion.await {
                 Ok(()) => printer.note(format_args!("{} deleted: {}", old.id, old.name)),
+                // Another process has deleted it meanwhile.
+                Err(error) if is_missing(&error) => {}
                 Err(error) => {
                     printer.error(&error);
                     kept += 1;
@@ -100,6 +106,11 @@ async fn delete_named(
         }
     }
     result_of(errors, printer)
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// Formats a number of sessions.

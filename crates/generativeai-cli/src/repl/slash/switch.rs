@@ -1,8 +1,9 @@
 //! Commands that switch to another session: a new one, a copy, or a saved one.
 
 use generativeai::ErrorKind;
-use generativeai_store::{Session, Store};
+use generativeai_store::Store;
 
+use crate::approval;
 use crate::completions::session_names;
 use crate::conversation::Conversation;
 use crate::repl::conversations::key;
@@ -39,7 +40,12 @@ impl Repl<'_> {
             unsaved
         };
         copy.set_budget(budget);
+        // Its calls stay with the original: approved in both, they would run twice.
+        if copy.session.is_none() {
+            approval::leave_waiting(&mut copy.chat, self.printer);
+        }
         self.conversations.add(copy);
+        self.recover();
         let label = self.conversations.label();
         self.printer.note(format_args!(
             "now in {label}, a copy of {from}; /session {} returns to it",
@@ -63,7 +69,7 @@ impl Repl<'_> {
             };
             match self.wait(work) {
                 None => {
-                    self.printer.note("(stopped: still in this session)");
+                    self.stay();
                     return Ok(());
                 }
                 Some(Ok(None)) => {
@@ -96,34 +102,34 @@ impl Repl<'_> {
         if self.conversations.select(name) {
             return self.announce_open(&from);
         }
-        let model = self.conversation().chat.model().clone();
-        let save = self.options.save;
-        let work = async {
-            match storage::find(name).await? {
-                Some(session) if save => storage::read(session, &model).await.map(Some),
-                Some(session) => storage::copy(session, &model).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let Some(found) = self.wait(work) else {
-            self.printer.note("(stopped: still in this session)");
+        let Some(found) = self.wait(storage::find(name)) else {
+            self.stay();
             return Ok(());
         };
-        let Some(conversation) = found? else {
+        let Some(session) = found? else {
             self.unknown_session(name);
             return Ok(());
         };
         // The session may be open under its number. A second conversation with it would be a second writer.
-        let number = conversation.session.as_ref().map(Session::id);
-        if number.is_some_and(|number| self.conversations.select(&number.to_string())) {
+        if self.conversations.select(&session.id().to_string()) {
             return self.announce_open(&from);
         }
-        if !save {
-            self.printer
-                .note("(with --no-save this is a copy: new messages are not saved)");
-        }
+        let model = self.conversation().chat.model().clone();
+        let choice = storage::SessionChoice::Existing(session);
+        let opened = storage::open(choice, &model, self.options.save, self.printer);
+        let Some(opened) = self.runtime.block_on(self.signals.unless_stopped(opened)) else {
+            self.stay();
+            return Ok(());
+        };
+        let (conversation, lock) = opened?;
+        // Held until the changes of `recover` are saved.
+        self.lock = lock;
         self.switch_to(conversation);
         Ok(())
+    }
+
+    fn stay(&mut self) {
+        self.printer.note("(stopped: still in this session)");
     }
 
     /// Reports a session that does not exist, and suggests one with a similar name.
@@ -186,20 +192,33 @@ impl Repl<'_> {
         read
     }
 
-    /// Reads the session again, in case another process added messages.
+    /// Reads the session again, in case another process added messages. If the conversation cannot be saved, it stays as
+    /// it is: a turn that is not in the store would be lost.
     fn read_again(&mut self) -> anyhow::Result<()> {
-        let conversation = self.conversations.current();
-        let has_saved_all = conversation.chat.unsaved().is_none();
-        let Some(session) = conversation.session.clone().filter(|_| has_saved_all) else {
+        let Some(session) = self.conversation().session.clone() else {
             return Ok(());
         };
+        // Another process may be sending a message.
+        if !self.lock_session() {
+            return Ok(());
+        }
+        let conversation = self.conversations.current_mut();
         let model = conversation.chat.model().clone();
-        if let Some(read) = self.wait(storage::read(session, &model)) {
-            let read = read?;
-            // An unchanged conversation keeps what the store does not have, such as the end of a stopped reply.
-            if read.chat.history() != self.conversation().chat.history() {
-                self.conversation().replace(read);
+        let work = async {
+            // An error is reported after this line.
+            match storage::save(conversation).await {
+                Ok(()) => storage::read(session, &model).await.map(Some),
+                Err(_) => Ok(None),
             }
+        };
+        let work = storage::wait(work, self.printer);
+        let read = self.runtime.block_on(self.signals.unless_stopped(work));
+        // An unchanged conversation keeps what the store does not have, such as the end of a stopped reply.
+        if let Some(read) = read.transpose()?.flatten()
+            && read.chat.history() != self.conversation().chat.history()
+        {
+            self.conversation().replace(read);
+            self.recover();
         }
         Ok(())
     }

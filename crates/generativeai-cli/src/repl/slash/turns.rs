@@ -11,7 +11,7 @@ use crate::repl::editor;
 use crate::repl::input::Input;
 use crate::repl::line::Line;
 use crate::repl::next::Next;
-use crate::repl::state::Repl;
+use crate::repl::state::{Ending, Repl};
 use crate::reply::is_cut;
 use crate::transcript::{self, excerpt};
 
@@ -78,8 +78,9 @@ impl Repl<'_> {
 
     /// Sends a message instead of the turn that was just undone. If that fails, restores the turn.
     fn send_instead(&mut self, message: Content, draft: &str) -> anyhow::Result<()> {
-        let was_kept = self.converse(Next::Message(message), draft)?;
-        if !was_kept && self.conversation().redo().is_some() {
+        let ending = self.converse(Next::Message(message), draft)?;
+        // After a conflict, the last undone turn may be one that another process has undone.
+        if ending == Ending::Discarded && self.conversation().redo().is_some() {
             self.printer.note("(the previous reply is kept)");
         }
         Ok(())
