@@ -99,6 +99,17 @@ impl User {
         terminal.wait_until_idle();
         (terminal, lock)
     }
+
+    /// Starts a chat and asks a question whose reply is not saved: Ctrl-C stops the wait for the store.
+    fn skip_save(&self) -> Terminal {
+        let (mut terminal, lock) = self.wait_for_save();
+        terminal.type_keys(CTRL_C);
+        terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
+        terminal.type_keys(CTRL_C);
+        terminal.wait_for("(skipped; it is saved with the next message)");
+        drop(lock);
+        terminal
+    }
 }
 
 /// A process that holds the write lock of the store.
@@ -351,13 +362,7 @@ fn ctrl_c_while_a_message_is_saved_discards_it() {
 #[test]
 fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
     let user = User::new(Answer::Gated("It is four."));
-    let (mut terminal, lock) = user.wait_for_save();
-
-    terminal.type_keys(CTRL_C);
-    terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
-    terminal.type_keys(CTRL_C);
-    terminal.wait_for("(skipped; it is saved with the next message)");
-    drop(lock);
+    let mut terminal = user.skip_save();
 
     // The session is saved after this line, which is reported if it takes long.
     let history = terminal.ask("/history");
@@ -370,12 +375,7 @@ fn ctrl_c_while_a_reply_is_saved_keeps_the_reply() {
 #[test]
 fn a_reply_that_is_not_saved_yet_is_kept_on_a_return_to_its_session() {
     let user = User::new(Answer::Gated("It is four."));
-    let (mut terminal, lock) = user.wait_for_save();
-    terminal.type_keys(CTRL_C);
-    terminal.wait_for("(waiting for the session store; Ctrl-C stops waiting)");
-    terminal.type_keys(CTRL_C);
-    terminal.wait_for("(skipped; it is saved with the next message)");
-    drop(lock);
+    let mut terminal = user.skip_save();
 
     terminal.ask("/new");
     let said = "you: Two and two?\nmodel: It is four.";
