@@ -9,7 +9,7 @@
 //! | `opening` | the turn that a message opens |
 //! | `turn` | the loop of requests, replies and function calls |
 //! | `running`, `round` | the functions of a reply that run, and the pair of contents that they become |
-//! | `approval`, `deciding` | calls that wait for a decision |
+//! | `steps`, `deciding` | the steps of such a round: calls, decisions, the start, answers |
 //! | `budget`, `tokens` | the contents that leave a history that is too long |
 //! | `event`, `state` | the changes of a conversation, and the only code that applies them |
 //! | `unfinished`, `reason` | the turn that did not complete |
@@ -17,7 +17,6 @@
 //! | `journal` | the interface to storage |
 //! | `saved`, `snapshot` | the conversation as one JSON document |
 
-mod approval;
 mod budget;
 mod check;
 mod deciding;
@@ -34,6 +33,7 @@ mod send;
 mod session;
 mod snapshot;
 mod state;
+mod steps;
 mod structured;
 mod tokens;
 mod turn;

@@ -27,13 +27,13 @@ pub(super) struct Round {
     // Not saved: a round that has started is saved with all of its responses.
     has_started: bool,
     /// `None` for calls that are not answered within the turn.
-    approval: Option<Box<Approval>>,
+    decisions: Option<Box<RoundDecisions>>,
 }
 
-/// Approval of the calls of a round. Without a policy all calls are approved at once.
+/// Decisions on the calls of a round. Without a policy all calls run.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Approval {
+pub(super) struct RoundDecisions {
     /// Random text that identifies the round.
     pub(super) id: String,
     /// Decisions so far, by the index of the call. None of them is to wait.
@@ -52,7 +52,7 @@ impl Round {
                 content,
                 responses,
                 has_started: false,
-                approval: None,
+                decisions: None,
             }
         })
     }
@@ -82,7 +82,7 @@ impl Round {
             _ if self.has_started => {
                 "interrupted before it answered: it may or may not have taken effect"
             }
-            _ if self.approval.is_some() => "not run: nobody approved the call",
+            _ if self.decisions.is_some() => "not run: nobody approved the call",
             _ => "not answered: the turn ended before the call had a response",
         };
         FunctionResponse::to(call, json!({ "error": problem }))
@@ -94,28 +94,28 @@ impl Round {
     /// Makes the calls wait for decisions. The id identifies the round.
     pub(super) fn awaiting_approval(mut self, id: String) -> Self {
         let decisions = BTreeMap::new();
-        self.approval = Some(Box::new(Approval { id, decisions }));
+        self.decisions = Some(Box::new(RoundDecisions { id, decisions }));
         self
     }
 
     /// Returns the decisions so far, and the id of the round.
-    pub(super) fn approval(&self) -> Option<&Approval> {
-        self.approval.as_deref()
+    pub(super) fn decisions(&self) -> Option<&RoundDecisions> {
+        self.decisions.as_deref()
     }
 
     /// Returns whether the calls wait for decisions, or are decided and have not started.
     pub(super) fn is_held(&self) -> bool {
-        self.approval.is_some() && !self.has_started
+        self.decisions.is_some() && !self.has_started
     }
 
     /// Returns the calls that are not decided, each with its index.
     pub(super) fn undecided(&self) -> impl Iterator<Item = (usize, WaitingCall)> {
-        let held = self.approval().filter(|_| !self.has_started);
+        let held = self.decisions().filter(|_| !self.has_started);
         let waiting = move |(index, call): (usize, &FunctionCall)| {
-            let approval = held.filter(|held| !held.decisions.contains_key(&index))?;
+            let round = held.filter(|held| !held.decisions.contains_key(&index))?;
             // The random id makes this unique. With the index alone a late click on a call of an earlier round would
             // approve a call of this one.
-            let id = format!("{}-{index}", approval.id);
+            let id = format!("{}-{index}", round.id);
             let call = call.clone();
             Some((index, WaitingCall { id, call }))
         };
@@ -137,8 +137,8 @@ impl Round {
         if !decisions.iter().all(fits) {
             return Err(InvalidEvent("decides on calls that do not wait"));
         }
-        if let Some(approval) = &mut self.approval {
-            approval.decisions.extend(decisions);
+        if let Some(decided) = &mut self.decisions {
+            decided.decisions.extend(decisions);
         }
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Round {
 
     /// Returns the decision on the call at an index.
     pub(super) fn decision(&self, index: usize) -> Option<&Decision> {
-        self.approval()?.decisions.get(&index)
+        self.decisions()?.decisions.get(&index)
     }
 
     /// Returns the calls that have no response, with their indices.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Event, InvalidEvent};
 use super::reason::{Reason, recorded};
-use super::round::{Approval, Round};
+use super::round::{Round, RoundDecisions};
 use super::unfinished::Unfinished;
 use crate::protocol::content::Content;
 use crate::protocol::response::GenerateContentResponse;
@@ -114,9 +114,9 @@ pub(super) struct SavedTurn {
     /// The received reply up to its last continuation token, if more was received after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checkpoint: Option<Arc<GenerateContentResponse>>,
-    /// Approval of the calls of the received reply, if they need one.
+    /// Decisions on the calls of the received reply, if they wait for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) approval: Option<Approval>,
+    pub(super) approval: Option<RoundDecisions>,
     #[serde(flatten, with = "recorded")]
     reason: Reason,
 }
@@ -125,7 +125,7 @@ impl From<&Unfinished> for SavedTurn {
     fn from(turn: &Unfinished) -> Self {
         // A held round is saved as its reply and its decisions, and is opened again by loading. Functions that run do
         // not continue after loading, so any other round is saved with a response to each call.
-        let approval = turn.held_round().and_then(Round::approval).cloned();
+        let approval = turn.held_round().and_then(Round::decisions).cloned();
         let (rounds, received) = match approval {
             Some(_) => (turn.rounds.clone(), turn.received.clone()),
             None => (turn.closed_rounds(), turn.open_reply().cloned()),
@@ -148,7 +148,8 @@ impl SavedTurn {
         let mut events = vec![Event::Opened { sent, rounds }];
         // Otherwise the reason needs an event.
         let mut follows_from_decisions = false;
-        if let (Some(Approval { id, decisions }), Some(received)) = (self.approval, &self.received)
+        if let (Some(RoundDecisions { id, decisions }), Some(received)) =
+            (self.approval, &self.received)
         {
             let received = Arc::clone(received);
             events.push(Event::Called { id, received });

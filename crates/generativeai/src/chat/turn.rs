@@ -49,9 +49,9 @@ use crate::protocol::response::GenerateContentResponse;
 use crate::stream::BoxFuture;
 use crate::tools::{AutomaticFunctionCalling, OnRoundLimit};
 
-mod approval;
 mod evaluate;
 mod run;
+mod start;
 
 /// Turn that is running. `C` is a reference to the conversation, or something that owns it.
 pub(super) struct Turn<C> {
