@@ -13,7 +13,7 @@ use super::event::InvalidEvent;
 use super::reason::WaitingCall;
 use crate::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
 use crate::protocol::request::GenerateContentRequest;
-use crate::protocol::response::FinishReason;
+use crate::protocol::response::{FinishReason, GenerateContentResponse};
 use crate::protocol::tools::FunctionCallingMode;
 use crate::tools::Decision;
 
@@ -249,14 +249,16 @@ pub(super) fn names(calls: &[&FunctionCall]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns whether the service rejected a call for a mistake of the model, which the model can correct once it reads
-/// the error.
+/// Returns the finish reason with which the service rejected the calls of a reply, for a mistake of the model. The model
+/// can correct it once it reads the error.
 ///
 /// `UNEXPECTED_TOOL_CALL` is the call of a tool that the request does not declare, `MALFORMED_FUNCTION_CALL` an invalid
 /// call.
-pub(super) fn is_mistaken_call(reason: &FinishReason) -> bool {
+pub(super) fn mistake_of(reply: &GenerateContentResponse) -> Option<&FinishReason> {
     use FinishReason::{MalformedFunctionCall, UnexpectedToolCall};
-    matches!(reason, UnexpectedToolCall | MalformedFunctionCall)
+    reply
+        .finish_reason()
+        .filter(|reason| matches!(reason, UnexpectedToolCall | MalformedFunctionCall))
 }
 
 /// Forbids function calls in a request. Its tools stay declared.

@@ -4,7 +4,7 @@ use std::ops::DerefMut;
 
 use super::super::event::Event;
 use super::super::reason::Reason;
-use super::super::round::is_mistaken_call;
+use super::super::round::mistake_of;
 use super::super::session::ChatSession;
 use super::Turn;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,8 +26,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// The reply is blocked, stopped, cut off or empty, or it calls functions after the last round.
     fn evaluate_reply(&mut self) -> Result<()> {
         let reply = self.turn().received.clone().unwrap_or_default();
-        let mistake = reply.finish_reason();
-        let mistake = mistake.filter(|reason| is_mistaken_call(reason));
+        let mistake = mistake_of(&reply);
         let has_round = self.has_round(&reply, mistake);
         // A rejected call does not end the turn. The model gets an error as the response to it, and can correct the
         // call.
@@ -36,7 +35,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             is_answered || self.template.accepted.contains(reason)
         })?;
         if let Some(automatic) = self.automatic.clone().filter(|_| has_round) {
-            return self.begin_round(&automatic, mistake.is_some());
+            return self.begin_round(&automatic, mistake);
         }
         let response = self.turn().final_response();
         if let Some(check) = self.template.check {
@@ -48,15 +47,15 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         Ok(())
     }
 
-    /// Begins a round of function calls, or returns its calls to the caller. `is_rejected`: the service rejected the
-    /// calls.
+    /// Begins a round of function calls, or returns its calls to the caller. `mistake` is the finish reason with which
+    /// the service rejected the calls, if it did.
     ///
     /// # Errors
     /// The turn has reached its limit of rounds, which does not return the calls.
     fn begin_round(
         &mut self,
         automatic: &AutomaticFunctionCalling,
-        is_rejected: bool,
+        mistake: Option<&FinishReason>,
     ) -> Result<()> {
         let rounds_run = self.turn().transient.rounds_run;
         if rounds_run >= automatic.max_rounds {
@@ -71,7 +70,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
         self.chat.commit(Event::called(received));
         match automatic.policy {
             // No function runs for a rejected call, so there is nothing to approve.
-            Some(_) if !is_rejected => self.request_approval(automatic),
+            Some(_) if mistake.is_none() => self.request_approval(automatic),
             _ => self.start_all(),
         }
         Ok(())

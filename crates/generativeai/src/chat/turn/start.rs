@@ -8,7 +8,7 @@ use std::ops::DerefMut;
 
 use super::super::deciding::decisions_on;
 use super::super::event::Event;
-use super::super::round::{Round, is_mistaken_call};
+use super::super::round::{Round, mistake_of};
 use super::super::running::{Running, check_runtime};
 use super::super::session::ChatSession;
 use super::super::unfinished::Transient;
@@ -153,11 +153,7 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
             return;
         };
         let tools = &self.template.tools;
-        let mistake = turn
-            .received
-            .as_ref()
-            .and_then(|reply| reply.finish_reason());
-        let mistake = mistake.filter(|reason| is_mistaken_call(reason));
+        let mistake = turn.received.as_deref().and_then(mistake_of);
         let needs_start = automatic.policy.is_some();
         let running = match (mistake, self.chat.unsaved().filter(|_| needs_start)) {
             // The response contains the reason, and the model can correct the call.
