@@ -44,9 +44,12 @@ pub(crate) async fn delete_if_older(
 ///
 /// If nothing is left of it, returns its parent, which may have been kept for this session alone.
 async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>> {
-    let deleted = "SELECT parent FROM session WHERE id = $1 AND deleted = 1";
-    let Some(row) = tx.fetch_optional(deleted, params![session]).await? else {
-        return Ok(None);
+    // Locked, also if the deletion of the session is not committed yet: if two forks of it, or it and a fork, are deleted
+    // at once, each transaction would otherwise see the rows that the other one deletes, and keep what they share.
+    let select = for_update!(tx, "SELECT parent, deleted FROM session WHERE id = $1");
+    let row = match tx.fetch_optional(select, params![session]).await? {
+        Some(row) if row.try_get::<i64, _>("deleted")? != 0 => row,
+        _ => return Ok(None),
     };
     // The longest fork decides: shorter ones share a part of its events.
     let forks = "SELECT parent_seq FROM session WHERE parent = $1 ORDER BY parent_seq DESC LIMIT 1";
@@ -54,8 +57,13 @@ async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>> {
     let shared: i64 = fork
         .as_ref()
         .map_or(Ok(0), |fork| fork.try_get("parent_seq"))?;
-    let hashes = "SELECT DISTINCT hash FROM media WHERE session_id = $1 AND seq > $2";
-    let media = tx.fetch_all(hashes, params![session, shared]).await?;
+    // Locked for the same reason, in an order that avoids deadlocks: another session with the media may be deleted too.
+    let media = for_update!(
+        tx,
+        "SELECT hash FROM blob WHERE hash IN
+           (SELECT hash FROM media WHERE session_id = $1 AND seq > $2) ORDER BY hash"
+    );
+    let media = tx.fetch_all(media, params![session, shared]).await?;
     for table in [
         "DELETE FROM media WHERE session_id = $1 AND seq > $2",
         "DELETE FROM said WHERE session_id = $1 AND seq > $2",

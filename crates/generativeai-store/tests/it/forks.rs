@@ -1,6 +1,8 @@
 //! Forks: sessions that share their first events.
 
 use generativeai::ErrorKind;
+use generativeai::protocol::content::Blob;
+use tokio::task::JoinSet;
 
 use crate::support::{TestDatabase, assert_kind, counting_model, stored_texts};
 
@@ -59,6 +61,38 @@ async fn deleting_a_session_keeps_the_events_its_forks_share_and_removes_the_res
         assert_eq!(stored_texts(&twig).await, ["shared", "0"]);
         twig.delete().await.unwrap();
         for table in ["event", "said", "media", "session"] {
+            assert_eq!(database.count(table).await, 0, "{table}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_share_events_and_media_and_are_deleted_at_once_leave_nothing() {
+    let picture = Blob::new("image/png", vec![7; 5_000]);
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        for _ in 0..20 {
+            let mut sessions = vec![
+                store.new_session("").await.unwrap(),
+                store.new_session("").await.unwrap(),
+            ];
+            for session in &sessions {
+                let mut chat = session.chat(&counting_model(1)).await.unwrap();
+                chat.send_message(picture.clone()).await.unwrap();
+            }
+            for parent in [0, 0, 2] {
+                let fork = sessions[parent].fork("", None).await.unwrap();
+                sessions.push(fork);
+            }
+            let mut deletions = JoinSet::new();
+            for session in sessions {
+                deletions.spawn(async move { session.delete().await });
+            }
+            while let Some(deleted) = deletions.join_next().await {
+                deleted.unwrap().unwrap();
+            }
+        }
+        for table in ["event", "media", "blob", "session"] {
             assert_eq!(database.count(table).await, 0, "{table}");
         }
     }
