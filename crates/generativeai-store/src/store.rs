@@ -283,9 +283,10 @@ impl Store {
     /// # Ok(()) }
     /// ```
     pub async fn session_by_name_or_id(&self, text: &str) -> Result<Session> {
-        match text.parse() {
-            Ok(id) => self.session_by_id(id).await,
-            Err(_) => self.named(text.to_owned()).await,
+        match (text.parse(), names::required(text)) {
+            (Ok(id), _) => self.session_by_id(id).await,
+            (Err(_), Ok(name)) => self.named(name).await,
+            (Err(_), Err(_)) => Err(unknown(text)),
         }
     }
 
@@ -384,7 +385,7 @@ impl Store {
         Ok(self.handle(id))
     }
 
-    /// Finds a session by a name that may be invalid.
+    /// Finds a session by a valid name.
     async fn named(&self, name: String) -> Result<Session> {
         let context = "the store cannot be read";
         let found = self.database.read(context, name.clone(), |tx, name| {

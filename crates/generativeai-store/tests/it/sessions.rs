@@ -182,7 +182,7 @@ async fn sessions_are_found_by_name_and_number_and_listed_by_last_use() {
         assert_eq!(names(&store).await, ["first", number.as_str()]);
         assert_kind(store.session("one").await, ErrorKind::NotFound);
         assert_kind(store.session_by_id(3).await, ErrorKind::NotFound);
-        for text in ["one", "3", "", "a\nb"] {
+        for text in ["one", "3", "", "a\nb", "a\0"] {
             let found = store.session_by_name_or_id(text).await;
             assert_kind(found, ErrorKind::NotFound);
         }
