@@ -20,6 +20,13 @@ pub(crate) async fn delete(tx: &mut Transaction<'_>, session: i64) -> Result<()>
     Ok(())
 }
 
+/// Returns the numbers of the sessions to which nothing was appended since `before`, in seconds since 1970.
+pub(crate) async fn older_than(tx: &mut Transaction<'_>, before: i64) -> Result<Vec<i64>> {
+    let select = "SELECT id FROM session WHERE deleted = 0 AND changed_at < $1 ORDER BY id";
+    let rows = tx.fetch_all(select, params![before]).await?;
+    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+}
+
 /// Deletes a session unless an event was appended at or after `before`, in seconds since 1970. Returns
 /// whether the session is deleted, now or by an earlier attempt.
 pub(crate) async fn delete_if_older(

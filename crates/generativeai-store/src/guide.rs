@@ -140,6 +140,32 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Lists and pages
+//!
+//! [`list`](crate::Store::list) returns the sessions with their numbers of events and the times of their creation and
+//! last use, the most recently written first. A service with many users names the sessions of a user with a common
+//! prefix, and reads them page by page. The time depends on the number of sessions with the prefix, not on the size of
+//! the store, except in an encrypted store.
+//!
+//! ```
+//! # use generativeai_store::Store;
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+//! # let store = Store::open("sqlite::memory:").await?;
+//! let user = 17; // from the login, never from a request
+//! # for name in ["hills", "lakes", "mountains"] {
+//! #     store.new_session(&format!("user-{user}/{name}")).await?;
+//! # }
+//! let list = store.list().prefix(format!("user-{user}/")).limit(2);
+//! let page = list.clone().await?;
+//! assert_eq!(page[0].name, "user-17/mountains");
+//!
+//! // The position of the last session is a number, which a client can send back to get the next page.
+//! let position = page[1].position;
+//! let next = list.start_after(position).await?;
+//! assert_eq!((next.len(), next[0].name.as_str()), (1, "user-17/hills"));
+//! # Ok(()) }
+//! ```
+//!
 //! # Concurrent writers
 //!
 //! Several programs may open the same session. The second one to write gets

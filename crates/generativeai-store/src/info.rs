@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use crate::encryption::Encryption;
 use crate::error::Result;
 use crate::names;
 use crate::transaction::{Transaction, params};
@@ -28,6 +29,9 @@ pub struct SessionInfo {
     /// Time when an event was last appended, in whole seconds, by the clock of the program that did it.
     /// Clocks differ: use the order of the list to find the latest session.
     pub changed: SystemTime,
+    /// Position in the order of last use: greater than those of all sessions that were written before.
+    /// [`ListSessions::start_after`](crate::ListSessions::start_after) continues a list after it.
+    pub position: u64,
 }
 
 /// Size, model and waiting calls of a conversation, from [`Session::details`](crate::Session::details).
@@ -53,29 +57,23 @@ pub struct SessionDetails {
 macro_rules! select_info {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, title, cipher, length, parent, created_at, changed_at
+            "SELECT id, name, title, cipher, length, parent, created_at, changed_at, touched
                FROM session WHERE deleted = 0 ",
             $rest
         )
     };
 }
-
-/// Lists all sessions, the last written first.
-pub(crate) async fn list(tx: &mut Transaction<'_>) -> Result<Vec<SessionInfo>> {
-    let select = select_info!("ORDER BY touched DESC");
-    let rows = tx.fetch_all(select, params![]).await?;
-    rows.iter().map(|row| decode(tx, row)).collect()
-}
+pub(crate) use select_info;
 
 /// Reads the info of one session. Returns `None` if it does not exist.
 pub(crate) async fn find(tx: &mut Transaction<'_>, session: i64) -> Result<Option<SessionInfo>> {
     let select = select_info!("AND id = $1");
     let row = tx.fetch_optional(select, params![session]).await?;
-    row.map(|row| decode(tx, &row)).transpose()
+    row.map(|row| decode(tx.encryption, &row)).transpose()
 }
 
-/// Decodes the info from the columns that `select` names.
-fn decode(tx: &Transaction<'_>, row: &AnyRow) -> Result<SessionInfo> {
+/// Decodes the info from the columns that `select_info` names.
+pub(crate) fn decode(encryption: &Encryption, row: &AnyRow) -> Result<SessionInfo> {
     let count = |column: &str| row.try_get(column).map(|count: i64| count.max(0) as u64);
     let time = |column: &str| {
         let seconds = Duration::from_secs(count(column)?);
@@ -84,10 +82,11 @@ fn decode(tx: &Transaction<'_>, row: &AnyRow) -> Result<SessionInfo> {
     let id = row.try_get("id")?;
     Ok(SessionInfo {
         id,
-        name: names::read(tx.encryption, id, row)?,
+        name: names::read(encryption, id, row)?,
         events: count("length")?,
         parent: row.try_get("parent")?,
         created: time("created_at")?,
         changed: time("changed_at")?,
+        position: count("touched")?,
     })
 }

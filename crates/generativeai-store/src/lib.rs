@@ -34,7 +34,7 @@
 //! | --- | --- |
 //! | open a database | [`Store::open`], [`Store::open_default`], [`Store::open_encrypted`] |
 //! | start or continue a conversation | [`Store::new_session`], [`Store::session`], [`Session::chat`] |
-//! | list and search conversations | [`Store::list`], [`Store::search`] |
+//! | list and search conversations | [`Store::list`], [`ListSessions::prefix`], [`Store::search`] |
 //! | branch, undo, rename, delete | [`Session::fork`], [`Session::undo`], [`Session::rename`], [`Session::delete`] |
 //! | move conversations between stores | [`Session::export_jsonl`], [`Store::import_jsonl`] |
 //! | encrypt a store | [`Store::open_encrypted`], [`Key`], [`Store::rotate_key`] |
@@ -70,7 +70,8 @@
 //   7  database                   runs work in transactions
 //   8  create, journal            a new session, a chat that writes
 //   9  session, store             the public handles
-//  10  search, rotate, transfer   further methods of the handles
+//  10  list, search, rotate, transfer
+//                                 further methods of the handles
 mod append;
 mod cipher;
 mod connect;
@@ -86,6 +87,7 @@ mod info;
 mod journal;
 mod key;
 mod key_table;
+mod list;
 mod location;
 mod media;
 mod names;
@@ -103,6 +105,7 @@ mod transfer;
 
 pub use info::{SessionDetails, SessionInfo};
 pub use key::Key;
+pub use list::ListSessions;
 pub use search::Hit;
 pub use session::Session;
 pub use store::Store;

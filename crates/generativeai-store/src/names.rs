@@ -14,7 +14,7 @@ use crate::error::{Result, TransactionError};
 use crate::transaction::{Transaction, params};
 
 /// The maximum length of a name, in characters.
-const MAX_LENGTH: usize = 200;
+pub(crate) const MAX_LENGTH: usize = 200;
 
 /// Checks the name of a session. Returns `None` if it is empty: the session is then called by its
 /// number.

@@ -26,7 +26,7 @@ use crate::transaction::{Access, DatabaseKind};
 /// version to the next.
 ///
 /// The statements of a released script never change: stores in use were created by them.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         include_str!("schema/1.sqlite.sql"),
         include_str!("schema/1.postgres.sql"),
@@ -38,6 +38,10 @@ const MIGRATIONS: [(&str, &str); 3] = [
     (
         include_str!("schema/3.sqlite.sql"),
         include_str!("schema/3.postgres.sql"),
+    ),
+    (
+        include_str!("schema/4.sqlite.sql"),
+        include_str!("schema/4.postgres.sql"),
     ),
 ];
 

@@ -9,13 +9,11 @@ use generativeai::{Error, ErrorKind, Event, Result};
 
 use crate::create::{Origin, create, find_or_create};
 use crate::database::Database;
-use crate::delete::delete_if_older;
-use crate::info::{self, SessionInfo};
 use crate::key::Key;
 use crate::record::EventId;
 use crate::session::Session;
 use crate::transaction::to_seconds;
-use crate::{location, names, random};
+use crate::{delete, location, names, random};
 
 /// Maximum number of contents in one event of an imported conversation. It keeps the rows small.
 const CONTENTS_PER_EVENT: usize = 64;
@@ -333,46 +331,23 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// Those of [`list`](Self::list) and [`Session::delete`]. The sessions before the one that failed are deleted.
+    /// Those of [`Session::delete`]. The sessions before the one that failed are deleted.
     pub async fn delete_older_than(&self, time: SystemTime) -> Result<u64> {
         let before = to_seconds(time);
         let mut count = 0;
-        for session in self.list().await? {
-            if to_seconds(session.changed) < before {
-                let context = format!("session {} cannot be deleted", session.id);
-                let input = (session.id, before);
-                let deleted = self.database.write(context, input, |tx, (id, before)| {
-                    Box::pin(delete_if_older(tx, *id, *before))
-                });
-                count += u64::from(deleted.await?);
-            }
+        let context = "the store cannot be read";
+        let old = self.database.read(context, before, |tx, before| {
+            Box::pin(delete::older_than(tx, *before))
+        });
+        for session in old.await? {
+            let context = format!("session {session} cannot be deleted");
+            let input = (session, before);
+            let deleted = self.database.write(context, input, |tx, (id, before)| {
+                Box::pin(delete::delete_if_older(tx, *id, *before))
+            });
+            count += u64::from(deleted.await?);
         }
         Ok(count)
-    }
-
-    /// Lists all sessions, the most recently written first.
-    ///
-    /// # Errors
-    /// In an encrypted store [`ErrorKind::Corrupt`] if a name is damaged: the message contains the number
-    /// of the session. [Find](Self::session_by_id) it by that number, and [rename](Session::rename) it.
-    ///
-    /// ```
-    /// use generativeai_store::Store;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-    /// # let store = Store::open("sqlite::memory:").await?;
-    /// store.new_session("hills").await?;
-    /// store.new_session("mountains").await?;
-    /// let names: Vec<String> = store.list().await?.into_iter().map(|info| info.name).collect();
-    /// assert_eq!(names, ["mountains", "hills"]);
-    /// # Ok(()) }
-    /// ```
-    pub async fn list(&self) -> Result<Vec<SessionInfo>> {
-        let context = "the store cannot be read";
-        let listed = self
-            .database
-            .read(context, (), |tx, ()| Box::pin(info::list(tx)));
-        listed.await
     }
 
     /// Creates a session with events that have their ids.

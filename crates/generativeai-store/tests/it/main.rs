@@ -8,6 +8,7 @@ mod encryption;
 mod files;
 mod forks;
 mod kills;
+mod list;
 mod lost;
 mod power;
 mod rotation;
