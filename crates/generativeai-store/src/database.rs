@@ -9,6 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AnyConnection, AnyPool, Connection};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::connect::{Connections, connect};
 use crate::encryption::Encryption;
@@ -36,8 +37,9 @@ pub(crate) struct Database {
     /// Keeps a database in memory. Never used, and in a mutex only since a connection is not `Sync`.
     _memory: Arc<Mutex<Option<AnyConnection>>>,
     /// SQLite has one writer at a time. Writers of this process queue here, first come, first served;
-    /// SQLite's own waiting polls, and starves some of them.
-    write_queue: Arc<Mutex<()>>,
+    /// SQLite's own waiting polls, and starves some of them. The value is the start of the last attempt that failed
+    /// because another process has locked the database.
+    write_queue: Arc<Mutex<Option<Instant>>>,
     /// The runtime that the store was opened in. The connections belong to it, so all work runs there.
     runtime: Handle,
 }
@@ -127,15 +129,27 @@ impl Database {
         let database = self.clone();
         let task = async move {
             let attempt = async || {
+                let queued = Instant::now();
                 // Held for one attempt only, so that other writers run during the backoff. The time in the queue does
                 // not count for the limit: each writer before this one has its own.
-                let _lock = match (database.kind, access) {
+                let mut queue = match (database.kind, access) {
                     (DatabaseKind::Sqlite, Access::Write) => {
                         Some(database.write_queue.lock().await)
                     }
                     _ => None,
                 };
-                with_time_limit(database.attempt(access, &input, work)).await
+                let begun = Instant::now();
+                // The attempt would wait for the lock in turn, and the last of a hundred writers for minutes.
+                if queue.as_deref().copied().flatten() >= Some(queued) {
+                    return Err(TransactionError::Busy);
+                }
+                let outcome = with_time_limit(database.attempt(access, &input, work)).await;
+                if let Some(queue) = &mut queue
+                    && is_transient(&outcome)
+                {
+                    **queue = Some(begun);
+                }
+                outcome
             };
             retry(&context, attempt).await
         };
@@ -166,16 +180,22 @@ impl Database {
             Ok(_) => transaction.commit().await,
             Err(_) => transaction.rollback().await,
         };
-        lease.is_reusable = ended.is_ok();
+        // After a transient failure the retry needs another connection: this one may lead to a read-only server.
+        lease.is_reusable = ended.is_ok() && !is_transient(&outcome);
         let value = outcome?;
         ended?;
         Ok(value)
     }
 }
 
+/// Returns whether an attempt failed, and may succeed when it is retried.
+fn is_transient<T>(outcome: &Result<T, TransactionError>) -> bool {
+    outcome.as_ref().is_err_and(TransactionError::is_transient)
+}
+
 /// A connection borrowed from the pool.
 ///
-/// It returns to the pool only if its transaction ended. After an error, or when the attempt was
+/// It returns to the pool only if its transaction ended, and need not be retried. After an error, or when the attempt was
 /// cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the
 /// next user of the connection would fail. Such a connection is closed.
 struct Lease {
@@ -233,5 +253,24 @@ mod tests {
         let (written, ()) = tokio::join!(work, wait);
 
         written.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_waited_as_long_as_a_busy_one_fails_too_and_is_retried() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        let mut queue = database.write_queue.clone().lock_owned().await;
+        let start = Instant::now();
+
+        let work = database.write("it fails", (), |_, ()| Box::pin(async { Ok(()) }));
+        let busy = async {
+            tokio::task::yield_now().await;
+            *queue = Some(Instant::now());
+            drop(queue);
+        };
+        let (written, ()) = tokio::join!(work, busy);
+
+        written.unwrap();
+        // The backoff, without jitter.
+        assert!(start.elapsed() >= std::time::Duration::from_millis(10));
     }
 }

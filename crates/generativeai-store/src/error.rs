@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use generativeai::{Error, ErrorKind};
 
+/// Reason for an error after another process has locked the database for too long.
+const BUSY: &str = "the database is busy";
+
 /// Result of functions that run inside a transaction.
 pub(crate) type Result<T, E = TransactionError> = std::result::Result<T, E>;
 
@@ -17,6 +20,8 @@ pub(crate) enum TransactionError {
     Database(sqlx::Error),
     /// The transaction took longer than its time limit.
     TimedOut,
+    /// Another process had locked the database for as long as an earlier writer waited.
+    Busy,
     /// Another writer changed the rows between two statements. The next attempt sees its changes.
     Raced,
     /// This crate refused the operation. The caller gets the error unchanged.
@@ -47,7 +52,7 @@ impl TransactionError {
     /// Returns whether the same transaction may succeed when it is retried.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Raced => true,
+            Self::Busy | Self::Raced => true,
             Self::TimedOut | Self::Refused(_) => false,
             Self::Database(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
             Self::Database(sqlx::Error::Database(error)) => Code::of(&**error).is_transient(),
@@ -63,6 +68,9 @@ impl TransactionError {
             Self::TimedOut => {
                 let message = format!("{context}: the database took more than a minute");
                 return Error::new(ErrorKind::Storage, message);
+            }
+            Self::Busy => {
+                return Error::new(ErrorKind::Storage, format!("{context}: {BUSY}"));
             }
             Self::Raced => {
                 let message = format!("{context}: other writers changed the same rows every time");
@@ -131,7 +139,8 @@ impl Code {
                 "23503" => true,                     // foreign key: the row was deleted meanwhile
                 "57P01" | "57P02" | "57P03" => true, // the server is shutting down or starting
                 "53300" => true,                     // too many connections
-                state => state.starts_with("08"),    // connection exceptions
+                "25006" => true, // read-only: after a failover, another connection is not
+                state => state.starts_with("08"), // connection exceptions
             },
             Self::None => false,
         }
@@ -143,7 +152,7 @@ impl Code {
     fn describe(&self) -> (ErrorKind, &'static str) {
         match self {
             Self::Sqlite(code) => match code & 0xff {
-                5 | 6 => (ErrorKind::Storage, "the database is busy"),
+                5 | 6 => (ErrorKind::Storage, BUSY),
                 8 => (ErrorKind::Storage, "the database is read-only"),
                 10 => (ErrorKind::Storage, "reading or writing the disk failed"),
                 11 | 26 => (ErrorKind::Corrupt, "the database is damaged"),
@@ -162,6 +171,7 @@ impl Code {
                     ErrorKind::Storage,
                     "the database is out of disk space, memory or connections",
                 ),
+                "25" if state == "25006" => (ErrorKind::Storage, "the database is read-only"),
                 _ => (ErrorKind::Storage, "the database reported an error"),
             },
             Self::None => (ErrorKind::Storage, "the database reported an error"),

@@ -79,7 +79,8 @@ fn memory_url() -> String {
     format!("sqlite:file:generativeai-{number}?{IN_MEMORY}")
 }
 
-/// Builds the URL of an SQLite file. `mode=rwc` creates the file if it is missing.
+/// Builds the URL of an SQLite file that exists. `mode=rw` does not create it: if the file is removed while it is in use,
+/// a new connection is an error, not an empty database.
 fn sqlite_url(file: &Path) -> Result<String> {
     let Some(path) = file.to_str() else {
         let message = format!(
@@ -89,7 +90,7 @@ fn sqlite_url(file: &Path) -> Result<String> {
         return Err(Error::new(ErrorKind::Configuration, message));
     };
     let path = utf8_percent_encode(path, ENCODED);
-    Ok(format!("sqlite://{path}?mode=rwc"))
+    Ok(format!("sqlite://{path}?mode=rw"))
 }
 
 /// Builds the error for an address that cannot be parsed. It does not quote the address, which may

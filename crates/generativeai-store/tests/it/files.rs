@@ -245,6 +245,30 @@ async fn a_file_that_is_not_a_database_is_refused_and_not_changed() {
 }
 
 #[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_removed_while_in_use_is_not_created_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chats.sqlite");
+    let address = format!("sqlite:{}", file.display());
+    let store = Store::open(&address).await.unwrap();
+    let session = store.new_session("one").await.unwrap();
+    fs::remove_file(&file).unwrap();
+
+    // Many at once, so that the pool needs new connections.
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let session = session.clone();
+        reads.spawn(async move { session.info().await });
+    }
+    while let Some(read) = reads.join_next().await {
+        if let Err(error) = read.unwrap() {
+            assert!(error.to_string().contains("cannot be opened"), "{error}");
+        }
+    }
+    assert!(!file.exists());
+}
+
+#[cfg(unix)]
 #[tokio::test]
 async fn a_new_store_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;

@@ -105,6 +105,12 @@ async fn restarting_the_server_during_writes_loses_no_turn_and_duplicates_none()
     assert!(all >= 300, "{all}");
 }
 
+/// Returns the name of a database on the server of the tests.
+fn name_of(database: &TestDatabase) -> &str {
+    let name = database.address.rsplit('/').next().unwrap();
+    name.trim_end_matches('?')
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn terminating_connections_loses_no_turn_and_duplicates_none() {
     let Some(database) = TestDatabase::postgres().await else {
@@ -114,12 +120,7 @@ async fn terminating_connections_loses_no_turn_and_duplicates_none() {
     let (reports, mut turns) = unbounded_channel();
     let writer = tokio::spawn(write_turns(store.clone(), "one", reports));
     let server = postgres_server().unwrap();
-    let name = database
-        .address
-        .rsplit('/')
-        .next()
-        .unwrap()
-        .trim_end_matches('?');
+    let name = name_of(&database);
     let terminate = format!(
         "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
     );
@@ -132,6 +133,29 @@ async fn terminating_connections_loses_no_turn_and_duplicates_none() {
     let turns = writer.await.unwrap();
     assert!(turns >= 60, "{turns}");
     assert_stored(&store, "one", turns).await;
+}
+
+/// After a failover, the connections of a pool may lead to a server that has become read-only.
+#[tokio::test]
+async fn a_write_on_a_read_only_connection_is_retried_on_a_new_one() {
+    let Some(database) = TestDatabase::postgres().await else {
+        return;
+    };
+    let session = database.open().await.new_session("one").await.unwrap();
+    let server = postgres_server().unwrap();
+    let setting = format!(
+        "ALTER DATABASE {} SET default_transaction_read_only =",
+        name_of(&database)
+    );
+    execute(&server, &format!("{setting} on")).await;
+    let store = database.open().await;
+    let read_only = store.session("one").await.unwrap();
+    let mut chat = read_only.chat(&counting_model(1)).await.unwrap();
+    execute(&server, &format!("{setting} off")).await;
+
+    chat.send_message("a").await.unwrap();
+    assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
+    assert_eq!(stored_texts(&session).await, ["a", "0"]);
 }
 
 #[tokio::test]
