@@ -166,6 +166,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`search`](crate::Store::search) finds the messages of all users, unless it has the [`prefix`](crate::Search::prefix)
+//! of one.
+//!
 //! # Concurrent writers
 //!
 //! Several programs may open the same session. The second one to write gets

@@ -159,10 +159,9 @@ async fn list(
         // Encrypted names are compared below.
         tx.fetch(select, params![*before, i64::MAX])
     } else {
-        // The greatest possible name with the prefix.
-        let last = prefix.clone() + &char::MAX.to_string().repeat(names::MAX_LENGTH);
+        let greatest = names::greatest(prefix);
         let select = select_by_prefix(tx.kind);
-        tx.fetch(select, params![&**prefix, last, *before, rows])
+        tx.fetch(select, params![&**prefix, greatest, *before, rows])
     };
     let mut sessions = Vec::new();
     while sessions.len() < *limit

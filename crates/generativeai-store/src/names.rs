@@ -14,7 +14,7 @@ use crate::error::{Result, TransactionError};
 use crate::transaction::{Transaction, params};
 
 /// The maximum length of a name, in characters.
-pub(crate) const MAX_LENGTH: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// Checks the name of a session. Returns `None` if it is empty: the session is then called by its
 /// number.
@@ -42,6 +42,11 @@ pub(crate) fn validate(name: &str) -> Result<Option<String>, Error> {
 /// from a user must not find the session with that number, which may belong to another user.
 pub(crate) fn required(name: &str) -> Result<String, Error> {
     validate(name)?.ok_or_else(|| invalid("is empty: use a prefix, such as `user-`"))
+}
+
+/// Returns the greatest of all names with a prefix, by their bytes. The prefix itself is the least.
+pub(crate) fn greatest(prefix: &str) -> String {
+    prefix.to_owned() + &char::MAX.to_string().repeat(MAX_LENGTH)
 }
 
 /// Builds the error for an invalid name. `problem` ends with advice.

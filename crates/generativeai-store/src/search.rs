@@ -1,7 +1,9 @@
 //! Searching messages and replies: by the index of the database, or by reading an encrypted store.
 
+use std::fmt;
+
 use futures_util::TryStreamExt;
-use generativeai::Result;
+use generativeai::{BoxFuture, Result};
 use sqlx::Row;
 
 use crate::contents::searchable_text;
@@ -29,8 +31,8 @@ pub struct Hit {
 }
 
 impl Store {
-    /// Finds messages, replies and summaries that contain all these words, in any order. Returns the
-    /// newest first, 1,000 at most.
+    /// Finds messages, replies and summaries that contain all these words, in any order. `.await` returns the newest
+    /// first, 1,000 at most. [`prefix`](Search::prefix) selects the sessions of one user.
     ///
     /// Case is ignored, and a word matches whole words only. Accents are significant, except in a plain SQLite store,
     /// whose index ignores them: there `nevis` finds `Névis`, too. Messages of undone turns are found as well; thoughts
@@ -58,57 +60,136 @@ impl Store {
     /// assert_eq!(hits[0].text, "How tall is Ben Nevis?");
     /// # Ok(()) }
     /// ```
-    pub async fn search(&self, words: &str) -> Result<Vec<Hit>> {
-        // PostgreSQL accepts no NUL characters in a parameter.
-        let words = words.replace('\0', " ");
-        if words.trim().is_empty() {
-            return Ok(Vec::new());
+    pub fn search(&self, words: &str) -> Search {
+        Search {
+            store: self.clone(),
+            query: Query {
+                // PostgreSQL accepts no NUL characters in a parameter.
+                words: words.replace('\0', " "),
+                prefix: String::new(),
+                limit: MAX_HITS,
+            },
         }
-        match self.database.encryption.is_on() {
-            true => self.scan(&words).await,
-            false => {
-                let context = "the store cannot be searched";
-                let found = self.database.read(context, words, |tx, words| {
-                    Box::pin(search_index(tx, words))
-                });
-                found.await
-            }
-        }
-    }
-
-    /// Searches by reading every session. Each session is read in a separate transaction, since reading all of them may
-    /// exceed the time limit of a transaction.
-    async fn scan(&self, words: &str) -> Result<Vec<Hit>> {
-        let phrases: Vec<Vec<String>> = words.split_whitespace().map(tokenize).collect();
-        let mut hits = Vec::new();
-        if phrases.iter().all(Vec::is_empty) {
-            return Ok(hits);
-        }
-        let context = "the store cannot be searched";
-        for session in self.list().await? {
-            let input = (session.id, phrases.clone(), MAX_HITS - hits.len());
-            let found = self
-                .database
-                .read(context, input, |tx, (id, phrases, limit)| {
-                    Box::pin(scan_session(tx, *id, phrases, *limit))
-                });
-            hits.extend(found.await?.into_iter().map(|(event, text)| Hit {
-                session: session.name.clone(),
-                id: session.id,
-                event,
-                text,
-            }));
-            if hits.len() == MAX_HITS {
-                break;
-            }
-        }
-        Ok(hits)
     }
 }
 
+/// A search to run, from [`Store::search`]. `.await` runs it.
+///
+/// ```
+/// use generativeai::protocol::content::Content;
+/// use generativeai_store::Store;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
+/// # let store = Store::open("sqlite::memory:").await?;
+/// for name in ["user-1/hills", "user-17/hills"] {
+///     store.import_contents(name, [Content::user("How tall is Ben Nevis?")]).await?;
+/// }
+/// let hits = store.search("nevis").prefix("user-17/").limit(50).await?;
+/// assert_eq!(hits.len(), 1);
+/// assert_eq!(hits[0].session, "user-17/hills");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "nothing is searched until it is awaited"]
+pub struct Search {
+    store: Store,
+    query: Query,
+}
+
+/// What a search looks for.
+#[derive(Clone)]
+struct Query {
+    words: String,
+    /// The beginning of the names of the sessions.
+    prefix: String,
+    /// The maximum number of hits.
+    limit: usize,
+}
+
+impl Search {
+    /// Searches only sessions whose names begin with `prefix`, as in a [list](crate::ListSessions::prefix).
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.query.prefix = prefix.into();
+        self
+    }
+
+    /// Returns at most `limit` hits, and at most 1,000.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.query.limit = limit.min(MAX_HITS);
+        self
+    }
+}
+
+impl IntoFuture for Search {
+    type Output = Result<Vec<Hit>>;
+    type IntoFuture = BoxFuture<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { store, query } = self;
+        Box::pin(async move {
+            if query.words.trim().is_empty() || query.prefix.contains('\0') {
+                return Ok(Vec::new());
+            }
+            if store.database.encryption.is_on() {
+                return scan(&store, &query).await;
+            }
+            let context = "the store cannot be searched";
+            let found = store.database.read(context, query, |tx, query| {
+                Box::pin(search_index(tx, query))
+            });
+            found.await
+        })
+    }
+}
+
+/// Omits the words and the prefix: they may be confidential.
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Search")
+            .field("limit", &self.query.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Searches by reading every session. Each session is read in a separate transaction, since reading all of them may
+/// exceed the time limit of a transaction.
+async fn scan(store: &Store, query: &Query) -> Result<Vec<Hit>> {
+    let phrases: Vec<Vec<String>> = query.words.split_whitespace().map(tokenize).collect();
+    let mut hits = Vec::new();
+    if phrases.iter().all(Vec::is_empty) {
+        return Ok(hits);
+    }
+    let context = "the store cannot be searched";
+    for session in store.list().prefix(&query.prefix).await? {
+        let input = (session.id, phrases.clone(), query.limit - hits.len());
+        let found = store
+            .database
+            .read(context, input, |tx, (id, phrases, limit)| {
+                Box::pin(scan_session(tx, *id, phrases, *limit))
+            });
+        hits.extend(found.await?.into_iter().map(|(event, text)| Hit {
+            session: session.name.clone(),
+            id: session.id,
+            event,
+            text,
+        }));
+        if hits.len() == query.limit {
+            break;
+        }
+    }
+    Ok(hits)
+}
+
 /// Searches by the full-text index of the database.
-async fn search_index(tx: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>, TransactionError> {
-    let query = match tx.kind {
+async fn search_index(
+    tx: &mut Transaction<'_>,
+    Query {
+        words,
+        prefix,
+        limit,
+    }: &Query,
+) -> Result<Vec<Hit>, TransactionError> {
+    let words = match tx.kind {
         // Each word as a quoted string: inside quotes no character is an operator of FTS5.
         DatabaseKind::Sqlite => words
             .split_whitespace()
@@ -123,15 +204,16 @@ async fn search_index(tx: &mut Transaction<'_>, words: &str) -> Result<Vec<Hit>,
          FROM said_words JOIN said ON said.id = said_words.rowid
            JOIN session ON session.id = said.session_id
          WHERE said_words MATCH $1 AND session.deleted = 0
+           AND ($3 = '' OR session.name BETWEEN $3 AND $4)
          ORDER BY said.id DESC LIMIT $2",
         "SELECT session.id, session.name, said.seq, said.text
          FROM said JOIN session ON session.id = said.session_id
          WHERE said.words @@ plainto_tsquery('simple', $1) AND session.deleted = 0
+           AND ($3 = '' OR session.name COLLATE \"C\" BETWEEN $3 AND $4)
          ORDER BY said.id DESC LIMIT $2",
     );
-    let rows = tx
-        .fetch_all(select, params![query, MAX_HITS as i64])
-        .await?;
+    let values = params![words, *limit as i64, &**prefix, names::greatest(prefix)];
+    let rows = tx.fetch_all(select, values).await?;
     rows.iter()
         .map(|row| {
             let id = row.try_get("id")?;

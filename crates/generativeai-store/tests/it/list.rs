@@ -1,5 +1,6 @@
 //! Lists of sessions: by prefix, and page by page.
 
+use generativeai::protocol::content::Content;
 use generativeai_store::{SessionInfo, Store};
 
 use crate::support::{TestDatabase, counting_model};
@@ -97,5 +98,37 @@ async fn pages_contain_each_session_once_in_the_order_of_last_use() {
         assert!(store.list().limit(0).await.unwrap().is_empty());
         let all = store.list().limit(usize::MAX).start_after(u64::MAX);
         assert_eq!(all.await.unwrap().len(), 11);
+    }
+}
+
+#[tokio::test]
+async fn a_search_is_limited_to_a_prefix_and_to_a_number_of_hits() {
+    for database in TestDatabase::all().await {
+        let store = database.open().await;
+        for name in [
+            "user-1/hills",
+            "user-17/hills",
+            "",
+            "user-1/lakes",
+            "user-1_",
+        ] {
+            let contents = [Content::user("How tall is Ben Nevis?")];
+            store.import_contents(name, contents).await.unwrap();
+        }
+        for (prefix, limit, expected) in [
+            ("user-1/", 1_000, vec!["user-1/lakes", "user-1/hills"]),
+            ("user-1/", 1, vec!["user-1/lakes"]),
+            ("user-1_", 9, vec!["user-1_"]),
+            ("", 2, vec!["user-1_", "user-1/lakes"]),
+            ("", 0, vec![]),
+            ("3", 9, vec![]),
+            ("user-1\0", 9, vec![]),
+        ] {
+            let search = store.search("nevis").prefix(prefix).limit(limit);
+            let hits = search.await.unwrap();
+            let names: Vec<&str> = hits.iter().map(|hit| &*hit.session).collect();
+            assert_eq!(names, expected, "{prefix:?} {limit}");
+        }
+        assert_eq!(store.search("nevis").await.unwrap().len(), 5);
     }
 }
