@@ -258,9 +258,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - The first program that opens the database creates or migrates the tables.
-//! - After a lost connection or a server restart, the transaction is retried for up to 10 seconds. A write whose reply
-//!   was lost is not applied twice.
+//! - The first program that opens the database creates or migrates the tables. Programs of an older version cannot open
+//!   migrated tables, so make a backup before you update.
+//! - After a lost connection, a server restart or a failover, the transaction is retried for up to 10 seconds. A write
+//!   whose reply was lost is not applied twice.
+//! - A store has up to four connections, which its clones share. A transaction waits up to 10 seconds for one.
 //! - A pooler may switch connections between transactions. PgBouncer needs
 //!   `ignore_startup_parameters = extra_float_digits`.
 //! - Add `?sslmode=verify-full` to the address of a server on another machine. Without it the
