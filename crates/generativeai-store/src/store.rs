@@ -313,9 +313,9 @@ impl Store {
 
     /// Deletes all sessions to which nothing was appended since `time`. Returns their number.
     ///
-    /// Compares [`SessionInfo::changed`], which is in whole seconds and comes from the clock of the
-    /// last writer. Each session is deleted in a separate transaction, as by [`Session::delete`];
-    /// a session that is continued in the meantime is kept.
+    /// Compares [`SessionInfo::changed`](crate::SessionInfo::changed), which is in whole seconds and comes from the clock of
+    /// the last writer. Each session is deleted in a separate transaction, as by [`Session::delete`]; a session that is
+    /// continued in the meantime is kept.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
