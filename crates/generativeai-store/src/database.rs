@@ -195,9 +195,9 @@ fn is_transient<T>(outcome: &Result<T, TransactionError>) -> bool {
 
 /// A connection borrowed from the pool.
 ///
-/// It returns to the pool only if its transaction ended, and need not be retried. After an error, or when the attempt was
-/// cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the
-/// next user of the connection would fail. Such a connection is closed.
+/// It returns to the pool only if its transaction ended and need not be retried. After an error, or when the attempt was
+/// cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the next user of the
+/// connection would fail. Such a connection is closed.
 struct Lease {
     connection: PoolConnection<Any>,
     is_reusable: bool,

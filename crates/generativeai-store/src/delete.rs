@@ -51,8 +51,9 @@ pub(crate) async fn delete_if_older(
 ///
 /// If nothing is left of it, returns its parent, which may have been kept for this session alone.
 async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>> {
-    // Locked, also if the deletion of the session is not committed yet: if two forks of it, or it and a fork, are deleted
-    // at once, each transaction would otherwise see the rows that the other one deletes, and keep what they share.
+    // Locked, also if the deletion of the session is not committed yet. If two forks of it, or it and a fork, are
+    // deleted at once, each transaction would otherwise see the rows that the other one deletes, and keep what they
+    // share.
     let select = for_update!(tx, "SELECT parent, deleted FROM session WHERE id = $1");
     let row = match tx.fetch_optional(select, params![session]).await? {
         Some(row) if row.try_get::<i64, _>("deleted")? != 0 => row,

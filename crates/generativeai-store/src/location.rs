@@ -79,8 +79,8 @@ fn memory_url() -> String {
     format!("sqlite:file:generativeai-{number}?{IN_MEMORY}")
 }
 
-/// Builds the URL of an SQLite file that exists. `mode=rw` does not create it: if the file is removed while it is in use,
-/// a new connection is an error, not an empty database.
+/// Builds the URL of an SQLite file that exists. `mode=rw` does not create it: if the file is removed while it is in
+/// use, a new connection fails instead of opening an empty database.
 fn sqlite_url(file: &Path) -> Result<String> {
     let Some(path) = file.to_str() else {
         let message = format!(
