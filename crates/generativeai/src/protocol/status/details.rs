@@ -126,8 +126,9 @@ impl Status {
 
     /// Returns whether a daily quota is exhausted, so that a retry within the day fails as well.
     pub fn is_daily_quota(&self) -> bool {
-        self.quota_violations()
-            .any(|violation| violation.id.is_some_and(is_daily))
+        let mut ids = self.quota_violations().filter_map(|violation| violation.id);
+        let limit = self.error_info().and_then(|info| info.metadata("quota_limit"));
+        ids.any(is_daily) || limit.is_some_and(is_daily)
     }
 
     fn details_of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
@@ -187,6 +188,13 @@ mod tests {
             Some("50")
         );
         assert!(!quota("GenerateRequestsPerMinutePerProjectPerModel").is_daily_quota());
+        let named_by_reason = |limit: &str| {
+            let kind = "type.googleapis.com/google.rpc.ErrorInfo";
+            let metadata = json!({"quota_limit": limit, "quota_limit_value": "50"});
+            status(json!({"@type": kind, "reason": "RATE_LIMIT_EXCEEDED", "metadata": metadata}))
+        };
+        assert!(named_by_reason("RequestsPerDayPerProject").is_daily_quota());
+        assert!(!named_by_reason("RequestsPerMinutePerProject").is_daily_quota());
     }
 
     #[test]
