@@ -78,7 +78,7 @@ impl Failure {
                 Error::new(kind, format!("{code}: {excerpt}"))
             }
         };
-        // The body may contain a wait as well, in `RetryInfo`: the longer one applies.
+        // The body may contain a wait as well: the longer one applies.
         let retry_after = retry_after.max(error.retry_after());
         Self::from_service(with_retry_after(error.with_http_code(code), retry_after))
     }
