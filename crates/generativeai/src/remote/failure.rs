@@ -165,9 +165,14 @@ pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Statu
 /// identify the case.
 fn is_without_credit(status: &Status) -> bool {
     let message = status.message.as_deref().unwrap_or_default();
-    ["credits are depleted", "spending cap", "free quota tier", "limit: 0"]
-        .iter()
-        .any(|words| message.contains(words))
+    [
+        "credits are depleted",
+        "spending cap",
+        "free quota tier",
+        "limit: 0",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 /// Returns advice if a status reports that a cache or a file no longer exists.

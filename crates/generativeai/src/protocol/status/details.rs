@@ -135,7 +135,9 @@ impl Status {
     /// Returns whether a daily quota is exhausted, so that a retry within the day fails as well.
     pub fn is_daily_quota(&self) -> bool {
         let mut ids = self.quota_violations().filter_map(|violation| violation.id);
-        let limit = self.error_info().and_then(|info| info.metadata("quota_limit"));
+        let limit = self
+            .error_info()
+            .and_then(|info| info.metadata("quota_limit"));
         ids.any(is_daily) || limit.is_some_and(is_daily)
     }
 
