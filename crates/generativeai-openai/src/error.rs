@@ -58,8 +58,6 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
         known.map_or(500, |(_, code)| *code)
     });
     let kind = match ErrorKind::from_http_code(code) {
-        // Payment required: the balance of an account is used up.
-        ErrorKind::Request if code == 402 => ErrorKind::Quota,
         // DashScope's `Throttling.RateQuota` and `Throttling.AllocationQuota` are limits per minute, so a retry may
         // succeed: https://help.aliyun.com/en/model-studio/rate-limit
         ErrorKind::RateLimited if label.contains("throttling") => ErrorKind::RateLimited,

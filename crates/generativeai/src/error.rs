@@ -351,8 +351,9 @@ impl Error {
 
     /// Returns the wait that the service asks for before the next attempt.
     ///
-    /// It comes from the header `Retry-After` or from `RetryInfo` in the details, whichever is longer. `None` if the
-    /// service sent neither.
+    /// It comes from the header `Retry-After` or from the body
+    /// ([`Status::retry_delay`](crate::protocol::status::Status::retry_delay)), whichever is longer. `None` if the service
+    /// sent neither.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

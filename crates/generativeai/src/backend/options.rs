@@ -63,13 +63,13 @@ pub struct RequestOptions {
 /// Rules for retrying a failed request: exponential backoff with full jitter.
 ///
 /// Only transient failures are retried: no connection, a connection that broke before the body of the response began,
-/// and errors of the service with the codes 408, 429, 500, 502, 503 and 504. The code is the one of the response, or
-/// the one in an error inside a success response; an error without a code is treated as 500. A quota for a day is not
-/// retried, although its code is 429. Nothing is retried after the first chunk of a reply was returned, or after
-/// `timeout` or `idle_timeout`: the service may still work on the request.
+/// and errors of the service with the codes 408, 429, 499, 500, 502, 503 and 504. The code is the one of the response,
+/// or the one in an error inside a success response; an error without a code is treated as 500. A quota that is not
+/// renewed soon is not retried, although its code is 429. Nothing is retried after the first chunk of a reply was
+/// returned, or after `timeout` or `idle_timeout`: the service may still work on the request.
 ///
 /// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`. If the service asks for
-/// a longer wait, in `Retry-After` or `RetryInfo`, that wait applies.
+/// a longer wait, in `Retry-After` or in the body, that wait applies.
 ///
 /// All clones of a [`Remote`](crate::Remote) share a [retry budget](crate::remote::RemoteBuilder::retry_budget). While
 /// nothing succeeds, it pays for 100 retries, so that a service that is down does not receive four times its load. A

@@ -45,10 +45,10 @@ pub enum ErrorKind {
     NotFound,
     /// Too many requests: wait for [`retry_after`](crate::Error::retry_after), then retry. HTTP 429.
     RateLimited,
-    /// A quota is used up, such as a daily one: raise it or wait for its renewal. A retry before that fails. HTTP 429,
-    /// if the details name a quota by the day.
+    /// A quota is used up, such as a daily one, or the credit of the account: raise it or wait for its renewal. A retry
+    /// before that fails. HTTP 402, and 429 if the error names such a quota.
     Quota,
-    /// The service failed or is overloaded: retry later. HTTP 5xx.
+    /// The service failed, is overloaded or gave up the request: retry later. HTTP 5xx and 499.
     Unavailable,
     /// No response was received (no connection, DNS failure, connection reset): retry.
     /// If the connection broke, it is not known whether the service has processed the request.
@@ -144,6 +144,10 @@ const fn classify(code: u16) -> (ErrorKind, bool) {
         404 => (ErrorKind::NotFound, false),
         408 | 504 => (ErrorKind::Timeout, true),
         429 => (ErrorKind::RateLimited, true),
+        // Payment required.
+        402 => (ErrorKind::Quota, false),
+        // `CANCELLED`: the service gave up the request. A caller that had cancelled it would not read the response.
+        499 => (ErrorKind::Unavailable, true),
         501 => (ErrorKind::Unsupported, false),
         400..=499 => (ErrorKind::Request, false),
         500 | 502 | 503 => (ErrorKind::Unavailable, true),

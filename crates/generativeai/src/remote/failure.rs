@@ -78,7 +78,7 @@ impl Failure {
                 Error::new(kind, format!("{code}: {excerpt}"))
             }
         };
-        // The body may contain a wait as well, in `RetryInfo`: the longer one applies.
+        // The body may contain a wait as well: the longer one applies.
         let retry_after = retry_after.max(error.retry_after());
         Self::from_service(with_retry_after(error.with_http_code(code), retry_after))
     }
@@ -123,8 +123,10 @@ pub(super) fn read_error(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let code = code.or_else(|| status.http_code()).unwrap_or(500);
     let mut hint = None;
     let kind = match ErrorKind::from_http_code(code) {
-        // Both quotas are reported with 429, but a daily one is not renewed within the waits of a retry.
-        ErrorKind::RateLimited if status.is_daily_quota() => ErrorKind::Quota,
+        // A rate and a quota are both reported with 429, but a quota is not renewed within the waits of a retry.
+        ErrorKind::RateLimited if status.is_daily_quota() || is_without_credit(&status) => {
+            ErrorKind::Quota
+        }
         // Servers answer 404 instead of 501 so that clients do not retry.
         ErrorKind::NotFound if status.status.as_deref() == Some("UNIMPLEMENTED") => {
             ErrorKind::Unsupported
@@ -157,6 +159,20 @@ pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Statu
     }
     let retry_after = status.retry_delay();
     with_retry_after(Error::new(kind, message).with_status(status), retry_after)
+}
+
+/// Returns whether an account has no credit left, or no quota at all for a model. Only the words of the message
+/// identify the case.
+fn is_without_credit(status: &Status) -> bool {
+    let message = status.message.as_deref().unwrap_or_default();
+    [
+        "credits are depleted",
+        "spending cap",
+        "free quota tier",
+        "limit: 0",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 /// Returns advice if a status reports that a cache or a file no longer exists.

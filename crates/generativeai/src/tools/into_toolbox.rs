@@ -17,8 +17,8 @@
 
 use super::{Function, Toolbox};
 use crate::protocol::tools::{
-    CodeExecution, ComputerUse, FileSearch, FunctionDeclaration, GoogleMaps, GoogleSearch,
-    GoogleSearchRetrieval, McpServer, Tool, UrlContext,
+    CodeExecution, ComputerUse, EnterpriseWebSearch, FileSearch, FunctionDeclaration, GoogleMaps,
+    GoogleSearch, GoogleSearchRetrieval, McpServer, Tool, UrlContext,
 };
 
 impl From<Function> for Toolbox {
@@ -49,6 +49,7 @@ from_tool!(
     CodeExecution,
     GoogleSearch,
     GoogleSearchRetrieval,
+    EnterpriseWebSearch,
     UrlContext,
     FileSearch,
     GoogleMaps,

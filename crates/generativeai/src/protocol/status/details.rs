@@ -73,13 +73,21 @@ impl<'a> ErrorInfo<'a> {
 }
 
 impl Status {
-    /// Returns the time to wait before a retry, from `RetryInfo`. `None` if it is absent or invalid.
+    /// Returns the time to wait before a retry: the longer one of `RetryInfo` and the message. `None` if both are absent
+    /// or invalid.
+    ///
+    /// The service cuts off the fraction of the second in `RetryInfo`, and a retry after that time is too early. Its
+    /// message has the fraction: `Please retry in 48.939935699s.`
     pub fn retry_delay(&self) -> Option<Duration> {
-        let delay = self
-            .details_of("google.rpc.RetryInfo")
-            .next()?
-            .get("retryDelay")?;
-        WireDuration::from(delay.as_str()?).to_std()
+        let in_details = || {
+            let info = self.details_of("google.rpc.RetryInfo").next()?;
+            WireDuration::from(text(info, "retryDelay")?).to_std()
+        };
+        let in_message = || {
+            let (_, rest) = self.message.as_deref()?.split_once("Please retry in ")?;
+            WireDuration::from(&rest[..=rest.find('s')?]).to_std()
+        };
+        in_details().max(in_message())
     }
 
     /// Sets the `RetryInfo`, the time to wait before a retry.
@@ -126,8 +134,11 @@ impl Status {
 
     /// Returns whether a daily quota is exhausted, so that a retry within the day fails as well.
     pub fn is_daily_quota(&self) -> bool {
-        self.quota_violations()
-            .any(|violation| violation.id.is_some_and(is_daily))
+        let mut ids = self.quota_violations().filter_map(|violation| violation.id);
+        let limit = self
+            .error_info()
+            .and_then(|info| info.metadata("quota_limit"));
+        ids.any(is_daily) || limit.is_some_and(is_daily)
     }
 
     fn details_of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
@@ -174,6 +185,27 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_delay_has_the_fraction_of_the_second_that_the_message_contains() {
+        let delay = |message: &str, details: Value| {
+            let status = json!({"code": 429, "message": message, "details": details});
+            let status: Status = serde_json::from_value(status).expect("a status");
+            status.retry_delay()
+        };
+        let info =
+            json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}]);
+        let exact = Some(Duration::from_millis(7_361));
+
+        let message = "Quota exceeded.\nPlease retry in 7.361s.";
+        assert_eq!(delay(message, info.clone()), exact);
+        // A proxy left out the details.
+        assert_eq!(delay(message, json!([])), exact);
+        for other in ["Please retry in 2h47m56.5s.", "Please retry in a moment"] {
+            assert_eq!(delay(other, info.clone()), Some(Duration::from_secs(7)));
+            assert_eq!(delay(other, json!([])), None);
+        }
+    }
+
+    #[test]
     fn a_daily_quota_is_distinguished_from_one_per_minute() {
         let quota = |id: &str| {
             let kind = "type.googleapis.com/google.rpc.QuotaFailure";
@@ -187,6 +219,13 @@ mod tests {
             Some("50")
         );
         assert!(!quota("GenerateRequestsPerMinutePerProjectPerModel").is_daily_quota());
+        let named_by_reason = |limit: &str| {
+            let kind = "type.googleapis.com/google.rpc.ErrorInfo";
+            let metadata = json!({"quota_limit": limit, "quota_limit_value": "50"});
+            status(json!({"@type": kind, "reason": "RATE_LIMIT_EXCEEDED", "metadata": metadata}))
+        };
+        assert!(named_by_reason("RequestsPerDayPerProject").is_daily_quota());
+        assert!(!named_by_reason("RequestsPerMinutePerProject").is_daily_quota());
     }
 
     #[test]

@@ -89,6 +89,16 @@ message! {
 }
 
 message! {
+    /// Web search that logs no data of the customer. Its index is smaller than that of [`GoogleSearch`]. Vertex AI only.
+    ///
+    /// API page: [Web Grounding for Enterprise](https://docs.cloud.google.com/vertex-ai/generative-ai/docs/grounding/web-grounding-enterprise).
+    pub struct EnterpriseWebSearch {
+        /// Domains to leave out of the results, such as `example.com`. At most 2,000.
+        pub exclude_domains: Vec<String> => list String,
+    }
+}
+
+message! {
     /// Kinds of search. A kind that is present is enabled.
     pub struct SearchTypes {
         /// Search for web pages.

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::protocol::schema::Schema;
 use crate::protocol::tools::{
-    CodeExecution, ComputerUse, FileSearch, GoogleMaps, GoogleSearch, GoogleSearchRetrieval,
-    McpServer, UrlContext,
+    CodeExecution, ComputerUse, EnterpriseWebSearch, FileSearch, GoogleMaps, GoogleSearch,
+    GoogleSearchRetrieval, McpServer, UrlContext,
 };
 
 message! {
@@ -31,6 +31,8 @@ message! {
         pub code_execution: Option<CodeExecution> => into CodeExecution,
         /// Web search.
         pub google_search: Option<GoogleSearch> => into GoogleSearch,
+        /// Web search that logs no data of the customer. Vertex AI only.
+        pub enterprise_web_search: Option<EnterpriseWebSearch> => into EnterpriseWebSearch,
         /// Control of a browser, a phone or a desktop. Only special models support it.
         pub computer_use: Option<ComputerUse> => into ComputerUse,
         /// Reading of web pages whose URLs are in the conversation.
@@ -69,6 +71,7 @@ impl Tool {
             google_search_retrieval,
             code_execution,
             google_search,
+            enterprise_web_search,
             computer_use,
             url_context,
             file_search,
@@ -79,6 +82,7 @@ impl Tool {
         let members = [
             ("googleSearchRetrieval", google_search_retrieval.is_some()),
             ("googleSearch", google_search.is_some()),
+            ("enterpriseWebSearch", enterprise_web_search.is_some()),
             ("codeExecution", code_execution.is_some()),
             ("computerUse", computer_use.is_some()),
             ("urlContext", url_context.is_some()),
@@ -117,6 +121,7 @@ builtin_tool! {
     google_search_retrieval: GoogleSearchRetrieval,
     code_execution: CodeExecution,
     google_search: GoogleSearch,
+    enterprise_web_search: EnterpriseWebSearch,
     computer_use: ComputerUse,
     url_context: UrlContext,
     file_search: FileSearch,

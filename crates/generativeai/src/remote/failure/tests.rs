@@ -23,13 +23,14 @@ fn a_code_determines_the_kind_and_whether_it_is_retried() {
     for (code, kind, is_retryable) in [
         (400, ErrorKind::Request, false),
         (401, ErrorKind::Authentication, false),
+        (402, ErrorKind::Quota, false),
         (403, ErrorKind::Authentication, false),
         (404, ErrorKind::NotFound, false),
         (408, ErrorKind::Timeout, true),
         (409, ErrorKind::Request, false),
         (413, ErrorKind::Request, false),
         (429, ErrorKind::RateLimited, true),
-        (499, ErrorKind::Request, false),
+        (499, ErrorKind::Unavailable, true),
         (500, ErrorKind::Unavailable, true),
         (501, ErrorKind::Unsupported, false),
         (502, ErrorKind::Unavailable, true),
@@ -206,6 +207,26 @@ fn a_daily_quota_is_not_retried() {
         (minute.error.kind(), minute.is_retryable),
         (ErrorKind::RateLimited, true)
     );
+}
+
+#[test]
+fn an_account_without_credit_is_not_retried() {
+    let of = |message: &str| {
+        let error = json!({"code": 429, "status": "RESOURCE_EXHAUSTED", "message": message});
+        let failure = refused(429, &json!({ "error": error }).to_string());
+        (failure.error.kind(), failure.is_retryable)
+    };
+
+    for message in [
+        "Your prepayment credits are depleted.",
+        "Your project has exceeded its monthly spending cap.",
+        "The model doesn't have a free quota tier.",
+        "* Quota exceeded for metric: requests, limit: 0, model: m\nPlease retry in 3s.",
+    ] {
+        assert_eq!(of(message), (ErrorKind::Quota, false), "{message}");
+    }
+    let rate = "* Quota exceeded for metric: requests, limit: 10, model: m";
+    assert_eq!(of(rate), (ErrorKind::RateLimited, true));
 }
 
 #[test]

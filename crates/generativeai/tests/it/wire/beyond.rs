@@ -101,6 +101,7 @@ fn fields_of_tools_are_read_and_written() {
     assert_typed::<Tool>(&[
         json!({"googleSearch": {"searchTypes": {"webSearch": {}, "imageSearch": {}},
             "timeRangeFilter": {"startTime": "2026-01-01T00:00:00Z"}, "excludeDomains": ["x"]}}),
+        json!({"enterpriseWebSearch": {"excludeDomains": ["x"]}}),
         json!({"googleMaps": {"authConfig": {"apiKeyConfig": {}}, "enableWidget": true}}),
         json!({"fileSearch": {"fileSearchStoreNames": ["s"], "topK": 3, "metadataFilter": "a=1"}}),
         json!({"computerUse": {"environment": "ENVIRONMENT_MOBILE",
