@@ -146,7 +146,9 @@ const fn classify(code: u16) -> (ErrorKind, bool) {
         429 => (ErrorKind::RateLimited, true),
         501 => (ErrorKind::Unsupported, false),
         400..=499 => (ErrorKind::Request, false),
-        500 | 502 | 503 => (ErrorKind::Unavailable, true),
+        // Cloudflare, which is in front of many services, sends 520 to 524 if the service does not answer. 529 means
+        // that the service is overloaded.
+        500 | 502 | 503 | 520..=524 | 529 => (ErrorKind::Unavailable, true),
         // 505, 511 and so on report a condition that lasts.
         500..=599 => (ErrorKind::Unavailable, false),
         _ => (ErrorKind::Decode, false),
