@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use crate::error::BARE;
 use crate::lenient;
 
 /// A completion, or a chunk of one. Servers also send `null` for absent members.
@@ -53,8 +54,9 @@ impl Reply for Completion {
     fn has_error(&self) -> bool {
         let choices = self.choices.iter().flatten();
         let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));
-        // DashScope ends a stream with an error whose members are not nested in `error`.
-        let is_bare = self.choices.is_none() && self.others.contains_key("code");
+        // Some servers end a stream with an error whose members are not nested in `error`.
+        let is_bare =
+            self.choices.is_none() && BARE.iter().any(|name| self.others.contains_key(*name));
         self.error.is_some()
             || is_bare
             || self.object.as_deref() == Some("error")
