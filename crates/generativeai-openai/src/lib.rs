@@ -21,7 +21,7 @@
 //! | --- | --- |
 //! | contents, system instruction | messages with the roles `user`, `assistant` and `system` |
 //! | function calls and responses | `tool_calls`, and messages with the role `tool` |
-//! | thoughts | `reasoning_content`, `reasoning` or `reasoning_details` |
+//! | thoughts | `reasoning_content`, `reasoning`, `reasoning_details` or `thinking_blocks` |
 //! | images, audio, PDFs as inline data; images by URL | `image_url`, `input_audio`, `file` |
 //! | a JSON reply with or without a schema | `response_format` |
 //! | function declarations, calling mode, allowed names | `tools`, `tool_choice` |
@@ -58,8 +58,8 @@
 //! - Errors are recognized in every form that servers use, also in the middle of a stream and within a choice.
 //! - Web pages that a search found (`citations`, `search_results`) are `groundingMetadata`, and citations of passages
 //!   (`annotations`) are `citationMetadata`. Other unknown members are kept.
-//! - Encrypted thoughts of OpenRouter and signatures of Google's OpenAI layer become thought signatures, which a
-//!   history sends back. A [`Remote`](generativeai::Remote) does not send them to Google, which would refuse the
+//! - Encrypted and signed thoughts of OpenRouter and LiteLLM, and signatures of Google's OpenAI layer become thought
+//!   signatures, which a history sends back. A [`Remote`](generativeai::Remote) does not send them to Google, which would refuse the
 //!   request.
 //! - Embeddings are read as numbers, or as packed numbers in base64.
 

@@ -218,6 +218,7 @@ impl State {
             reasoning_content,
             reasoning,
             reasoning_details,
+            thinking_blocks,
             refusal,
             tool_calls,
             function_call,
@@ -229,7 +230,9 @@ impl State {
             mut others,
         } = message;
         let texts = [reasoning_content, reasoning];
-        let mut parts = parts::thoughts(texts, &reasoning_details.unwrap_or_default(), mode);
+        let mut details = reasoning_details.unwrap_or_default();
+        details.extend(thinking_blocks.unwrap_or_default());
+        let mut parts = parts::thoughts(texts, &details, mode);
         parts.extend(parts::answer(content, extra_content.unwrap_or_default()));
         let refusal = refusal.filter(|text| !text.is_empty());
         self.is_refusal |= refusal.is_some();

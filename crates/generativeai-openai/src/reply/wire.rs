@@ -100,6 +100,9 @@ pub(super) struct Message {
     /// Thoughts of OpenRouter, next to `reasoning`; MiniMax sends them without it.
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) reasoning_details: Option<Vec<Value>>,
+    /// Thoughts of Anthropic's models behind LiteLLM, next to `reasoning_content`.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub(super) thinking_blocks: Option<Vec<Value>>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) refusal: Option<String>,
     #[serde(deserialize_with = "lenient::objects")]
