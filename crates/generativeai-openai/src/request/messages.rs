@@ -263,7 +263,7 @@ impl Writer<'_> {
             let path = format!("{path}.parts[{at}]");
             media.push(match (&part.inline_data, &part.file_data) {
                 (Some(blob), _) => media::inline(&path, blob, self.capabilities)?,
-                (None, Some(file)) => media::file(&path, file)?,
+                (None, Some(file)) => media::file(&path, file, self.capabilities)?,
                 (None, None) => return Err(refused(format!("{path} is empty"))),
             });
         }
@@ -289,7 +289,7 @@ impl Writer<'_> {
         let mut piece = match &part.data {
             Some(Data::Text(words)) => text(words),
             Some(Data::InlineData(blob)) => media::inline(path, blob, self.capabilities)?,
-            Some(Data::FileData(file)) => media::file(path, file)?,
+            Some(Data::FileData(file)) => media::file(path, file, self.capabilities)?,
             Some(Data::ExecutableCode(code)) => {
                 let code = code.code.as_deref().unwrap_or_default();
                 text(&format!("\n```python\n{code}\n```\n"))
