@@ -78,9 +78,7 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
         // succeed: https://help.aliyun.com/en/model-studio/rate-limit
         ErrorKind::RateLimited if label.contains("throttling") => ErrorKind::RateLimited,
         // A quota that is used up is a 429, like a rate limit, but a retry within seconds cannot succeed.
-        ErrorKind::RateLimited if label.contains("quota") || status.is_daily_quota() => {
-            ErrorKind::Quota
-        }
+        ErrorKind::RateLimited if label.contains("quota") || is_daily(&status) => ErrorKind::Quota,
         ErrorKind::Request if label.contains("invalidapikey") => ErrorKind::Authentication,
         // Google answers an invalid API key with 400.
         ErrorKind::Request if reason.is_some_and(|reason| reason.starts_with("API_KEY_")) => {
@@ -200,6 +198,14 @@ fn message_of(error: &Map<String, Value>) -> String {
         Some(raw) if !raw.is_empty() => format!("{message}: {raw}"),
         _ => message,
     }
+}
+
+/// Returns whether a limit per day is used up. OpenRouter names it only in the message, as `free-models-per-day` or in
+/// the error of Gemini that it quotes.
+fn is_daily(status: &Status) -> bool {
+    let message = status.message.as_deref().unwrap_or_default();
+    let message = message.to_ascii_lowercase();
+    status.is_daily_quota() || message.contains("per-day") || message.contains("requestsperday")
 }
 
 /// Creates the status of an error, in the form of Google's APIs. The type, code and parameter of the error become an
