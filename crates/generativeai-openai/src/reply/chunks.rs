@@ -38,6 +38,8 @@ struct State {
     is_refusal: bool,
     /// Whether there was a finish reason.
     is_finished: bool,
+    /// Whether there was a delta with content.
+    has_deltas: bool,
 }
 
 impl Decoder for Chunks {
@@ -167,12 +169,6 @@ impl Chunks {
             obfuscation: _,
             others,
         } = choice;
-        // Perplexity sends both members: a unary reply has an empty `delta` too, and a chunk has the whole `message`
-        // so far, whose text would be added a second time.
-        let message = match mode {
-            Mode::Unary => message.or(delta),
-            Mode::Stream => delta.or(message),
-        };
         let index = usize::try_from(index.unwrap_or_default()).unwrap_or_default();
         let mut candidate = Candidate::default();
         candidate.index = index_of(index);
@@ -180,7 +176,15 @@ impl Chunks {
         candidate.logprobs_result = logprobs.and_then(parts::logprobs);
         let without_thoughts = self.without_thoughts;
         let state = self.state(index);
+        let is_delta = delta.is_some();
+        // Perplexity sends both members: a unary reply has an empty `delta` too, and a chunk has the whole `message`
+        // so far, whose text would be added a second time. MiniMax sends the whole `message` after all deltas.
+        let message = match mode {
+            Mode::Unary => message.or(delta),
+            Mode::Stream => delta.or(message.filter(|_| !state.has_deltas)),
+        };
         let mut parts = state.read(message.unwrap_or_default(), mode, &mut candidate);
+        state.has_deltas |= is_delta && !(parts.is_empty() && state.calls.is_empty());
         if without_thoughts {
             parts::remove_thoughts(&mut parts);
         }
