@@ -13,9 +13,10 @@ use serde_json::{Map, Value, json};
 ///
 /// An error in the middle of a stream has no HTTP status, as the response has already begun with 200. Its words decide
 /// whether it can be retried. The first match wins, so the specific words come first.
-const CODES: [(&str, u16); 20] = [
+const CODES: [(&str, u16); 21] = [
     ("ratelimit", 429),
     ("quota", 429),
+    ("insufficientbalance", 429),
     ("throttling", 429),
     ("toomany", 429),
     ("invalidapikey", 401),
@@ -78,7 +79,7 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
         // succeed: https://help.aliyun.com/en/model-studio/rate-limit
         ErrorKind::RateLimited if label.contains("throttling") => ErrorKind::RateLimited,
         // A quota that is used up is a 429, like a rate limit, but a retry within seconds cannot succeed.
-        ErrorKind::RateLimited if label.contains("quota") || is_daily(&status) => ErrorKind::Quota,
+        ErrorKind::RateLimited if is_used_up(&label) || is_daily(&status) => ErrorKind::Quota,
         ErrorKind::Request if label.contains("invalidapikey") => ErrorKind::Authentication,
         // Google answers an invalid API key with 400.
         ErrorKind::Request if reason.is_some_and(|reason| reason.starts_with("API_KEY_")) => {
@@ -173,7 +174,7 @@ fn label_of(error: &Map<String, Value>) -> String {
 
 /// Returns the HTTP code that an error contains.
 fn code_of(error: &Map<String, Value>) -> Option<u16> {
-    let mut codes = ["code", "status_code", "status"].into_iter();
+    let mut codes = ["code", "status_code", "status", "http_code"].into_iter();
     codes.find_map(|name| {
         let code = match error.get(name)? {
             Value::String(digits) => digits.parse().ok()?,
@@ -198,6 +199,12 @@ fn message_of(error: &Map<String, Value>) -> String {
         Some(raw) if !raw.is_empty() => format!("{message}: {raw}"),
         _ => message,
     }
+}
+
+/// Returns whether the label of an error names something that is used up until the caller or the next day renews it.
+fn is_used_up(label: &str) -> bool {
+    let words = ["quota", "insufficientbalance", "daily"];
+    words.iter().any(|word| label.contains(word))
 }
 
 /// Returns whether a limit per day is used up. OpenRouter names it only in the message, as `free-models-per-day` or in

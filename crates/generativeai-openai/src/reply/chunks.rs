@@ -221,6 +221,7 @@ impl State {
             content,
             reasoning_content,
             reasoning,
+            reasoning_text,
             reasoning_details,
             thinking_blocks,
             refusal,
@@ -233,7 +234,7 @@ impl State {
             role: _,
             mut others,
         } = message;
-        let texts = [reasoning_content, reasoning];
+        let texts = [reasoning_content, reasoning, reasoning_text];
         let mut details = reasoning_details.unwrap_or_default();
         details.extend(thinking_blocks.unwrap_or_default());
         let mut parts = parts::thoughts(texts, &details, mode);

@@ -97,6 +97,9 @@ pub(super) struct Message {
     pub(super) reasoning_content: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) reasoning: Option<String>,
+    /// Thoughts at GitHub Copilot.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) reasoning_text: Option<String>,
     /// Thoughts of OpenRouter, next to `reasoning`; MiniMax sends them without it.
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) reasoning_details: Option<Vec<Value>>,
