@@ -28,8 +28,8 @@ pub(crate) fn unpack(signature: &str) -> Option<Value> {
     value.is_object().then_some(value)
 }
 
-/// Returns the member for the text of a detail of thinking, if the detail is a signature without the text that it signs.
-/// In a stream, the text is in pieces before it.
+/// Returns the member for the text of a detail of thinking, if the detail is a signature without the text that it
+/// signs. In a stream, the text is in pieces before it.
 pub(crate) fn missing_text(detail: &Value) -> Option<&'static str> {
     let name = match detail["type"].as_str()? {
         // OpenRouter.

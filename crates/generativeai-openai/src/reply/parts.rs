@@ -40,9 +40,9 @@ pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
     (!reason.is_unspecified()).then_some(reason)
 }
 
-/// Converts the thoughts of a message, which have three names. Some servers send the same text under two, so only one is
-/// read. Details contain the text as well, so theirs is read only if it is under none of the names, and only in a whole
-/// reply: in a stream of MiniMax, the details of a chunk may repeat all earlier ones.
+/// Converts the thoughts of a message, which have three names. Some servers send the same text under two, so only one
+/// is read. Details contain the text as well, so theirs is read only if it is under none of the names, and only in a
+/// whole reply: in a stream of MiniMax, the details of a chunk may repeat all earlier ones.
 pub(super) fn thoughts(texts: [Option<String>; 3], details: &[Value], mode: Mode) -> Vec<Part> {
     let is_filled = |text: &String| !text.is_empty();
     let text = texts.into_iter().flatten().find(is_filled).or_else(|| {
