@@ -129,8 +129,18 @@ impl Chunks {
         let mut choices = choices.unwrap_or_default();
         let mut own_usage = choices.iter_mut().filter_map(|choice| choice.usage.take());
         let mut usage = usage.or(own_usage.next());
-        let choices = choices.into_iter();
-        response.candidates = choices.map(|choice| self.choice(choice, mode)).collect();
+        for choice in choices {
+            let candidate = self.choice(choice, mode);
+            let mut known = response.candidates.iter();
+            if known.any(|known| known.index == candidate.index) {
+                // Copilot sends the text and the calls of one message as two choices without an index.
+                let mut rest = GenerateContentResponse::default();
+                rest.candidates.push(candidate);
+                response.merge_chunk(&rest);
+            } else {
+                response.candidates.push(candidate);
+            }
+        }
         if let Some(mut groq) = x_groq {
             // Groq reports the usage of a stream here.
             let own = groq.as_object_mut().and_then(|groq| groq.remove("usage"));
