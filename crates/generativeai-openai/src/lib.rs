@@ -58,8 +58,8 @@
 //! - Errors are recognized in every form that servers use, also in the middle of a stream and within a choice.
 //! - Web pages that a search found (`citations`, `search_results`) are `groundingMetadata`, and citations of passages
 //!   (`annotations`) are `citationMetadata`. Other unknown members are kept.
-//! - Encrypted and signed thoughts of OpenRouter and LiteLLM, and signatures of Google's OpenAI layer become thought
-//!   signatures, which a history sends back. A [`Remote`](generativeai::Remote) does not send them to Google, which
+//! - Encrypted and signed thoughts of OpenRouter, LiteLLM and Copilot, and signatures of Google's OpenAI layer become
+//!   thought signatures, which a history sends back. A [`Remote`](generativeai::Remote) does not send them to Google, which
 //!   would refuse the request.
 //! - Embeddings are read as numbers, or as packed numbers in base64.
 

@@ -9,7 +9,7 @@ use generativeai::protocol::content::{Content, FunctionCall, Part};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
 use generativeai::remote::__http::{Decoder, StreamEnd};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::calls::{Calls, End, Mistake};
 use super::wire::{Choice, Completion, Message, ToolCall};
@@ -232,6 +232,7 @@ impl State {
             reasoning_content,
             reasoning,
             reasoning_text,
+            reasoning_opaque,
             reasoning_details,
             thinking_blocks,
             refusal,
@@ -247,6 +248,8 @@ impl State {
         let texts = [reasoning_content, reasoning, reasoning_text];
         let mut details = reasoning_details.unwrap_or_default();
         details.extend(thinking_blocks.unwrap_or_default());
+        let opaque = reasoning_opaque.map(|data| json!({"type": "reasoning_opaque", "data": data}));
+        details.extend(opaque);
         let mut parts = parts::thoughts(texts, &details, mode);
         parts.extend(parts::answer(content, extra_content.unwrap_or_default()));
         let refusal = refusal.filter(|text| !text.is_empty());

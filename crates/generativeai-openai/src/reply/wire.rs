@@ -100,6 +100,9 @@ pub(super) struct Message {
     /// Thoughts at GitHub Copilot.
     #[serde(deserialize_with = "lenient::text")]
     pub(super) reasoning_text: Option<String>,
+    /// Encrypted thoughts at GitHub Copilot, at the end of `reasoning_text`.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) reasoning_opaque: Option<String>,
     /// Thoughts of OpenRouter, next to `reasoning`; MiniMax sends them without it.
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) reasoning_details: Option<Vec<Value>>,

@@ -153,7 +153,11 @@ impl Writer<'_> {
         // Only a message with calls may have no content: OpenAI, Ollama and DeepSeek refuse `null` in any other.
         let text = (!pieces.is_empty() || calls.is_empty()).then(|| joined(pieces));
         let mut message = json!({"role": "assistant", "content": text});
-        if let Some(name) = self.capabilities.thoughts {
+        if let Some(mut name) = self.capabilities.thoughts {
+            if let Some(opaque) = thoughts.opaque {
+                message["reasoning_opaque"] = opaque;
+                name = "reasoning_text";
+            }
             if !thoughts.text.is_empty() {
                 message[name] = thoughts.text.into();
             }
@@ -374,6 +378,8 @@ struct Thoughts {
     details: Vec<Value>,
     /// Details of LiteLLM.
     blocks: Vec<Value>,
+    /// Encrypted thoughts of Copilot.
+    opaque: Option<Value>,
     /// Length of the text that the details so far cover.
     detailed: usize,
 }
@@ -383,6 +389,10 @@ impl Thoughts {
         self.text.push_str(text);
         let mut detail = signed.unwrap_or_default();
         let details = match detail["type"].as_str() {
+            Some("reasoning_opaque") => {
+                self.opaque = Some(detail["data"].take());
+                return;
+            }
             Some("thinking" | "redacted_thinking") => &mut self.blocks,
             Some(kind) if kind.starts_with("reasoning.") => &mut self.details,
             _ => return,
