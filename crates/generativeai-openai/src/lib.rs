@@ -59,8 +59,8 @@
 //! - Web pages that a search found (`citations`, `search_results`) are `groundingMetadata`, and citations of passages
 //!   (`annotations`) are `citationMetadata`. Other unknown members are kept.
 //! - Encrypted and signed thoughts of OpenRouter, LiteLLM and Copilot, and signatures of Google's OpenAI layer become
-//!   thought signatures, which a history sends back. A [`Remote`](generativeai::Remote) does not send them to Google, which
-//!   would refuse the request.
+//!   thought signatures, which a history sends back. A [`Remote`](generativeai::Remote) does not send them to Google,
+//!   which would refuse the request.
 //! - Embeddings are read as numbers, or as packed numbers in base64.
 
 mod backend;
