@@ -114,7 +114,7 @@ pub(super) fn remove_thoughts(parts: &mut Vec<Part>) {
 
 /// Returns whether a detail of thinking is encrypted or signed, and so has to be sent back unchanged.
 fn is_opaque(detail: &Value) -> bool {
-    // LiteLLM sends an empty signature with each piece of the text.
+    // LiteLLM and OpenRouter send an empty signature with each piece of the text.
     let is_filled = |value: &Value| !value.is_null() && value != "";
     ["data", "signature"]
         .iter()
