@@ -45,6 +45,8 @@ pub struct Capabilities {
     pub images_in_tool_messages: bool,
     /// Whether messages may contain audio (`input_audio`).
     pub audio: bool,
+    /// Whether messages may contain videos (`video_url`), as data or by their URL.
+    pub video: bool,
     /// Whether messages may contain PDF files (`file`).
     pub files: bool,
     /// Whether the server has `store` and `service_tier`.
@@ -83,6 +85,7 @@ const GENERIC: Capabilities = Capabilities {
     extra_content: true,
     images_in_tool_messages: true,
     audio: true,
+    video: true,
     files: false,
     storage_and_tiers: false,
 };
@@ -95,6 +98,7 @@ const OPENAI: Capabilities = Capabilities {
     thoughts: None,
     extra_content: false,
     images_in_tool_messages: false,
+    video: false,
     files: true,
     storage_and_tiers: true,
     ..GENERIC
@@ -107,6 +111,7 @@ const OLLAMA: Capabilities = Capabilities {
     thoughts: Some("reasoning"),
     extra_content: false,
     audio: false,
+    video: false,
     ..GENERIC
 };
 
@@ -126,6 +131,7 @@ const DEEPSEEK: Capabilities = Capabilities {
     extra_content: false,
     images_in_tool_messages: false,
     audio: false,
+    video: false,
     ..GENERIC
 };
 
@@ -138,6 +144,7 @@ const GROQ: Capabilities = Capabilities {
     extra_content: false,
     images_in_tool_messages: false,
     audio: false,
+    video: false,
     ..GENERIC
 };
 
@@ -152,6 +159,7 @@ const MISTRAL: Capabilities = Capabilities {
     extra_content: false,
     images_in_tool_messages: false,
     audio: false,
+    video: false,
     ..GENERIC
 };
 
@@ -162,6 +170,7 @@ const GEMINI: Capabilities = Capabilities {
     thinking: Thinking::Effort,
     thoughts: None,
     images_in_tool_messages: false,
+    video: false,
     ..GENERIC
 };
 

@@ -13,9 +13,10 @@ use serde_json::{Map, Value, json};
 ///
 /// An error in the middle of a stream has no HTTP status, as the response has already begun with 200. Its words decide
 /// whether it can be retried. The first match wins, so the specific words come first.
-const CODES: [(&str, u16); 20] = [
+const CODES: [(&str, u16); 21] = [
     ("ratelimit", 429),
     ("quota", 429),
+    ("insufficientbalance", 429),
     ("throttling", 429),
     ("toomany", 429),
     ("invalidapikey", 401),
@@ -37,9 +38,21 @@ const CODES: [(&str, u16); 20] = [
 ];
 
 /// Members of an error that are already in the code, the message or the `ErrorInfo` of a status.
-const READ: [&str; 8] = [
-    "code", "detail", "error", "message", "object", "param", "status", "type",
+const READ: [&str; 9] = [
+    "code",
+    "detail",
+    "error",
+    "error_message",
+    "message",
+    "object",
+    "param",
+    "status",
+    "type",
 ];
+
+/// Members that make a reply without choices an error: DashScope sends a `code`, and DeepInfra and Venice an
+/// `error_message`.
+pub(crate) const BARE: [&str; 2] = ["code", "error_message"];
 
 /// Creates the error of a request that the server cannot express.
 pub(crate) fn refused(message: impl Into<String>) -> Error {
@@ -57,22 +70,29 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
         let known = CODES.iter().find(|(part, _)| label.contains(part));
         known.map_or(500, |(_, code)| *code)
     });
+    let status = status(code, &reported);
+    let reason = status.error_info().and_then(|info| info.reason);
     let kind = match ErrorKind::from_http_code(code) {
         // DashScope's `Throttling.RateQuota` and `Throttling.AllocationQuota` are limits per minute, so a retry may
         // succeed: https://help.aliyun.com/en/model-studio/rate-limit
         ErrorKind::RateLimited if label.contains("throttling") => ErrorKind::RateLimited,
         // A quota that is used up is a 429, like a rate limit, but a retry within seconds cannot succeed.
-        ErrorKind::RateLimited if label.contains("quota") => ErrorKind::Quota,
+        ErrorKind::RateLimited if is_used_up(&label) || is_daily(&status) => ErrorKind::Quota,
         ErrorKind::Request if label.contains("invalidapikey") => ErrorKind::Authentication,
+        // Google answers an invalid API key with 400.
+        ErrorKind::Request if reason.is_some_and(|reason| reason.starts_with("API_KEY_")) => {
+            ErrorKind::Authentication
+        }
         kind => kind,
     };
-    Some(from_status(kind, None, code, status(code, &reported)))
+    Some(from_status(kind, None, code, status))
 }
 
 /// Finds the error in a body, as an object with a message.
 ///
 /// With `is_refusal` the response failed, so any object with a message is the error. In a reply a bare message proves
-/// nothing, and the error needs a mark: a member `error`, a `code` without `choices`, or `"object": "error"`.
+/// nothing, and the error needs a mark: a member `error`, a `code` or an `error_message` without `choices`, or
+/// `"object": "error"`.
 fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
     let mut body = match body {
         Value::Array(elements) => {
@@ -103,7 +123,8 @@ fn find(body: Value, is_refusal: bool) -> Option<Map<String, Value>> {
         return find(json!({"error": error}), false);
     }
     // The same rule as in `has_error` of a completion, which decides whether this function runs.
-    let is_bare = body.contains_key("code") && body.get("choices").is_none_or(Value::is_null);
+    let is_bare = BARE.iter().any(|name| body.contains_key(*name))
+        && body.get("choices").is_none_or(Value::is_null);
     if let Some(Value::Array(choices)) = body.get_mut("choices").map(Value::take) {
         let mut errors = choices.iter().map(|choice| &choice["error"]);
         let error = errors.find(|error| !error.is_null());
@@ -132,22 +153,26 @@ fn with_message(message: String) -> Map<String, Value> {
 }
 
 fn has_message(error: &Map<String, Value>) -> bool {
-    ["message", "detail"]
-        .iter()
-        .any(|name| error.get(*name).is_some_and(|value| !value.is_null()))
+    message_in(error).is_some_and(|message| !message.is_null())
+}
+
+fn message_in(error: &Map<String, Value>) -> Option<&Value> {
+    let mut names = ["message", "detail", "error_message"].into_iter();
+    names.find_map(|name| error.get(name))
 }
 
 /// Returns the code and the type of an error, if they are words and not numbers. `InvalidApiKey` and `invalid_api_key`
 /// have the same label, since servers differ in case and underscores.
 fn label_of(error: &Map<String, Value>) -> String {
-    let words = ["code", "type"].map(|name| error.get(name).and_then(Value::as_str));
+    let names = ["code", "type", "error_type"];
+    let words = names.map(|name| error.get(name).and_then(Value::as_str));
     let label = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
     label.replace('_', "").to_ascii_lowercase()
 }
 
 /// Returns the HTTP code that an error contains.
 fn code_of(error: &Map<String, Value>) -> Option<u16> {
-    let mut codes = ["code", "status_code", "status"].into_iter();
+    let mut codes = ["code", "status_code", "status", "http_code"].into_iter();
     codes.find_map(|name| {
         let code = match error.get(name)? {
             Value::String(digits) => digits.parse().ok()?,
@@ -164,8 +189,7 @@ fn message_of(error: &Map<String, Value>) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let message = error.get("message").or_else(|| error.get("detail"));
-    let message = message.map(text).unwrap_or_default();
+    let message = message_in(error).map(text).unwrap_or_default();
     let raw = error
         .get("metadata")
         .and_then(|metadata| metadata.get("raw"));
@@ -175,8 +199,23 @@ fn message_of(error: &Map<String, Value>) -> String {
     }
 }
 
+/// Returns whether the label of an error names something that is used up until the caller or the next day renews it.
+fn is_used_up(label: &str) -> bool {
+    let words = ["quota", "insufficientbalance", "daily"];
+    words.iter().any(|word| label.contains(word))
+}
+
+/// Returns whether a limit per day is used up. OpenRouter names it only in the message, as `free-models-per-day` or in
+/// the error of Gemini that it quotes.
+fn is_daily(status: &Status) -> bool {
+    let message = status.message.as_deref().unwrap_or_default();
+    let message = message.to_ascii_lowercase();
+    status.is_daily_quota() || message.contains("per-day") || message.contains("requestsperday")
+}
+
 /// Creates the status of an error, in the form of Google's APIs. The type, code and parameter of the error become an
-/// `ErrorInfo`, and its other members a `Struct`.
+/// `ErrorInfo`, and its other members a `Struct`. Details that are already in this form, as Google's OpenAI layer sends
+/// them, are kept: they contain the quota and the time to wait.
 fn status(code: u16, error: &Map<String, Value>) -> Status {
     let mut status = Status::from_http_code(code, message_of(error));
     status.message.take_if(|message| message.is_empty());
@@ -193,6 +232,14 @@ fn status(code: u16, error: &Map<String, Value>) -> Status {
     }
     let mut others = error.clone();
     others.retain(|name, value| !READ.contains(&name.as_str()) && !value.is_null());
+    if let Some(Value::Array(details)) = others.get_mut("details") {
+        status
+            .details
+            .extend(details.extract_if(.., |detail| detail.get("@type").is_some()));
+        if details.is_empty() {
+            others.remove("details");
+        }
+    }
     if !others.is_empty() {
         // Reasons of a filter, a call that failed: members that only some servers have.
         status.details.push(json!({
@@ -205,6 +252,8 @@ fn status(code: u16, error: &Map<String, Value>) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -222,6 +271,18 @@ mod tests {
             assert_eq!(error.kind().to_string(), kind, "{row}");
             assert_eq!(error.to_string(), row["message"], "{row}");
         }
+    }
+
+    #[test]
+    fn details_in_the_form_of_google_are_read() {
+        let wait = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"});
+        let body = json!([{"error": {
+            "code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED", "details": [wait],
+        }}]);
+        let error = read(Some(429), body.to_string().as_bytes()).expect("an error");
+
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(error.status().expect("a status").details, [wait]);
     }
 
     #[test]

@@ -21,8 +21,8 @@
 //! | --- | --- |
 //! | contents, system instruction | messages with the roles `user`, `assistant` and `system` |
 //! | function calls and responses | `tool_calls`, and messages with the role `tool` |
-//! | thoughts | `reasoning_content`, `reasoning` or `reasoning_details` |
-//! | images, audio, PDFs as inline data; images by URL | `image_url`, `input_audio`, `file` |
+//! | thoughts | `reasoning_content`, `reasoning`, `reasoning_text`, `reasoning_details` or `thinking_blocks` |
+//! | images, videos, audio, PDFs as data; images, videos by URL | `image_url`, `video_url`, `input_audio`, `file` |
 //! | a JSON reply with or without a schema | `response_format` |
 //! | function declarations, calling mode, allowed names | `tools`, `tool_choice` |
 //! | sampling, length, stop sequences, seed, penalties, log probabilities | the members of the same meaning |
@@ -58,9 +58,9 @@
 //! - Errors are recognized in every form that servers use, also in the middle of a stream and within a choice.
 //! - Web pages that a search found (`citations`, `search_results`) are `groundingMetadata`, and citations of passages
 //!   (`annotations`) are `citationMetadata`. Other unknown members are kept.
-//! - Encrypted thoughts of OpenRouter and signatures of Google's OpenAI layer become thought signatures, which a
-//!   history sends back. A [`Remote`](generativeai::Remote) does not send them to Google, which would refuse the
-//!   request.
+//! - Encrypted and signed thoughts of OpenRouter, LiteLLM and Copilot, and signatures of Google's OpenAI layer become
+//!   thought signatures, which a history sends back. A [`Remote`](generativeai::Remote) does not send them to Google,
+//!   which would refuse the request.
 //! - Embeddings are read as numbers, or as packed numbers in base64.
 
 mod backend;

@@ -28,10 +28,18 @@ pub(crate) fn unpack(signature: &str) -> Option<Value> {
     value.is_object().then_some(value)
 }
 
-/// Returns whether a detail of thinking from OpenRouter is a signature without the text that it signs. In a stream, the
-/// text is in pieces before it.
-pub(crate) fn lacks_text(detail: &Value) -> bool {
-    detail["type"] == "reasoning.text" && detail["text"].as_str().is_none_or(str::is_empty)
+/// Returns the member for the text of a detail of thinking, if the detail is a signature without the text that it
+/// signs. In a stream, the text is in pieces before it.
+pub(crate) fn missing_text(detail: &Value) -> Option<&'static str> {
+    let name = match detail["type"].as_str()? {
+        // OpenRouter.
+        "reasoning.text" => "text",
+        // LiteLLM.
+        "thinking" => "thinking",
+        _ => return None,
+    };
+    let text = detail[name].as_str().unwrap_or_default();
+    text.is_empty().then_some(name)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use generativeai::protocol::content::{Content, FunctionCall, Part};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{Candidate, FinishReason, GenerateContentResponse};
 use generativeai::remote::__http::{Decoder, StreamEnd};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::calls::{Calls, End, Mistake};
 use super::wire::{Choice, Completion, Message, ToolCall};
@@ -38,6 +38,8 @@ struct State {
     is_refusal: bool,
     /// Whether there was a finish reason.
     is_finished: bool,
+    /// Whether there was a delta with content.
+    has_deltas: bool,
 }
 
 impl Decoder for Chunks {
@@ -127,8 +129,18 @@ impl Chunks {
         let mut choices = choices.unwrap_or_default();
         let mut own_usage = choices.iter_mut().filter_map(|choice| choice.usage.take());
         let mut usage = usage.or(own_usage.next());
-        let choices = choices.into_iter();
-        response.candidates = choices.map(|choice| self.choice(choice, mode)).collect();
+        for choice in choices {
+            let candidate = self.choice(choice, mode);
+            let mut known = response.candidates.iter();
+            if known.any(|known| known.index == candidate.index) {
+                // Copilot sends the text and the calls of one message as two choices without an index.
+                let mut rest = GenerateContentResponse::default();
+                rest.candidates.push(candidate);
+                response.merge_chunk(&rest);
+            } else {
+                response.candidates.push(candidate);
+            }
+        }
         if let Some(mut groq) = x_groq {
             // Groq reports the usage of a stream here.
             let own = groq.as_object_mut().and_then(|groq| groq.remove("usage"));
@@ -167,12 +179,6 @@ impl Chunks {
             obfuscation: _,
             others,
         } = choice;
-        // Perplexity sends both members: a unary reply has an empty `delta` too, and a chunk has the whole `message`
-        // so far, whose text would be added a second time.
-        let message = match mode {
-            Mode::Unary => message.or(delta),
-            Mode::Stream => delta.or(message),
-        };
         let index = usize::try_from(index.unwrap_or_default()).unwrap_or_default();
         let mut candidate = Candidate::default();
         candidate.index = index_of(index);
@@ -180,7 +186,15 @@ impl Chunks {
         candidate.logprobs_result = logprobs.and_then(parts::logprobs);
         let without_thoughts = self.without_thoughts;
         let state = self.state(index);
+        let is_delta = delta.is_some();
+        // Perplexity sends both members: a unary reply has an empty `delta` too, and a chunk has the whole `message`
+        // so far, whose text would be added a second time. MiniMax sends the whole `message` after all deltas.
+        let message = match mode {
+            Mode::Unary => message.or(delta),
+            Mode::Stream => delta.or(message.filter(|_| !state.has_deltas)),
+        };
         let mut parts = state.read(message.unwrap_or_default(), mode, &mut candidate);
+        state.has_deltas |= is_delta && !(parts.is_empty() && state.calls.is_empty());
         if without_thoughts {
             parts::remove_thoughts(&mut parts);
         }
@@ -217,7 +231,10 @@ impl State {
             content,
             reasoning_content,
             reasoning,
+            reasoning_text,
+            reasoning_opaque,
             reasoning_details,
+            thinking_blocks,
             refusal,
             tool_calls,
             function_call,
@@ -228,8 +245,12 @@ impl State {
             role: _,
             mut others,
         } = message;
-        let texts = [reasoning_content, reasoning];
-        let mut parts = parts::thoughts(texts, &reasoning_details.unwrap_or_default(), mode);
+        let texts = [reasoning_content, reasoning, reasoning_text];
+        let mut details = reasoning_details.unwrap_or_default();
+        details.extend(thinking_blocks.unwrap_or_default());
+        let opaque = reasoning_opaque.map(|data| json!({"type": "reasoning_opaque", "data": data}));
+        details.extend(opaque);
+        let mut parts = parts::thoughts(texts, &details, mode);
         parts.extend(parts::answer(content, extra_content.unwrap_or_default()));
         let refusal = refusal.filter(|text| !text.is_empty());
         self.is_refusal |= refusal.is_some();

@@ -40,14 +40,15 @@ pub(super) fn finish_reason(reason: &str) -> Option<FinishReason> {
     (!reason.is_unspecified()).then_some(reason)
 }
 
-/// Converts the thoughts of a message, which have two names. Some servers send the same text under both, so only one is
-/// read. Details contain the text as well, so theirs is read only if it is under neither name, and only in a whole
-/// reply: in a stream of MiniMax, the details of a chunk may repeat all earlier ones.
-pub(super) fn thoughts(texts: [Option<String>; 2], details: &[Value], mode: Mode) -> Vec<Part> {
+/// Converts the thoughts of a message, which have three names. Some servers send the same text under two, so only one
+/// is read. Details contain the text as well, so theirs is read only if it is under none of the names, and only in a
+/// whole reply: in a stream of MiniMax, the details of a chunk may repeat all earlier ones.
+pub(super) fn thoughts(texts: [Option<String>; 3], details: &[Value], mode: Mode) -> Vec<Part> {
     let is_filled = |text: &String| !text.is_empty();
     let text = texts.into_iter().flatten().find(is_filled).or_else(|| {
         let text_of = |detail: &Value| {
-            let members = [&detail["text"], &detail["summary"]].into_iter();
+            let members = ["text", "summary", "thinking"].map(|name| &detail[name]);
+            let members = members.into_iter();
             members.filter_map(Value::as_str).collect::<String>()
         };
         let is_whole = mode == Mode::Unary;
@@ -105,16 +106,19 @@ pub(super) fn remove_thoughts(parts: &mut Vec<Part>) {
     let is_detail = |part: &Part| {
         let signature = part.thought_signature.as_deref();
         let detail = signature.and_then(opaque::unpack);
-        part.as_text() == Some("") && detail.is_some_and(|detail| !opaque::lacks_text(&detail))
+        let is_whole = |detail| opaque::missing_text(&detail).is_none();
+        part.as_text() == Some("") && detail.is_some_and(is_whole)
     };
     parts.retain(|part| !part.is_thought() || is_detail(part));
 }
 
 /// Returns whether a detail of thinking is encrypted or signed, and so has to be sent back unchanged.
 fn is_opaque(detail: &Value) -> bool {
+    // LiteLLM and OpenRouter send an empty signature with each piece of the text.
+    let is_filled = |value: &Value| !value.is_null() && value != "";
     ["data", "signature"]
         .iter()
-        .any(|name| detail.get(name).is_some_and(|value| !value.is_null()))
+        .any(|name| detail.get(name).is_some_and(is_filled))
 }
 
 /// Returns a member of the extra content of Google's OpenAI layer. It is nested in a member named after the service,

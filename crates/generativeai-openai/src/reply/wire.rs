@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use crate::error::BARE;
 use crate::lenient;
 
 /// A completion, or a chunk of one. Servers also send `null` for absent members.
@@ -53,8 +54,9 @@ impl Reply for Completion {
     fn has_error(&self) -> bool {
         let choices = self.choices.iter().flatten();
         let groq = self.x_groq.as_ref().and_then(|groq| groq.get("error"));
-        // DashScope ends a stream with an error whose members are not nested in `error`.
-        let is_bare = self.choices.is_none() && self.others.contains_key("code");
+        // Some servers end a stream with an error whose members are not nested in `error`.
+        let is_bare =
+            self.choices.is_none() && BARE.iter().any(|name| self.others.contains_key(*name));
         self.error.is_some()
             || is_bare
             || self.object.as_deref() == Some("error")
@@ -95,9 +97,18 @@ pub(super) struct Message {
     pub(super) reasoning_content: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) reasoning: Option<String>,
+    /// Thoughts at GitHub Copilot.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) reasoning_text: Option<String>,
+    /// Encrypted thoughts at GitHub Copilot, at the end of `reasoning_text`.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) reasoning_opaque: Option<String>,
     /// Thoughts of OpenRouter, next to `reasoning`; MiniMax sends them without it.
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) reasoning_details: Option<Vec<Value>>,
+    /// Thoughts of Anthropic's models behind LiteLLM, next to `reasoning_content`.
+    #[serde(deserialize_with = "lenient::optional")]
+    pub(super) thinking_blocks: Option<Vec<Value>>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) refusal: Option<String>,
     #[serde(deserialize_with = "lenient::objects")]

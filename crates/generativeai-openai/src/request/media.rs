@@ -1,4 +1,4 @@
-//! Conversion of media in messages: images, audio, files and text.
+//! Conversion of media in messages: images, videos, audio, files and text.
 
 use generativeai::Result;
 use generativeai::protocol::content::{Blob, FileData, PartMediaResolutionLevel};
@@ -19,6 +19,9 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
     let url = || format!("data:{mime_type};base64,{}", data());
     match mime_type.split_once('/') {
         Some(("image", _)) => Ok(json!({"type": "image_url", "image_url": {"url": url()}})),
+        Some(("video", _)) if capabilities.video => {
+            Ok(json!({"type": "video_url", "video_url": {"url": url()}}))
+        }
         // The API of OpenAI has no text files, but a model reads their content as text.
         Some(("text", _)) => {
             let text = blob
@@ -48,17 +51,27 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
     }
 }
 
-/// Converts a reference to media into a part of a message. Only images are possible: the server loads them from their
-/// URL. Files uploaded to the Gemini API are not accessible to another service.
-pub(super) fn file(path: &str, file: &FileData) -> Result<Value> {
+/// Converts a reference to media into a part of a message. Only images and videos are possible: the server loads them
+/// from their URL. Files uploaded to the Gemini API are not accessible to another service.
+pub(super) fn file(path: &str, file: &FileData, capabilities: &Capabilities) -> Result<Value> {
     let uri = file.file_uri.as_deref().unwrap_or_default();
     let mime_type = file.mime_type.as_deref().unwrap_or_default();
     let is_url = ["https://", "http://", "data:"]
         .iter()
         .any(|scheme| uri.starts_with(scheme));
-    if is_url && mime_type.starts_with("image/") {
-        return Ok(json!({"type": "image_url", "image_url": {"url": uri}}));
+    let kind = match mime_type.split_once('/') {
+        Some(("image", _)) => Some("image_url"),
+        Some(("video", _)) if capabilities.video => Some("video_url"),
+        _ => None,
+    };
+    if let Some(kind) = kind.filter(|_| is_url) {
+        return Ok(json!({"type": kind, (kind): {"url": uri}}));
     }
+    let loaded = if capabilities.video {
+        "images and videos"
+    } else {
+        "images"
+    };
     // A `data:` URI contains the media itself, which must not be in an error.
     let place = if uri.starts_with("data:") {
         "data:…"
@@ -66,7 +79,7 @@ pub(super) fn file(path: &str, file: &FileData) -> Result<Value> {
         uri
     };
     Err(refused(format!(
-        "{path}.fileData is {mime_type:?} at {place:?}: the server loads only images, by an HTTP URL"
+        "{path}.fileData is {mime_type:?} at {place:?}: the server loads only {loaded}, by an HTTP URL"
     )))
 }
 

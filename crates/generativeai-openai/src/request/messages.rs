@@ -19,7 +19,7 @@ use super::media;
 use super::unsupported::{refuse_first, refuse_unknown};
 use crate::capabilities::Capabilities;
 use crate::error::refused;
-use crate::opaque::{lacks_text, unpack};
+use crate::opaque::{missing_text, unpack};
 
 /// Converts the system instruction and the contents into messages.
 pub(super) fn messages(
@@ -150,14 +150,24 @@ impl Writer<'_> {
                 }
             }
         }
-        let text = (!pieces.is_empty()).then(|| joined(pieces));
+        // Only a message with calls may have no content: OpenAI, Ollama and DeepSeek refuse `null` in any other.
+        let text = (!pieces.is_empty() || calls.is_empty()).then(|| joined(pieces));
         let mut message = json!({"role": "assistant", "content": text});
-        if let Some(name) = self.capabilities.thoughts {
+        if let Some(mut name) = self.capabilities.thoughts {
+            if let Some(opaque) = thoughts.opaque {
+                message["reasoning_opaque"] = opaque;
+                name = "reasoning_text";
+            }
             if !thoughts.text.is_empty() {
                 message[name] = thoughts.text.into();
             }
-            if !thoughts.details.is_empty() {
-                message["reasoning_details"] = thoughts.details.into();
+            for (name, details) in [
+                ("reasoning_details", thoughts.details),
+                ("thinking_blocks", thoughts.blocks),
+            ] {
+                if !details.is_empty() {
+                    message[name] = details.into();
+                }
             }
         }
         if let Some(extra) = extra {
@@ -257,7 +267,7 @@ impl Writer<'_> {
             let path = format!("{path}.parts[{at}]");
             media.push(match (&part.inline_data, &part.file_data) {
                 (Some(blob), _) => media::inline(&path, blob, self.capabilities)?,
-                (None, Some(file)) => media::file(&path, file)?,
+                (None, Some(file)) => media::file(&path, file, self.capabilities)?,
                 (None, None) => return Err(refused(format!("{path} is empty"))),
             });
         }
@@ -283,7 +293,7 @@ impl Writer<'_> {
         let mut piece = match &part.data {
             Some(Data::Text(words)) => text(words),
             Some(Data::InlineData(blob)) => media::inline(path, blob, self.capabilities)?,
-            Some(Data::FileData(file)) => media::file(path, file)?,
+            Some(Data::FileData(file)) => media::file(path, file, self.capabilities)?,
             Some(Data::ExecutableCode(code)) => {
                 let code = code.code.as_deref().unwrap_or_default();
                 text(&format!("\n```python\n{code}\n```\n"))
@@ -359,12 +369,17 @@ fn joined(pieces: Vec<Value>) -> Value {
     }
 }
 
-/// Thoughts of a message in the history: their text, and the details that OpenRouter sent, which are stored as
+/// Thoughts of a message in the history: their text, and the details that the server sent, which are stored as
 /// signatures.
 #[derive(Default)]
 struct Thoughts {
     text: String,
+    /// Details of OpenRouter.
     details: Vec<Value>,
+    /// Details of LiteLLM.
+    blocks: Vec<Value>,
+    /// Encrypted thoughts of Copilot.
+    opaque: Option<Value>,
     /// Length of the text that the details so far cover.
     detailed: usize,
 }
@@ -372,20 +387,23 @@ struct Thoughts {
 impl Thoughts {
     fn push(&mut self, text: &str, signed: Option<Value>) {
         self.text.push_str(text);
-        let is_detail = |detail: &Value| {
-            let kind = detail["type"].as_str();
-            kind.is_some_and(|kind| kind.starts_with("reasoning."))
+        let mut detail = signed.unwrap_or_default();
+        let details = match detail["type"].as_str() {
+            Some("reasoning_opaque") => {
+                self.opaque = Some(detail["data"].take());
+                return;
+            }
+            Some("thinking" | "redacted_thinking") => &mut self.blocks,
+            Some(kind) if kind.starts_with("reasoning.") => &mut self.details,
+            _ => return,
         };
-        let Some(mut detail) = signed.filter(is_detail) else {
-            return;
-        };
-        // A stream contains the text in pieces, and then the signature alone. OpenRouter signed both together, so the
+        // A stream contains the text in pieces, and then the signature alone. The server signed both together, so the
         // text is put back into the detail.
         let signed_text = &self.text[self.detailed..];
-        if lacks_text(&detail) && !signed_text.is_empty() {
-            detail["text"] = signed_text.into();
+        if let Some(name) = missing_text(&detail).filter(|_| !signed_text.is_empty()) {
+            detail[name] = signed_text.into();
         }
         self.detailed = self.text.len();
-        self.details.push(detail);
+        details.push(detail);
     }
 }

@@ -75,7 +75,10 @@ fn expected(body: &str, is_stream: bool) -> BTreeMap<u64, Expected> {
         let found = choices.entry(index).or_default();
         for (target, names) in [
             (&mut found.text, &["content", "refusal"][..]),
-            (&mut found.thoughts, &["reasoning_content", "reasoning"][..]),
+            (
+                &mut found.thoughts,
+                &["reasoning_content", "reasoning", "reasoning_text"][..],
+            ),
         ] {
             let mut texts = names.iter().filter_map(|name| message[name].as_str());
             target.push_str(texts.find(|text| !text.is_empty()).unwrap_or_default());

@@ -141,16 +141,18 @@ impl ErrorKind {
 const fn classify(code: u16) -> (ErrorKind, bool) {
     match code {
         401 | 403 => (ErrorKind::Authentication, false),
+        // Payment required.
+        402 => (ErrorKind::Quota, false),
         404 => (ErrorKind::NotFound, false),
         408 | 504 => (ErrorKind::Timeout, true),
         429 => (ErrorKind::RateLimited, true),
-        // Payment required.
-        402 => (ErrorKind::Quota, false),
         // `CANCELLED`: the service gave up the request. A caller that had cancelled it would not read the response.
         499 => (ErrorKind::Unavailable, true),
         501 => (ErrorKind::Unsupported, false),
         400..=499 => (ErrorKind::Request, false),
-        500 | 502 | 503 => (ErrorKind::Unavailable, true),
+        // Cloudflare, which is in front of many services, sends 520 to 524 if the service does not answer. 529 means
+        // that the service is overloaded.
+        500 | 502 | 503 | 520..=524 | 529 => (ErrorKind::Unavailable, true),
         // 505, 511 and so on report a condition that lasts.
         500..=599 => (ErrorKind::Unavailable, false),
         _ => (ErrorKind::Decode, false),

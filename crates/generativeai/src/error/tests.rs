@@ -89,7 +89,15 @@ fn transient_kinds_are_retryable_and_all_others_are_not() {
 
 #[test]
 fn a_code_that_no_retry_changes_is_not_retryable_whatever_the_kind() {
-    for (code, is_retryable) in [(503, true), (500, true), (505, false), (511, false)] {
+    for (code, is_retryable) in [
+        (503, true),
+        (500, true),
+        (505, false),
+        (511, false),
+        (521, true),
+        (526, false),
+        (529, true),
+    ] {
         let unavailable = error(ErrorKind::Unavailable);
         assert_eq!(
             unavailable.clone().with_http_code(code).is_retryable(),
