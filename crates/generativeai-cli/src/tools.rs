@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::future::join_all;
-use generativeai::{Function, Toolbox, mcp::Connection};
+use generativeai::mcp::Connection;
+use generativeai::{Error, ErrorKind, Function, Toolbox};
 use tokio::time::timeout;
 
 use crate::exit::{ToolServerError, UsageError};
-use crate::render::{Printer, print_server_log};
+use crate::render::{Printer, print_line};
 use crate::settings::Named;
 use crate::state_file;
 use crate::suggest::nearest;
@@ -78,6 +79,9 @@ impl ToolServers {
                 // The user chose the server, and so trusts its declarations of read-only tools, which run without
                 // a question.
                 let connection = connection.trust_read_only_hints();
+                let (server, name) = (command.unwrap_or(name).to_owned(), name.clone());
+                let connection = connection
+                    .reconnect_with(move || open_again(server.clone(), name.clone(), log));
                 let functions = connection.functions().await?;
                 anyhow::Ok((connection, functions))
             };
@@ -211,7 +215,7 @@ impl ServerLog {
                 let write = move |line: &str| drop(writeln!(file, "{} {server}: {line}", now()));
                 (Box::new(write), Some(path))
             }
-            None => (Box::new(print_server_log), None),
+            None => (Box::new(print_line), None),
         }
     }
 }
@@ -233,6 +237,23 @@ async fn open(server: &str, write: WriteLine) -> anyhow::Result<Connection> {
         false => Connection::spawn_with_log(command(server)?, write).await,
     };
     Ok(opened?)
+}
+
+/// Connects to a server that has ended, or starts it, and says so: its tools may have lost their state.
+async fn open_again(
+    server: String,
+    name: String,
+    log: ServerLog,
+) -> generativeai::Result<Connection> {
+    print_line(&format!(
+        "(the MCP server `{name}` has ended; connecting again)"
+    ));
+    let (write, _) = log.writer(name);
+    let opened = open(&server, write).await;
+    opened.map_err(|error| {
+        let other = |error| Error::new(ErrorKind::Configuration, format!("{error:#}"));
+        error.downcast().unwrap_or_else(other)
+    })
 }
 
 fn is_url(server: &str) -> bool {
