@@ -5,7 +5,7 @@ use std::time::Duration;
 use generativeai::ErrorKind;
 use generativeai::protocol::response::FinishReason;
 
-use crate::exit::ToolServerError;
+use crate::exit::{DownloadError, ToolServerError};
 
 /// Addresses of Ollama on this machine, as an error quotes them.
 const OLLAMA: [&str; 3] = ["`127.0.0.1:11434`", "`localhost:11434`", "`[::1]:11434`"];
@@ -27,6 +27,10 @@ pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
         return Some(
             "check that this is an MCP server and that it starts outside of genai".to_owned(),
         );
+    }
+    // The message has the remedy. The embedded model is none: it is the one that cannot be downloaded.
+    if error.is::<DownloadError>() {
+        return None;
     }
     let error = error
         .chain()
@@ -134,7 +138,7 @@ mod tests {
     use generativeai::Error;
     use serde_json::json;
 
-    use super::{Duration, ErrorKind, Place, readable};
+    use super::{DownloadError, Duration, ErrorKind, Place, readable};
 
     fn for_error(error: &anyhow::Error) -> Option<String> {
         super::for_error(error, Place::CommandLine)
@@ -223,6 +227,10 @@ mod tests {
 
     #[test]
     fn other_errors_have_no_hint() {
-        assert_eq!(for_error(&anyhow::anyhow!("the disk is full")), None);
+        let unreachable = Error::new(ErrorKind::Unreachable, "pip cannot download it");
+        let download = anyhow::Error::from(unreachable).context(DownloadError("smollm2"));
+        for error in [download, anyhow::anyhow!("the disk is full")] {
+            assert_eq!(for_error(&error), None, "{error}");
+        }
     }
 }
