@@ -155,7 +155,7 @@ impl OneShot {
             }
             if let Some(schema) = &self.schema {
                 // Text is printed as it arrives, so it can be checked only at the end.
-                schema::check_reply(schema, &response.json()?)?;
+                schema::check_response(schema, response)?;
             }
         }
         Ok(Exit::Success)

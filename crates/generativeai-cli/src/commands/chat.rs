@@ -231,6 +231,7 @@ impl Chat {
             let options = ReplOptions {
                 stats: self.stats,
                 save: !self.no_save,
+                schema,
                 engine: self.engine,
                 approvals,
                 model,

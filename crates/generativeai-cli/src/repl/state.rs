@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox, Unfinished};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::conversations::Conversations;
@@ -23,6 +24,7 @@ use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
 use crate::reply::{self, Outcome, Received};
+use crate::schema;
 use crate::signals::Signals;
 use crate::storage::{self, SessionLock};
 use crate::transcript::{self, Paragraph};
@@ -42,6 +44,8 @@ pub(crate) struct ReplOptions {
     pub(crate) stats: bool,
     /// Whether sessions are saved.
     pub(crate) save: bool,
+    /// The JSON Schema of the replies.
+    pub(crate) schema: Option<Value>,
     /// Options of a model that runs on this computer.
     pub(crate) engine: EngineOptions,
     /// Approvals of tool calls. `None` without tools.
@@ -298,6 +302,7 @@ impl<'a> Repl<'a> {
                 if received.outcome == Outcome::Complete
                     || self.conversation().chat.unfinished().is_none() =>
             {
+                self.check_schema();
                 self.count(took, received.hops);
                 Ok(Sent::Complete)
             }
@@ -427,6 +432,16 @@ impl<'a> Repl<'a> {
         let is_discarded = chat.unfinished().is_some() && approval::waiting(chat).is_empty();
         if is_discarded && !is_exiting {
             chat.rewind();
+        }
+    }
+
+    /// Reports a reply that does not match the JSON Schema. It stays in the history.
+    fn check_schema(&mut self) {
+        let last = self.conversations.current().chat.last();
+        if let (Some(schema), Some(last)) = (&self.options.schema, last)
+            && let Err(error) = schema::check_response(schema, last)
+        {
+            self.printer.error(&error);
         }
     }
 
