@@ -85,16 +85,24 @@ impl Cli {
         };
         let config = settings::read(&program())?;
         let allowed = settings::allowed(&config.settings);
-        let program = settings::with_defaults(program(), config.settings);
+        let program = settings::with_defaults(program(), config.settings.clone());
         let mut with_settings = Self::matched(program, &words)?;
         // `sessions resume` is parsed again as the words of `chat`, which do not include the global options.
         with_settings.color = cli.color;
         with_settings.quiet = cli.quiet;
-        if let Commands::Chat(chat) = &mut with_settings.command {
-            chat.session_must_exist = is_resume;
-            // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
-            chat.allowed = allowed;
-            (chat.prompts, chat.servers) = (config.prompts, config.servers);
+        let place_of = |command, model| settings::place_of_model(&config.settings, command, model);
+        match &mut with_settings.command {
+            Commands::Chat(chat) => {
+                chat.session_must_exist = is_resume;
+                // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
+                chat.allowed = allowed;
+                chat.place_of_model = place_of("chat", chat.model.as_deref());
+                (chat.prompts, chat.servers) = (config.prompts, config.servers);
+            }
+            Commands::Serve(serve) => {
+                serve.place_of_model = place_of("serve", serve.model.as_deref());
+            }
+            _ => {}
         }
         Ok(Some(with_settings))
     }

@@ -28,6 +28,7 @@ use crate::exit::{Exit, UsageError};
 use crate::hint::Place;
 use crate::openai;
 use crate::render::Printer;
+use crate::settings::with_place;
 use crate::signals::StopSignals;
 use crate::supervisor::{self, StartFailed, Supervisor};
 use access::{host, host_name, origin, print_refusals};
@@ -72,7 +73,7 @@ pub(crate) struct Serve {
     /// By default `local`. With --upstream, requests for Gemini models are answered by this model, by default the first
     /// one of that server.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
-    model: Option<String>,
+    pub(crate) model: Option<String>,
 
     /// Let the OpenAI-compatible server at this base URL run the models, as in http://vllm:8000/v1
     #[arg(long, value_name = "URL", conflicts_with = "in_process")]
@@ -132,6 +133,10 @@ pub(crate) struct Serve {
     /// `503@0.5` for half of them
     #[arg(long, value_name = "FAULTS", value_delimiter = ',', help_heading = FOR_CLIENTS)]
     fault: Vec<String>,
+
+    /// Place of the model in the configuration file, if it is set there.
+    #[arg(skip)]
+    pub(crate) place_of_model: Option<String>,
 }
 
 /// Options for replies in hops.
@@ -249,7 +254,11 @@ impl Serve {
             let message = "--upstream-key needs --upstream with the URL of the server";
             return Err(UsageError(message.to_owned()).into());
         }
-        let name = self.model.as_deref().unwrap_or(LOCAL);
+        let named = self.named_source(self.model.as_deref().unwrap_or(LOCAL), printer);
+        with_place(named, self.place_of_model.as_deref())
+    }
+
+    fn named_source(&self, name: &str, printer: &mut Printer) -> anyhow::Result<Source> {
         Ok(match ModelChoice::named(name)? {
             ModelChoice::Gemini(_) if self.hops.are_set() => {
                 let message = "--hop-tokens and --checkpoint-tokens are not for Gemini models: name another \
