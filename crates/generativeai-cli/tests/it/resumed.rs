@@ -152,7 +152,10 @@ fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
         "now in session 2, a copy of session 1; /session 1 returns to it"
     );
     terminal.ask("/new");
-    assert_eq!(terminal.ask("/tokens"), "no replies in this run yet");
+    assert_eq!(
+        terminal.ask("/tokens"),
+        "this session has no replies in this run yet"
+    );
     terminal.ask("Hello");
     terminal.quit();
 
