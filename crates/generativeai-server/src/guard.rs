@@ -29,9 +29,12 @@ pub(crate) fn check_header_count(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(error.closing_connection())
 }
 
-/// Function that is called with the message of each request that is refused for its host or its origin, if any.
+/// Function that receives the message of a refusal.
+type Report = dyn Fn(&str) + Send + Sync;
+
+/// Function that is called for each request that is refused for its host or its origin, if any.
 #[derive(Clone, Default)]
-pub(crate) struct OnRefused(pub(crate) Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub(crate) struct OnRefused(pub(crate) Option<Arc<Report>>);
 
 impl OnRefused {
     /// Checks the host and the origin of a request, and reports a refusal.
