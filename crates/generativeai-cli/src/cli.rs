@@ -141,8 +141,18 @@ impl Cli {
     }
 }
 
-/// Adds the most similar command to the error of `genai help` about an unknown one, for which clap suggests none.
+/// Adds to an error about an unknown command how to send it as a message. To that of `genai help`, for which clap
+/// suggests nothing, adds the most similar command.
 fn with_suggestion(mut error: clap::Error, program: &Command, words: &[OsString]) -> clap::Error {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && words
+            .get(first_word(words))
+            .is_some_and(|first| first == word.as_str())
+    {
+        let tip = format!("to send a message that begins with '{word}', use 'genai chat'");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
         && let [help, unknown] = &words[first_word(words)..]
         && (help == "help" && unknown == word.as_str())
