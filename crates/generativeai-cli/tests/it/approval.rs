@@ -292,7 +292,10 @@ fn ctrl_c_at_the_question_ends_a_single_message_with_130() {
     terminal.wait_for_prompt();
     terminal.type_keys("\x03");
 
-    assert_eq!(terminal.end().code, 130);
+    let left = terminal.end();
+    assert_eq!(left.code, 130);
+    // The prompt of the shell follows on a new line.
+    assert!(left.bytes.ends_with('\n'), "{:?}", left.bytes);
 }
 
 #[test]
