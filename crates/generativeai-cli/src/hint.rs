@@ -10,6 +10,9 @@ use crate::exit::{DownloadError, ToolServerError};
 /// Addresses of Ollama on this machine, as an error quotes them.
 const OLLAMA: [&str; 3] = ["`127.0.0.1:11434`", "`localhost:11434`", "`[::1]:11434`"];
 
+/// Beginning of the message of an error of a summary, whose kind is that of any reply.
+const NO_SUMMARY: &str = "the conversation could not be summarized";
+
 /// Place where the user reads a hint: what can be done there differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -66,6 +69,10 @@ fn other(error: &generativeai::Error, place: Place) -> Option<String> {
                 Some(wait) => format!("try again in {wait}"),
                 None => "try again later".to_owned(),
             });
+        }
+        // The next message would need the same summary.
+        (_, Place::Session) if error.to_string().starts_with(NO_SUMMARY) => {
+            "/compact N with a larger N needs a summary later, /compact off needs none"
         }
         (ErrorKind::Empty | ErrorKind::Shape, place) if has_reached_limit(error) => match place {
             Place::CommandLine | Place::Upstream => "raise the limit with --max-output-tokens",
@@ -188,6 +195,8 @@ mod tests {
         let remote = Error::new(ErrorKind::Unreachable, "no connection to `gpu:11434`");
         let full = "the prompt has 9 tokens, but the context of 8 tokens must also hold the reply";
         let full = Error::new(ErrorKind::Request, full);
+        let summary = Error::new(ErrorKind::Truncated, "the summary exceeds the limit");
+        let summary = summary.with_context(super::NO_SUMMARY);
         for (error, place, hint) in [
             (
                 &ollama,
@@ -198,6 +207,7 @@ mod tests {
             (&remote, Place::Session, "check the network"),
             (&ollama, Place::Upstream, "start Ollama with `ollama serve`"),
             (&full, Place::CommandLine, "--context"),
+            (&summary, Place::Session, "/compact off"),
             (
                 &full,
                 Place::Session,
