@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -25,6 +26,12 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time after which the wait for a server is reported.
 const REPORT_AFTER: Duration = Duration::from_secs(2);
+
+/// Name of the log of the servers, in the state folder of the user.
+const LOG: &str = "servers.log";
+
+/// Size from which the log is replaced when a server starts, in bytes.
+const MAX_LOG: u64 = 10 << 20;
 
 /// Connected MCP servers and their tools.
 #[derive(Debug)]
@@ -206,7 +213,7 @@ impl ServerLog {
     /// Returns a function that writes a line of a server, and the path of the file if there is one.
     fn writer(self, server: String) -> (WriteLine, Option<PathBuf>) {
         let opened = match self {
-            Self::File => state_file::open("servers.log").ok(),
+            Self::File => open_log().ok(),
             Self::Stderr => None,
         };
         match opened {
@@ -218,6 +225,16 @@ impl ServerLog {
             None => (Box::new(print_line), None),
         }
     }
+}
+
+/// Opens the log. One that has become large is replaced, and kept as `servers.log.old`.
+fn open_log() -> anyhow::Result<(PathBuf, File)> {
+    let (path, file) = state_file::open(LOG)?;
+    if file.metadata()?.len() < MAX_LOG {
+        return Ok((path, file));
+    }
+    std::fs::rename(&path, path.with_extension("log.old"))?;
+    state_file::open(LOG)
 }
 
 /// Returns the time in UTC, for the log.
