@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use super::conversations::Conversations;
 use super::input::Prompt;
 use super::level::Level;
+use super::line::Line;
 use super::next::{Decisions, Next};
 use super::type_ahead::TypeAhead;
 use crate::approval::{self, Approvals};
@@ -405,8 +406,13 @@ impl<'a> Repl<'a> {
 
     /// Inserts a message into the prompt, where the user can edit and send it.
     pub(super) fn insert_draft(&mut self, text: &str) {
-        // At the prompt, a message that starts with a slash needs a second one.
-        let slash = if text.starts_with('/') { "/" } else { "" };
+        // At the prompt, a message that starts with a slash needs a second one, unless it is a comment in code.
+        let is_message = Line::parse(text) == Line::Message(text.trim());
+        let slash = if text.starts_with('/') && !is_message {
+            "/"
+        } else {
+            ""
+        };
         self.prompt.insert(&format!("{slash}{text}"));
     }
 
