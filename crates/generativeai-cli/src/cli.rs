@@ -87,9 +87,12 @@ impl Cli {
         let allowed = settings::allowed(&config.settings);
         let program = settings::with_defaults(program(), config.settings.clone());
         let mut with_settings = Self::matched(program, &words)?;
-        // `sessions resume` is parsed again as the words of `chat`, which do not include the global options.
-        with_settings.color = cli.color;
-        with_settings.quiet = cli.quiet;
+        // `sessions resume` is parsed again as the words of `chat`, which do not include the global options before its
+        // name.
+        if cli.color != Color::default() {
+            with_settings.color = cli.color;
+        }
+        with_settings.quiet |= cli.quiet;
         let place_of = |command, model| settings::place_of_model(&config.settings, command, model);
         match &mut with_settings.command {
             Commands::Chat(chat) => {
