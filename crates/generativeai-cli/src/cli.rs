@@ -85,16 +85,27 @@ impl Cli {
         };
         let config = settings::read(&program())?;
         let allowed = settings::allowed(&config.settings);
-        let program = settings::with_defaults(program(), config.settings);
+        let program = settings::with_defaults(program(), config.settings.clone());
         let mut with_settings = Self::matched(program, &words)?;
-        // `sessions resume` is parsed again as the words of `chat`, which do not include the global options.
-        with_settings.color = cli.color;
-        with_settings.quiet = cli.quiet;
-        if let Commands::Chat(chat) = &mut with_settings.command {
-            chat.session_must_exist = is_resume;
-            // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
-            chat.allowed = allowed;
-            (chat.prompts, chat.servers) = (config.prompts, config.servers);
+        // `sessions resume` is parsed again as the words of `chat`, which do not include the global options before its
+        // name.
+        if cli.color != Color::default() {
+            with_settings.color = cli.color;
+        }
+        with_settings.quiet |= cli.quiet;
+        let place_of = |command, model| settings::place_of_model(&config.settings, command, model);
+        match &mut with_settings.command {
+            Commands::Chat(chat) => {
+                chat.session_must_exist = is_resume;
+                // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
+                chat.allowed = allowed;
+                chat.place_of_model = place_of("chat", chat.model.as_deref());
+                (chat.prompts, chat.servers) = (config.prompts, config.servers);
+            }
+            Commands::Serve(serve) => {
+                serve.place_of_model = place_of("serve", serve.model.as_deref());
+            }
+            _ => {}
         }
         Ok(Some(with_settings))
     }
@@ -133,8 +144,18 @@ impl Cli {
     }
 }
 
-/// Adds the most similar command to the error of `genai help` about an unknown one, for which clap suggests none.
+/// Adds to an error about an unknown command how to send it as a message. To that of `genai help`, for which clap
+/// suggests nothing, adds the most similar command.
 fn with_suggestion(mut error: clap::Error, program: &Command, words: &[OsString]) -> clap::Error {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && words
+            .get(first_word(words))
+            .is_some_and(|first| first == word.as_str())
+    {
+        let tip = format!("to send a message that begins with '{word}', use 'genai chat'");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
         && let [help, unknown] = &words[first_word(words)..]
         && (help == "help" && unknown == word.as_str())

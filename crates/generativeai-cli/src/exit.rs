@@ -78,6 +78,16 @@ impl fmt::Display for ToolServerError {
     }
 }
 
+/// Context of an error of the download of a model. The message contains its name.
+#[derive(Debug)]
+pub(crate) struct DownloadError(pub(crate) &'static str);
+
+impl fmt::Display for DownloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot download {}", self.0)
+    }
+}
+
 /// Error of writing to stdout after its reader closed the pipe. The exit code is 0: `genai … | head` ends like this.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;

@@ -5,10 +5,13 @@ use std::time::Duration;
 use generativeai::ErrorKind;
 use generativeai::protocol::response::FinishReason;
 
-use crate::exit::ToolServerError;
+use crate::exit::{DownloadError, ToolServerError};
 
 /// Addresses of Ollama on this machine, as an error quotes them.
 const OLLAMA: [&str; 3] = ["`127.0.0.1:11434`", "`localhost:11434`", "`[::1]:11434`"];
+
+/// Beginning of the message of an error of a summary, whose kind is that of any reply.
+const NO_SUMMARY: &str = "the conversation could not be summarized";
 
 /// Place where the user reads a hint: what can be done there differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,10 @@ pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
         return Some(
             "check that this is an MCP server and that it starts outside of genai".to_owned(),
         );
+    }
+    // The message has the remedy. The embedded model is none: it is the one that cannot be downloaded.
+    if error.is::<DownloadError>() {
+        return None;
     }
     let error = error
         .chain()
@@ -62,6 +69,10 @@ fn other(error: &generativeai::Error, place: Place) -> Option<String> {
                 Some(wait) => format!("try again in {wait}"),
                 None => "try again later".to_owned(),
             });
+        }
+        // The next message would need the same summary.
+        (_, Place::Session) if error.to_string().starts_with(NO_SUMMARY) => {
+            "/compact N with a larger N needs a summary later, /compact off needs none"
         }
         (ErrorKind::Empty | ErrorKind::Shape, place) if has_reached_limit(error) => match place {
             Place::CommandLine | Place::Upstream => "raise the limit with --max-output-tokens",
@@ -134,7 +145,7 @@ mod tests {
     use generativeai::Error;
     use serde_json::json;
 
-    use super::{Duration, ErrorKind, Place, readable};
+    use super::{DownloadError, Duration, ErrorKind, Place, readable};
 
     fn for_error(error: &anyhow::Error) -> Option<String> {
         super::for_error(error, Place::CommandLine)
@@ -184,6 +195,8 @@ mod tests {
         let remote = Error::new(ErrorKind::Unreachable, "no connection to `gpu:11434`");
         let full = "the prompt has 9 tokens, but the context of 8 tokens must also hold the reply";
         let full = Error::new(ErrorKind::Request, full);
+        let summary = Error::new(ErrorKind::Truncated, "the summary exceeds the limit");
+        let summary = summary.with_context(super::NO_SUMMARY);
         for (error, place, hint) in [
             (
                 &ollama,
@@ -194,6 +207,7 @@ mod tests {
             (&remote, Place::Session, "check the network"),
             (&ollama, Place::Upstream, "start Ollama with `ollama serve`"),
             (&full, Place::CommandLine, "--context"),
+            (&summary, Place::Session, "/compact off"),
             (
                 &full,
                 Place::Session,
@@ -223,6 +237,10 @@ mod tests {
 
     #[test]
     fn other_errors_have_no_hint() {
-        assert_eq!(for_error(&anyhow::anyhow!("the disk is full")), None);
+        let unreachable = Error::new(ErrorKind::Unreachable, "pip cannot download it");
+        let download = anyhow::Error::from(unreachable).context(DownloadError("smollm2"));
+        for error in [download, anyhow::anyhow!("the disk is full")] {
+            assert_eq!(for_error(&error), None, "{error}");
+        }
     }
 }

@@ -33,7 +33,9 @@ pub(crate) fn message(
     let message = match words {
         [] if stdin.is_terminal() => return Ok(None),
         [] => read_all()?,
-        words if words.iter().any(|word| word == "-") => with_input(words, read_all)?,
+        words if words.iter().any(|word| word == "-") => {
+            with_input(words, || Ok(reported(read_all()?, printer)))?
+        }
         words if stdin.is_terminal() => words.join(" "),
         words => {
             let words = words.join(" ");
@@ -41,13 +43,22 @@ pub(crate) fn message(
                 return Err(empty(command));
             }
             let input = read_optional(printer)?;
-            paragraphs(&[words, input.unwrap_or_default()])
+            paragraphs(&[words, reported(input.unwrap_or_default(), printer)])
         }
     };
     if message.trim().is_empty() {
         return Err(empty(command));
     }
     Ok(Some(message))
+}
+
+/// Returns the input next to the words of a message. Reports an empty pipe or file, since the words may ask about it. A
+/// socket may be one that nobody writes to.
+fn reported(input: String, printer: &mut Printer) -> String {
+    if input.trim().is_empty() && stdin_is(&[FileType::Fifo, FileType::RegularFile]) {
+        printer.hint("(the piped input is empty)");
+    }
+    input
 }
 
 /// Returns the text on stdin.

@@ -106,7 +106,12 @@ impl OneShot {
             };
             let mut read = |printer: &mut Printer| {
                 let line = signals.unless_stopped(read_line(printer));
-                runtime.block_on(line).flatten()
+                let line = runtime.block_on(line).flatten();
+                if line.is_none() {
+                    // The cursor is behind the question, or behind `^C`.
+                    printer.control("\n");
+                }
+                line
             };
             match approvals.ask(&calls, printer, &mut read) {
                 Some(decisions) => next = chat.decide(decisions),
@@ -155,7 +160,7 @@ impl OneShot {
             }
             if let Some(schema) = &self.schema {
                 // Text is printed as it arrives, so it can be checked only at the end.
-                schema::check_reply(schema, &response.json()?)?;
+                schema::check_response(schema, response)?;
             }
         }
         Ok(Exit::Success)

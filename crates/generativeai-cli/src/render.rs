@@ -6,6 +6,6 @@ mod printer;
 mod progress;
 mod sanitizer;
 
-pub(crate) use printer::{Color, Printer, print_server_log};
+pub(crate) use printer::{Color, Printer, print_line};
 pub(crate) use progress::Progress;
 pub(crate) use sanitizer::{sanitize, visible};

@@ -124,9 +124,9 @@ fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
                 Some(suggestion) => repl.printer.note(format_args!(
                     "unknown command /{command}: did you mean /{suggestion}?"
                 )),
-                None => repl
-                    .printer
-                    .note(format_args!("unknown command /{command}: try /help")),
+                None => repl.printer.note(format_args!(
+                    "unknown command /{command}: try /help, or // to send a message with a slash"
+                )),
             }
             Ok(())
         }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use generativeai::protocol::response::GenerateContentResponse;
 use serde_json::Value;
 
 use crate::bounded::read_at_most;
@@ -36,12 +37,16 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
 /// Checks a reply: not every service enforces the schema. A schema that this program cannot read is left to the service.
 ///
 /// # Errors
-/// The reply does not match the schema. The message contains the place in the reply.
-pub(crate) fn check_reply(schema: &Value, reply: &Value) -> anyhow::Result<()> {
+/// The reply is not JSON, or does not match the schema. The message contains the place in the reply.
+pub(crate) fn check_response(
+    schema: &Value,
+    response: &GenerateContentResponse,
+) -> anyhow::Result<()> {
+    let reply: Value = response.json()?;
     let Ok(validator) = jsonschema::validator_for(schema) else {
         return Ok(());
     };
-    if let Err(error) = validator.validate(reply) {
+    if let Err(error) = validator.validate(&reply) {
         let place = error.instance_path().to_string();
         let place = if place.is_empty() { "the root" } else { &place };
         bail!("the answer does not match the schema, at {place}: {error}");

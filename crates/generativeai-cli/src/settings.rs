@@ -175,6 +175,27 @@ pub(crate) fn with_defaults(program: Command, settings: Vec<Setting>) -> Command
     })
 }
 
+/// Returns the place of the model in the configuration file, if a command uses that one.
+pub(crate) fn place_of_model(
+    settings: &[Setting],
+    command: &str,
+    model: Option<&str>,
+) -> Option<String> {
+    let is_set = |setting: &&Setting| setting.command == command && setting.option == "model";
+    let setting = settings.iter().find(is_set)?;
+    let is_used = setting.values.first().map(String::as_str) == model;
+    let path = path().ok().filter(|_| is_used)?;
+    Some(format!("{}, line {}", path.display(), setting.line))
+}
+
+/// Adds the place of the model in the configuration file to an error about it, since the command line does not name it.
+pub(crate) fn with_place<T>(result: anyhow::Result<T>, place: Option<&str>) -> anyhow::Result<T> {
+    match place {
+        Some(place) => result.with_context(|| format!("cannot use the model of {place}")),
+        None => result,
+    }
+}
+
 /// Returns the tools that the configuration file allows. The command line can add to them, but not remove any.
 pub(crate) fn allowed(settings: &[Setting]) -> Vec<String> {
     let lists = settings.iter().filter(|setting| setting.option == ADDED);

@@ -189,9 +189,13 @@ pub(crate) async fn delete(session: &Session, name: &str) -> anyhow::Result<()> 
     Ok(session.delete().await?)
 }
 
-/// Opens a copy of a stored session that is not saved.
+/// Opens a copy of a stored session that is not saved. Calls that wait for approval are not run in the copy: the
+/// original decides about them, and they would run twice.
 pub(crate) async fn copy(session: Session, model: &GenerativeModel) -> Result<Conversation> {
-    let chat = session.chat(model).await?.fork();
+    let mut chat = session.chat(model).await?.fork();
+    if !approval::waiting(&chat).is_empty() {
+        chat.keep_partial();
+    }
     Ok(Conversation::new(chat, None))
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::panic;
 use std::sync::Once;
+use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::disable_raw_mode;
@@ -28,6 +29,16 @@ pub(crate) fn suspend() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
+/// Waits until the terminal has input that can be read, at most this long. Also returns `true` if the terminal is gone.
+pub(crate) fn wait_for_input(limit: Duration) -> bool {
+    modes::wait_for_input(limit)
+}
+
+/// Returns whether the terminal was closed: then stdin does not behave like one.
+pub(crate) fn is_gone() -> bool {
+    !io::stdin().is_terminal()
+}
+
 /// Mode in which the terminal delivers single keys without echo, until this is dropped. So keys typed during a reply do
 /// not appear in the middle of it. Pasted text is marked. Ctrl-C still sends SIGINT. Ctrl-Z is delivered as a key, so
 /// that the program can restore the terminal before it stops.
@@ -42,7 +53,7 @@ impl KeyMode {
 
     /// Sets the mode if the terminal has input that can be read now. In line mode, this is an entered line.
     pub(crate) fn if_input() -> Option<Self> {
-        modes::has_input().then(Self::new).flatten()
+        wait_for_input(Duration::ZERO).then(Self::new).flatten()
     }
 
     /// Reads pressed keys. Returns `None` if there are none, and if the program runs in the background.
@@ -83,6 +94,7 @@ fn restore_modes() {
 mod modes {
     use std::io;
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::getpgrp;
@@ -136,18 +148,19 @@ mod modes {
         tcgetpgrp(io::stdin()).map_or(true, |group| group == getpgrp())
     }
 
-    /// Returns whether the terminal has input that can be read without waiting.
-    pub(super) fn has_input() -> bool {
+    /// Waits until the terminal has input, at most this long. A signal ends the wait.
+    pub(super) fn wait_for_input(limit: Duration) -> bool {
         let stdin = io::stdin();
         let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        // An error means that the terminal is gone, which a signal reports as well.
-        poll(&mut ready, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+        let limit = Timespec::try_from(limit).ok();
+        poll(&mut ready, limit.as_ref()).is_ok_and(|count| count > 0)
     }
 
     /// Reads input of the terminal without waiting. Returns `None` if there is none.
     pub(super) fn read(input: &mut [u8]) -> Option<usize> {
         // The read alone would wait for Enter if the shell has set line mode since.
-        let length = has_input().then(|| rustix::io::read(io::stdin(), input).ok())??;
+        let length =
+            wait_for_input(Duration::ZERO).then(|| rustix::io::read(io::stdin(), input).ok())??;
         (length > 0).then_some(length)
     }
 

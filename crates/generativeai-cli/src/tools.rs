@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -10,11 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::future::join_all;
-use generativeai::{Function, Toolbox, mcp::Connection};
+use generativeai::mcp::Connection;
+use generativeai::{Error, ErrorKind, Function, Toolbox};
 use tokio::time::timeout;
 
 use crate::exit::{ToolServerError, UsageError};
-use crate::render::{Printer, print_server_log};
+use crate::render::{Printer, print_line};
 use crate::settings::Named;
 use crate::state_file;
 use crate::suggest::nearest;
@@ -24,6 +26,12 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time after which the wait for a server is reported.
 const REPORT_AFTER: Duration = Duration::from_secs(2);
+
+/// Name of the log of the servers, in the state folder of the user.
+const LOG: &str = "servers.log";
+
+/// Size from which the log is replaced when a server starts, in bytes.
+const MAX_LOG: u64 = 10 << 20;
 
 /// Connected MCP servers and their tools.
 #[derive(Debug)]
@@ -78,6 +86,9 @@ impl ToolServers {
                 // The user chose the server, and so trusts its declarations of read-only tools, which run without
                 // a question.
                 let connection = connection.trust_read_only_hints();
+                let (server, name) = (command.unwrap_or(name).to_owned(), name.clone());
+                let connection = connection
+                    .reconnect_with(move || open_again(server.clone(), name.clone(), log));
                 let functions = connection.functions().await?;
                 anyhow::Ok((connection, functions))
             };
@@ -202,7 +213,7 @@ impl ServerLog {
     /// Returns a function that writes a line of a server, and the path of the file if there is one.
     fn writer(self, server: String) -> (WriteLine, Option<PathBuf>) {
         let opened = match self {
-            Self::File => state_file::open("servers.log").ok(),
+            Self::File => open_log().ok(),
             Self::Stderr => None,
         };
         match opened {
@@ -211,9 +222,19 @@ impl ServerLog {
                 let write = move |line: &str| drop(writeln!(file, "{} {server}: {line}", now()));
                 (Box::new(write), Some(path))
             }
-            None => (Box::new(print_server_log), None),
+            None => (Box::new(print_line), None),
         }
     }
+}
+
+/// Opens the log. One that has become large is replaced, and kept as `servers.log.old`.
+fn open_log() -> anyhow::Result<(PathBuf, File)> {
+    let (path, file) = state_file::open(LOG)?;
+    if file.metadata()?.len() < MAX_LOG {
+        return Ok((path, file));
+    }
+    std::fs::rename(&path, path.with_extension("log.old"))?;
+    state_file::open(LOG)
 }
 
 /// Returns the time in UTC, for the log.
@@ -233,6 +254,23 @@ async fn open(server: &str, write: WriteLine) -> anyhow::Result<Connection> {
         false => Connection::spawn_with_log(command(server)?, write).await,
     };
     Ok(opened?)
+}
+
+/// Connects to a server that has ended, or starts it, and says so: its tools may have lost their state.
+async fn open_again(
+    server: String,
+    name: String,
+    log: ServerLog,
+) -> generativeai::Result<Connection> {
+    print_line(&format!(
+        "(the MCP server `{name}` has ended; connecting again)"
+    ));
+    let (write, _) = log.writer(name);
+    let opened = open(&server, write).await;
+    opened.map_err(|error| {
+        let other = |error| Error::new(ErrorKind::Configuration, format!("{error:#}"));
+        error.downcast().unwrap_or_else(other)
+    })
 }
 
 fn is_url(server: &str) -> bool {

@@ -19,7 +19,7 @@ use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
 use crate::files::{Attachments, FileStorage, FilesApi, Site};
 use crate::framing::Framing;
-use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
+use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey, OnRefused};
 use crate::hops::{Hop, Hops};
 use crate::models::{ModelNames, without_prefix};
 use crate::query::Query;
@@ -40,6 +40,8 @@ pub(crate) struct Api {
     pub(crate) hosts: AllowedHosts,
     /// Origins of the pages that may use the server.
     pub(crate) origins: AllowedOrigins,
+    /// Reports requests that are refused for their host or their origin.
+    pub(crate) on_refused: OnRefused,
     /// Key that every request must have, if any.
     pub(crate) key: Option<ApiKey>,
     /// Names of the backend's models.

@@ -53,6 +53,11 @@ impl ApiError {
         this
     }
 
+    /// Returns the message.
+    pub(crate) fn message(&self) -> &str {
+        self.status.message.as_deref().unwrap_or_default()
+    }
+
     /// Creates a 400: the request is malformed, or asks for something that the server never provides.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)

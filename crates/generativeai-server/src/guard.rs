@@ -8,6 +8,10 @@ pub(crate) use host::AllowedHosts;
 pub(crate) use key::ApiKey;
 pub(crate) use origin::AllowedOrigins;
 
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
 use crate::error::ApiError;
@@ -23,4 +27,33 @@ pub(crate) fn check_header_count(headers: &HeaderMap) -> Result<(), ApiError> {
     let message = format!("the request has more than {MAX_HEADERS} headers");
     let error = ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
     Err(error.closing_connection())
+}
+
+/// Function that receives the message of a refusal.
+type Report = dyn Fn(&str) + Send + Sync;
+
+/// Function that is called for each request that is refused for its host or its origin, if any.
+#[derive(Clone, Default)]
+pub(crate) struct OnRefused(pub(crate) Option<Arc<Report>>);
+
+impl OnRefused {
+    /// Checks the host and the origin of a request, and reports a refusal.
+    pub(crate) fn check(
+        &self,
+        hosts: &AllowedHosts,
+        origins: &AllowedOrigins,
+        parts: &Parts,
+    ) -> Result<(), ApiError> {
+        let checked = hosts.check(parts).and_then(|()| origins.check(parts));
+        if let (Err(error), Some(report)) = (&checked, &self.0) {
+            report(error.message());
+        }
+        checked
+    }
+}
+
+impl fmt::Debug for OnRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnRefused").field(&self.0.is_some()).finish()
+    }
 }

@@ -42,8 +42,7 @@ async fn respond(api: &Api, parts: &Parts, body: Body) -> Result<Response, ApiEr
 /// names the remedy. The page is served before the API, whose key it does not need.
 async fn dispatch(api: &Api, parts: &Parts, body: &mut IncomingBody) -> Result<Response, ApiError> {
     check_header_count(&parts.headers)?;
-    api.hosts.check(parts)?;
-    api.origins.check(parts)?;
+    api.on_refused.check(&api.hosts, &api.origins, parts)?;
     if parts.method == Method::OPTIONS {
         return preflight(api, parts);
     }

@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::body::BodyReader;
 use crate::faults::Faults;
 use crate::files::FileStorage;
-use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
+use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey, OnRefused};
 use crate::hops::Hops;
 use crate::models::{ModelNames, without_prefix};
 use crate::queue::RequestQueue;
@@ -49,6 +49,7 @@ pub struct Server {
     /// Set by `allow_host`. Otherwise the listener's address decides.
     pub(crate) hosts: Vec<String>,
     origins: AllowedOrigins,
+    on_refused: OnRefused,
     key: Option<ApiKey>,
     strict_model_names: bool,
     default_model: Option<String>,
@@ -87,6 +88,7 @@ impl Server {
             backend: Arc::new(backend),
             hosts: Vec::new(),
             origins: AllowedOrigins::default(),
+            on_refused: OnRefused::default(),
             key: None,
             strict_model_names: false,
             default_model: None,
@@ -185,6 +187,16 @@ impl Server {
     /// browsers send no origin, and this setting does not affect them.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.add(origin.into());
+        self
+    }
+
+    /// Sets a function that is called with the message of each request that is refused because of its
+    /// [host](Self::allow_host) or its [origin](Self::allow_origin). Default: none.
+    ///
+    /// A browser hides the refusal from the page. So the operator of the server is the only one who can see the reason.
+    /// The message contains names that the client has chosen.
+    pub fn on_refused(mut self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_refused = OnRefused(Some(Arc::new(report)));
         self
     }
 
@@ -347,6 +359,7 @@ impl Server {
             // this machine should reach it.
             hosts: AllowedHosts(self.hosts),
             origins: self.origins,
+            on_refused: self.on_refused,
             key: self.key,
             models: ModelNames::new(self.strict_model_names, self.default_model),
             queue: RequestQueue::new(self.max_concurrent, self.max_queued),

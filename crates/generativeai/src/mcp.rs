@@ -53,6 +53,7 @@ use rmcp::transport::{IntoTransport, StreamableHttpClientTransport, TokioChildPr
 use tokio::process::ChildStderr;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::BoxFuture;
 use crate::tools::Function;
 
 mod function;
@@ -233,6 +234,37 @@ impl Connection {
     #[must_use]
     pub fn trust_read_only_hints(mut self) -> Self {
         self.trusts_read_only = true;
+        self
+    }
+
+    /// Sets how to connect again after the connection has ended, for example because the server has crashed. By
+    /// default all later calls fail.
+    ///
+    /// The next call of a function runs `connect`, once. If that fails, so does the call. A call during which the
+    /// connection ends fails as well, and is not repeated: its tool may have run. The functions stay those of the first
+    /// connection. Has no effect if it was set before.
+    ///
+    /// ```no_run
+    /// use std::process::Command;
+    /// use generativeai::mcp::Connection;
+    ///
+    /// # async fn example() -> generativeai::Result<()> {
+    /// let start = || Connection::spawn(Command::new("files-server"));
+    /// let files = start().await?.reconnect_with(start);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn reconnect_with<C, F>(self, connect: C) -> Self
+    where
+        C: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Self>> + Send + 'static,
+    {
+        let connect = move || -> BoxFuture<_> {
+            let connecting = connect();
+            Box::pin(async move { Ok(connecting.await?.server.take()) })
+        };
+        // An error means that it was set before.
+        let _ = self.server.reconnect.set(Box::new(connect));
         self
     }
 

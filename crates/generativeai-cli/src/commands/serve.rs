@@ -1,5 +1,6 @@
 //! `genai serve`: serves the Gemini REST API with any model.
 
+mod access;
 mod files;
 
 use std::io::ErrorKind;
@@ -27,8 +28,10 @@ use crate::exit::{Exit, UsageError};
 use crate::hint::Place;
 use crate::openai;
 use crate::render::Printer;
+use crate::settings::with_place;
 use crate::signals::StopSignals;
 use crate::supervisor::{self, StartFailed, Supervisor};
+use access::{host, host_name, origin, print_refusals};
 
 /// Heading of options that only tests of clients need.
 const FOR_CLIENTS: &str = "For developers of clients";
@@ -70,7 +73,7 @@ pub(crate) struct Serve {
     /// By default `local`. With --upstream, requests for Gemini models are answered by this model, by default the first
     /// one of that server.
     #[arg(short, long, add = ArgValueCompleter::new(completions::models_and_files))]
-    model: Option<String>,
+    pub(crate) model: Option<String>,
 
     /// Let the OpenAI-compatible server at this base URL run the models, as in http://vllm:8000/v1
     #[arg(long, value_name = "URL", conflicts_with = "in_process")]
@@ -130,6 +133,10 @@ pub(crate) struct Serve {
     /// `503@0.5` for half of them
     #[arg(long, value_name = "FAULTS", value_delimiter = ',', help_heading = FOR_CLIENTS)]
     fault: Vec<String>,
+
+    /// Place of the model in the configuration file, if it is set there.
+    #[arg(skip)]
+    pub(crate) place_of_model: Option<String>,
 }
 
 /// Options for replies in hops.
@@ -247,7 +254,11 @@ impl Serve {
             let message = "--upstream-key needs --upstream with the URL of the server";
             return Err(UsageError(message.to_owned()).into());
         }
-        let name = self.model.as_deref().unwrap_or(LOCAL);
+        let named = self.named_source(self.model.as_deref().unwrap_or(LOCAL), printer);
+        with_place(named, self.place_of_model.as_deref())
+    }
+
+    fn named_source(&self, name: &str, printer: &mut Printer) -> anyhow::Result<Source> {
         Ok(match ModelChoice::named(name)? {
             ModelChoice::Gemini(_) if self.hops.are_set() => {
                 let message = "--hop-tokens and --checkpoint-tokens are not for Gemini models: name another \
@@ -285,6 +296,7 @@ impl Serve {
             server = server.api_key(key);
         }
         server = server.strict_model_names(self.strict_names);
+        server = server.on_refused(print_refusals());
         server = self.allow_host.into_iter().fold(server, Server::allow_host);
         let origins = self.allow_origin.into_iter();
         Ok((origins.fold(server, Server::allow_origin), supervisor))
@@ -374,41 +386,6 @@ enum Source {
     File(PathBuf),
 }
 
-/// Parses an address to listen on.
-fn host(text: &str) -> Result<IpAddr, String> {
-    match text {
-        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
-        _ => text.parse().map_err(|_| {
-            "use an IP address of this computer, localhost, or 0.0.0.0 for all networks".to_owned()
-        }),
-    }
-}
-
-/// Parses the name of a host, as the header `Host` has it without the port.
-fn host_name(text: &str) -> Result<String, String> {
-    let is_address = text.starts_with('[') && text.ends_with(']');
-    match text.is_empty() || text.contains(['/', ' ']) || (text.contains(':') && !is_address) {
-        true => Err(
-            "use a host name without scheme and port, as in vm.example.com, or * for any"
-                .to_owned(),
-        ),
-        false => Ok(text.to_owned()),
-    }
-}
-
-/// Parses an origin. Returns it as browsers send it: in lower case, without a trailing slash.
-fn origin(text: &str) -> Result<String, String> {
-    let origin = text.trim_end_matches('/').to_ascii_lowercase();
-    let is_url = origin.split_once("://").is_some_and(|(scheme, host)| {
-        !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '*'])
-    });
-    // Browsers send `null` for pages of the file system.
-    if is_url || ["*", "null"].contains(&text) {
-        return Ok(origin);
-    }
-    Err("use a scheme, a host and a port, as in http://localhost:5173, or * for any".to_owned())
-}
-
 /// Returns the first model of a server, and prints a hint with its name.
 async fn first_model(client: &OpenAi, printer: &mut Printer) -> anyhow::Result<String> {
     let models = openai::models(client).await;
@@ -437,56 +414,4 @@ fn report_drain() {
     Printer::new().note(format_args!(
         "(finishing the running replies, at most {seconds} s; Ctrl-C again stops now)"
     ));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_an_address_or_localhost() {
-        for (text, address) in [
-            ("localhost", "127.0.0.1"),
-            ("0.0.0.0", "0.0.0.0"),
-            ("::1", "::1"),
-        ] {
-            assert_eq!(host(text).unwrap().to_string(), address);
-        }
-        for text in ["", "example.com", "127.0.0.1:80"] {
-            assert!(host(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_allowed_host_has_no_scheme_and_no_port() {
-        for text in ["*", "vm", "vm.example.com", "10.0.0.2", "[fd00::1]"] {
-            assert!(host_name(text).is_ok(), "{text}");
-        }
-        for text in ["", "http://vm", "vm:8080", "vm/"] {
-            assert!(host_name(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_origin_is_compared_in_the_form_of_browsers() {
-        for (text, sent) in [
-            ("*", "*"),
-            ("null", "null"),
-            ("http://localhost:5173", "http://localhost:5173"),
-            ("HTTPS://Example.com/", "https://example.com"),
-            ("chrome-extension://abc", "chrome-extension://abc"),
-        ] {
-            assert_eq!(origin(text).as_deref(), Ok(sent));
-        }
-        for text in [
-            "",
-            "foo",
-            "localhost:5173",
-            "http://",
-            "http://a/b",
-            "https://*.a",
-        ] {
-            assert!(origin(text).is_err(), "{text}");
-        }
-    }
 }

@@ -63,6 +63,13 @@ enum Action {
         /// Name or number of the session
         #[arg(add = ArgValueCandidates::new(completions::sessions))]
         name: String,
+        /// A message, and options of `genai chat`, such as --model or --tool
+        #[arg(
+            value_name = "OPTION",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        options: Vec<OsString>,
     },
     /// Rename a session
     Rename {
@@ -86,11 +93,11 @@ enum Action {
 impl Sessions {
     /// Returns the command line of `genai chat` for which `genai sessions resume` is a shorthand.
     pub(crate) fn as_chat(&self) -> Option<Vec<OsString>> {
-        let Action::Resume { name } = &self.action else {
+        let Action::Resume { name, options } = &self.action else {
             return None;
         };
-        let words = ["genai", "chat", "--session", name];
-        Some(words.map(OsString::from).into())
+        let words = ["genai", "chat", "--session", name].map(OsString::from);
+        Some(words.into_iter().chain(options.iter().cloned()).collect())
     }
 
     /// Runs the command.

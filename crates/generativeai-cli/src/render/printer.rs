@@ -275,8 +275,9 @@ impl Printer {
     }
 }
 
-/// Prints a line that an MCP server wrote to its stderr. Can be called from any thread, without the printer.
-pub(crate) fn print_server_log(line: &str) {
+/// Prints a line to stderr, such as one that an MCP server has logged. Can be called from any thread, without the
+/// printer.
+pub(crate) fn print_line(line: &str) {
     // A closed stderr is ignored: there is nowhere left to report it.
     let _ = writeln!(io::stderr().lock(), "{}", sanitize(line));
 }

@@ -7,6 +7,7 @@ mod marker;
 use std::io::{self, BufRead, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use reedline::{
@@ -24,6 +25,9 @@ use completion::{CommandHighlighter, PromptCompleter};
 use keys::{Keys, QuoteValidator};
 use marker::Marker;
 
+/// Time between two checks for a signal, while a terminal without editing waits for a line.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Maximum number of entries of the history.
 const MAX_HISTORY: usize = 1_000;
 
@@ -32,7 +36,7 @@ const MAX_HISTORY: usize = 1_000;
 pub(super) enum Input {
     /// A message or a command, which may have several lines.
     Line(String),
-    /// Ctrl-C at an empty prompt.
+    /// Ctrl-C at an empty prompt, or at a prompt without editing, whose text is not known.
     Interrupt,
     /// Ctrl-C that discarded the typed text.
     Discarded,
@@ -175,15 +179,31 @@ fn edit(editor: &mut Reedline, printer: &mut Printer) {
     }
 }
 
-/// Reads a line as the terminal delivers it, or a message of several lines in quotes. The read blocks, so a signal ends
-/// the program at once.
+/// Reads a line as the terminal delivers it, or a message of several lines in quotes.
 fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
     let mut text = String::new();
     printer.ask(marker::PROMPT);
     loop {
-        let length = signals
-            .exit_at_once_during(|| io::stdin().lock().read_line(&mut text))
-            .context("cannot read from the terminal")?;
+        // A read cannot be interrupted, so it begins when the terminal has a line.
+        while !terminal::wait_for_input(SIGNAL_INTERVAL) {
+            if signals.wake_flag().load(Relaxed) {
+                // The terminal has shown `^C`, and by default has discarded the typed text.
+                printer.control("\n");
+                let interrupt = match text.is_empty() {
+                    true => Input::Interrupt,
+                    false => Input::Discarded,
+                };
+                return Ok(signals.exit().map_or(interrupt, Input::Exit));
+            }
+        }
+        let read = signals.exit_at_once_during(|| io::stdin().lock().read_line(&mut text));
+        if !matches!(read, Ok(1..))
+            && terminal::is_gone()
+            && let Some(exit) = signals.exit_soon()
+        {
+            return Ok(Input::Exit(exit));
+        }
+        let length = read.context("cannot read from the terminal")?;
         match QuoteValidator.validate(&text) {
             _ if text.is_empty() => return Ok(Input::End),
             ValidationResult::Incomplete if length > 0 => printer.ask(marker::CONTINUATION),

@@ -145,6 +145,9 @@ impl<'a> Line<'a> {
                 Self::Message(line)
             };
         };
+        if is_comment(words) {
+            return Self::Message(line);
+        }
         if words.starts_with('/') {
             return Self::Message(words);
         }
@@ -160,6 +163,19 @@ impl<'a> Line<'a> {
                 let names = COMMANDS.iter().map(CommandEntry::name);
                 Self::Unknown(name, nearest(name, names))
             }
+        }
+    }
+}
+
+/// Returns whether a slash and this text begin a comment in pasted code, such as `// one`, `/// one` or `/* one */`. No
+/// command begins like this.
+fn is_comment(words: &str) -> bool {
+    let text = words.trim_start_matches('/');
+    match words.len() - text.len() {
+        0 => text.starts_with('*'),
+        slashes => {
+            text.starts_with(|char: char| char.is_whitespace() || char == '!')
+                || (text.is_empty() && slashes > 1)
         }
     }
 }
@@ -211,6 +227,22 @@ mod tests {
             Line::parse("//etc is a folder"),
             Line::Message("/etc is a folder")
         );
+        assert_eq!(Line::parse("//"), Line::Message("/"));
+        assert_eq!(Line::parse("//undo"), Line::Message("/undo"));
+        assert_eq!(Line::parse("///etc"), Line::Message("//etc"));
+    }
+
+    #[test]
+    fn a_comment_in_code_is_a_message() {
+        for code in [
+            "// One.\nfn one()",
+            "//! One.",
+            "/// One.",
+            "/////",
+            "/* One. */",
+        ] {
+            assert_eq!(Line::parse(code), Line::Message(code));
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use generativeai::protocol::content::{Content, Part};
 use generativeai::{Error, ErrorKind, Toolbox, Unfinished};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::conversations::Conversations;
 use super::input::Prompt;
 use super::level::Level;
+use super::line::Line;
 use super::next::{Decisions, Next};
 use super::type_ahead::TypeAhead;
 use crate::approval::{self, Approvals};
@@ -23,6 +25,7 @@ use crate::engine_options::EngineOptions;
 use crate::exit::ReaderGone;
 use crate::render::Printer;
 use crate::reply::{self, Outcome, Received};
+use crate::schema;
 use crate::signals::Signals;
 use crate::storage::{self, SessionLock};
 use crate::transcript::{self, Paragraph};
@@ -42,6 +45,8 @@ pub(crate) struct ReplOptions {
     pub(crate) stats: bool,
     /// Whether sessions are saved.
     pub(crate) save: bool,
+    /// The JSON Schema of the replies.
+    pub(crate) schema: Option<Value>,
     /// Options of a model that runs on this computer.
     pub(crate) engine: EngineOptions,
     /// Approvals of tool calls. `None` without tools.
@@ -298,6 +303,7 @@ impl<'a> Repl<'a> {
                 if received.outcome == Outcome::Complete
                     || self.conversation().chat.unfinished().is_none() =>
             {
+                self.check_schema();
                 self.count(took, received.hops);
                 Ok(Sent::Complete)
             }
@@ -400,8 +406,13 @@ impl<'a> Repl<'a> {
 
     /// Inserts a message into the prompt, where the user can edit and send it.
     pub(super) fn insert_draft(&mut self, text: &str) {
-        // At the prompt, a message that starts with a slash needs a second one.
-        let slash = if text.starts_with('/') { "/" } else { "" };
+        // At the prompt, a message that starts with a slash needs a second one, unless it is a comment in code.
+        let is_message = Line::parse(text) == Line::Message(text.trim());
+        let slash = if text.starts_with('/') && !is_message {
+            "/"
+        } else {
+            ""
+        };
         self.prompt.insert(&format!("{slash}{text}"));
     }
 
@@ -427,6 +438,16 @@ impl<'a> Repl<'a> {
         let is_discarded = chat.unfinished().is_some() && approval::waiting(chat).is_empty();
         if is_discarded && !is_exiting {
             chat.rewind();
+        }
+    }
+
+    /// Reports a reply that does not match the JSON Schema. It stays in the history.
+    fn check_schema(&mut self) {
+        let last = self.conversations.current().chat.last();
+        if let (Some(schema), Some(last)) = (&self.options.schema, last)
+            && let Err(error) = schema::check_response(schema, last)
+        {
+            self.printer.error(&error);
         }
     }
 

@@ -292,7 +292,10 @@ fn ctrl_c_at_the_question_ends_a_single_message_with_130() {
     terminal.wait_for_prompt();
     terminal.type_keys("\x03");
 
-    assert_eq!(terminal.end().code, 130);
+    let left = terminal.end();
+    assert_eq!(left.code, 130);
+    // The prompt of the shell follows on a new line.
+    assert!(left.bytes.ends_with('\n'), "{:?}", left.bytes);
 }
 
 #[test]
@@ -350,10 +353,11 @@ fn without_the_tool_a_turn_that_waits_is_shown_written_and_undone() {
     assert_contains(&contents, "not run: nobody approved the call");
 
     let history = "you: Greet Ada.\nmodel: [calls greet] (waits for approval)";
-    let mut terminal = Terminal::start(&chat(&["--no-save"]));
-    terminal.wait_for(history);
-    let not_run = "(calls that waited for approval were not run)";
-    assert_contains(&terminal.ask("/fork"), not_run);
+    // A copy that is not saved does not ask about the calls: they would run twice.
+    let mut terminal = Terminal::start(&chat(&["--no-save", "--tool", &tool]));
+    terminal.wait_for("tools: [greet: not run: nobody approved the call] (interrupted)");
+    terminal.wait_for_prompt();
+    assert!(!terminal.screen().contains("stop?"));
     terminal.quit();
 
     let mut terminal = Terminal::start(&chat(&[]));

@@ -82,6 +82,31 @@ fn a_number_that_is_too_large_is_refused_like_on_the_command_line() {
 }
 
 #[test]
+fn an_error_about_the_model_of_the_file_names_the_file() {
+    for (model, problem) in [
+        ("two words", "contains white space"),
+        ("gemini-x", "set GEMINI_API_KEY"),
+        ("./missing.gguf", "missing.gguf"),
+    ] {
+        let settings = Settings::new(&format!("[chat]\nmodel = '{model}'\n"));
+        let path = settings.0.path().join("generativeai/config.toml");
+        let place = format!("cannot use the model of {}, line 2\n", path.display());
+
+        let failed = ran(settings.apply(genai(&["chat", "Hello"])).output());
+        let named = ran(settings
+            .apply(genai(&["chat", "-m", "a b", "Hello"]))
+            .output());
+
+        failed.assert_reported(&place);
+        failed.assert_reported(problem);
+        assert!(!named.stderr.contains(&place), "{named:?}");
+    }
+    let settings = Settings::new("[serve]\nmodel = 'two words'\n");
+    let refused = ran(settings.apply(genai(&["serve", "--port", "0"])).output());
+    refused.assert_refused(2, &["config.toml, line 2", "white space"]);
+}
+
+#[test]
 fn the_origin_of_each_setting_is_shown_without_secrets() {
     let settings = Settings::new(FILE);
     let path = settings.0.path().join("generativeai/config.toml");

@@ -2,10 +2,12 @@
 
 With a port as the third argument, a call connects to it, and waits there for a byte before it returns. With
 `hostile` as the third argument, the server has a second tool, whose texts contain the greeting, and whose
-annotations contradict each other. A greeting with control characters is also logged.
+annotations contradict each other. With the path of a file as the third argument, a call deletes the file and ends the
+server, if the file exists. A greeting with control characters is also logged.
 """
 
 import json
+import os
 import socket
 import sys
 
@@ -30,7 +32,10 @@ def answer(method, params):
     if method == "tools/call":
         if "\x1b" in sys.argv[2]:
             print(f"log: {sys.argv[2]}", file=sys.stderr, flush=True)
-        if len(sys.argv) > 3 and sys.argv[3] != "hostile":
+        if len(sys.argv) > 3 and os.path.exists(sys.argv[3]):
+            os.remove(sys.argv[3])
+            sys.exit()
+        if len(sys.argv) > 3 and sys.argv[3].isdigit():
             with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as test:
                 test.sendall(b"runs")
                 test.recv(1)

@@ -181,10 +181,19 @@ fn a_server_of_the_settings_logs_to_a_file_unless_verbose() {
     assert_eq!(quiet.stdout, "Done.\n", "{quiet:?}");
     assert!(!quiet.stderr.contains("log: "), "{quiet:?}");
     verbose.assert_reported("log: ");
-    let log = folder.path().join("generativeai/servers.log");
-    let log = fs::read_to_string(log).expect("a log");
+    let path = folder.path().join("generativeai/servers.log");
+    let log = || fs::read_to_string(&path).expect("a log");
     assert!(
-        log.starts_with("20") && log.contains("Z greeter: log: "),
-        "{log}"
+        log().starts_with("20") && log().contains("Z greeter: log: "),
+        "{}",
+        log()
     );
+
+    // A large log is replaced.
+    let file = fs::File::options().write(true).open(&path);
+    file.and_then(|file| file.set_len(10 << 20))
+        .expect("a file");
+    chat(&["Greet Ada."]);
+    assert_eq!(log().matches("log: ").count(), 1);
+    assert!(path.with_extension("log.old").exists());
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::fake_service::{Answer, Service};
-use super::support::{Ran, SHORT, run};
+use super::support::{Ran, SHORT, assert_contains, run};
+use super::terminal::Terminal;
 
 /// Returns one of the definitions in the schema of `docs/output.md`.
 fn schema(definition: &str) -> jsonschema::Validator {
@@ -156,6 +157,16 @@ fn an_answer_that_does_not_match_the_schema_is_a_failure() {
     assert_eq!(answered.code, Some(1), "{answered:?}");
     answered.assert_reported("does not match the schema");
     answered.assert_reported("\"name\" is a required property");
+
+    let chat = service.genai(&["chat", "--schema", path.to_str().expect("text")]);
+    let mut terminal = Terminal::start(&chat);
+    let shown = terminal.ask("Hello");
+    assert_contains(
+        &shown,
+        "does not match the schema, at the root: \"name\" is",
+    );
+    assert_contains(&terminal.ask("/history"), r#"model: {"nam":"x"}"#);
+    terminal.quit();
 }
 
 #[test]

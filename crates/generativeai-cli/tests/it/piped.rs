@@ -92,6 +92,23 @@ fn a_socket_that_is_open_and_silent_does_not_block_the_message() {
     drop(writer);
 }
 
+/// As in `git diff | genai "Explain this change:"` without a change.
+#[test]
+fn an_empty_pipe_next_to_a_message_is_reported() {
+    let service = Service::start(Answer::Texts(vec!["Hello!"]));
+    for words in [&["Explain this:"][..], &["Explain this:", "-"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(writer);
+
+        let output = ran(service.genai(words).stdin(reader).output());
+
+        assert_eq!(output.stdout, "Hello!\n", "{output:?}");
+        output.assert_reported("(the piped input is empty)");
+    }
+    let none = ran(service.genai(&["Explain this:"]).output());
+    assert!(!none.stderr.contains("piped input"), "{none:?}");
+}
+
 /// Finding 32 of tests/newcomer.md.
 #[test]
 fn piped_input_needs_no_command() {

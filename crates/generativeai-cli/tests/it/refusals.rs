@@ -16,7 +16,7 @@ fn an_empty_message_is_refused() {
 
 #[test]
 fn an_unknown_command_or_option_is_refused_with_the_usage() {
-    run(&["chta"]).assert_refused(2, &["chta", "chat"]);
+    run(&["chta"]).assert_refused(2, &["chta", "'chat'", "use 'genai chat'"]);
     run(&["help", "chatt"]).assert_refused(2, &["chatt", "'chat'"]);
     // Not a command of another level.
     for words in [&["sessions", "count"][..], &["help", "sessions", "count"]] {

@@ -21,7 +21,10 @@ fn a_session_runs_with_the_embedded_model() {
     assert_contains(&undone, "undone: My name is Ada.");
     assert_eq!(terminal.ask("/rewind"), "no messages yet");
     let unknown = terminal.ask("/nonsense");
-    assert_contains(&unknown, "unknown command /nonsense");
+    assert_contains(
+        &unknown,
+        "unknown command /nonsense: try /help, or // to send",
+    );
     let help = terminal.ask("/help");
     assert_contains(&help, "undo the last message");
     terminal.quit();

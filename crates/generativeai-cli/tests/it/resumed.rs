@@ -55,6 +55,30 @@ fn a_continued_session_begins_with_its_last_exchange() {
     }
 }
 
+#[test]
+fn resume_accepts_the_options_of_a_chat() {
+    let user = User::new();
+    let words = [
+        "sessions",
+        "resume",
+        "hills",
+        "--system",
+        "Be brief.",
+        "And in feet?",
+    ];
+
+    let output = ran(user.saving(user.service.genai(&words)).output());
+    let misspelled = ["sessions", "resume", "hills", "--sytem", "Be brief."];
+    let misspelled = ran(user.saving(user.service.genai(&misspelled)).output());
+
+    assert_eq!(output.code, Some(0), "{output:?}");
+    user.service.request();
+    let request = user.service.request();
+    assert_contains(&request, "Be brief.");
+    assert_contains(&request, "And in feet?");
+    misspelled.assert_refused(2, &["--sytem", "--system"]);
+}
+
 /// A redo restores it.
 #[test]
 fn a_session_with_an_undone_turn_is_not_deleted() {
@@ -152,7 +176,10 @@ fn a_new_session_has_no_token_counts_and_numbers_are_those_of_the_store() {
         "now in session 2, a copy of session 1; /session 1 returns to it"
     );
     terminal.ask("/new");
-    assert_eq!(terminal.ask("/tokens"), "no replies in this run yet");
+    assert_eq!(
+        terminal.ask("/tokens"),
+        "this session has no replies in this run yet"
+    );
     terminal.ask("Hello");
     terminal.quit();
 

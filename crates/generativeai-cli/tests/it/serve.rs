@@ -195,6 +195,29 @@ fn a_second_ctrl_c_stops_the_server_before_the_running_replies() {
 }
 
 #[test]
+fn a_refused_origin_is_printed_once() {
+    let mut command = genai(&["serve", "--port", "0", "--model", "gemini-x"]);
+    command.env("GEMINI_API_KEY", "k").stderr(Stdio::piped());
+    let mut serving = Serving::start_with(command);
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(&serving.address).expect("a connection");
+        let head = "GET /v1beta/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                    origin: http://page.example\r\n\r\n";
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("text");
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    }
+    serving.child.kill().expect("it runs");
+
+    let mut notes = String::new();
+    let mut stderr = serving.child.stderr.take().expect("it prints");
+    stderr.read_to_string(&mut notes).expect("text");
+    let note = "(refused: requests from pages of `http://page.example` are not allowed: ";
+    assert_eq!(notes.matches(note).count(), 1, "{notes}");
+}
+
+#[test]
 fn invalid_options_are_refused_before_a_model_is_loaded() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();

@@ -7,6 +7,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use super::fake_service::{Answer, Service};
 use super::support::{assert_contains, genai, ran, saving, through_shell};
 use super::terminal::Terminal;
+use super::tools::server;
 
 const STORY: &str = "Once upon a time ";
 
@@ -205,6 +206,35 @@ fn a_dumb_terminal_receives_no_escape_sequences() {
     let left = terminal.end();
     assert_eq!(left.code, 0);
     assert!(!left.bytes.contains('\x1b'), "{:?}", left.bytes);
+}
+
+#[test]
+fn ctrl_c_at_a_dumb_terminal_stops_the_question_and_quits_only_if_repeated() {
+    let service = Service::start(Answer::Calls("greet", "That is all."));
+    let tool = server("greet", "Good day");
+    let mut command = service.genai(&["chat", "-m", "gemini-x", "--tool", &tool]);
+    let mut terminal = Terminal::start(command.env("TERM", "dumb"));
+
+    terminal.wait_for_prompt();
+    terminal.type_keys("\x03");
+    terminal.wait_for("(press Ctrl-C again or Ctrl-D to quit)");
+    terminal.wait_for_prompt();
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("stop?");
+    terminal.wait_for_prompt();
+    terminal.type_keys("\x03");
+    terminal.wait_for("(greet: not run: nobody approved the call)");
+    terminal.wait_for_prompt();
+    // Two in a row at the prompt quit.
+    terminal.type_keys("\x03");
+    terminal.wait_until("the second note", |screen| {
+        screen.contents().matches("Ctrl-C again").count() == 2
+    });
+    terminal.wait_for_prompt();
+    terminal.type_keys("\x03");
+
+    assert_eq!(terminal.end().code, 0);
+    assert_contains(&service.request(), "Greet Ada.");
 }
 
 #[test]

@@ -44,6 +44,24 @@ fn a_called_tool_runs_and_its_result_is_sent_back() {
 }
 
 #[test]
+fn a_server_that_has_ended_is_started_again_by_the_next_call() {
+    let call = || Answer::Calls("greet", "");
+    let answers = vec![call(), call(), Answer::Texts(vec!["Done."])];
+    let service = Service::start(Answer::Each(answers));
+    let ends = tempfile::NamedTempFile::new().expect("a file");
+    let tool = format!("{} {}", server("greet", "Good day"), ends.path().display());
+
+    let output = service.run(&["chat", "--tool", &tool, "--yes", "Greet Ada."]);
+
+    assert!(output.stdout.ends_with("Done.\n"), "{output:?}");
+    let note = format!("(the MCP server `{tool}` has ended; connecting again)");
+    assert_eq!(output.stderr.matches(&note).count(), 1, "{output:?}");
+    service.request();
+    assert_contains(&service.request(), "Transport closed");
+    assert_contains(&service.request(), "Good day, Ada!");
+}
+
+#[test]
 fn a_call_without_tools_is_answered_by_the_next_message() {
     let folder = tempfile::tempdir().expect("a folder");
     let answers = vec![Answer::Calls("greet", ""), Answer::Texts(vec!["Hello."])];

@@ -33,8 +33,11 @@ impl AllowedOrigins {
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), ApiError> {
         match parts.headers.get(ORIGIN) {
             Some(origin) if !self.allows(origin) && !is_same_origin(origin, parts) => {
-                let message = "requests from pages of this origin are not allowed: \
-                               allow the origin with `allow_origin` (`genai serve --allow-origin`)";
+                let origin = String::from_utf8_lossy(origin.as_bytes());
+                let message = format!(
+                    "requests from pages of `{origin}` are not allowed: \
+                     allow the origin with `allow_origin` (`genai serve --allow-origin`)"
+                );
                 Err(ApiError::forbidden(message))
             }
             _ => Ok(()),

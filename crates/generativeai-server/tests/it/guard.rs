@@ -1,9 +1,12 @@
 //! Hosts, origins and API keys.
 
+use std::sync::{Arc, Mutex};
+
 use axum::body::Body;
 use axum::http::Request;
 use generativeai::testing::Scripted;
 use generativeai_server::{Server, router};
+use serde_json::json;
 
 use crate::support::{get, hello, send, with};
 
@@ -67,8 +70,11 @@ async fn requests_of_pages_of_other_origins_are_rejected_unless_allowed() {
         ("origin", "http://localhost:8080"),
     ];
     let own = send(&router(script()), with(hello("generateContent"), own)).await;
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let reports = Arc::clone(&reported);
     let open = Server::new(script())
         .allow_origin("http://page.example")
+        .on_refused(move |message| reports.lock().expect("no panic").push(message.to_owned()))
         .into_router();
     let allowed = send(&open, with(hello("generateContent"), origin)).await;
     let other = send(
@@ -86,6 +92,10 @@ async fn requests_of_pages_of_other_origins_are_rejected_unless_allowed() {
     );
     assert_eq!(allowed.code(), 200);
     assert_eq!(other.code(), 403);
+    let reported = reported.lock().expect("no panic");
+    let message = other.error()["message"].clone();
+    assert_eq!(json!(*reported), json!([message]));
+    assert!(reported[0].starts_with("requests from pages of `http://b.example` are not allowed"));
 }
 
 #[tokio::test]

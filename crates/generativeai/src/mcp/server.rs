@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::iter;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rmcp::ServiceError;
@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::response;
 use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::stream::BoxFuture;
 
 /// Time limit for the handshake with a server, and for listing its tools.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,16 +24,21 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Task of `rmcp` that reads the messages of the server. The connection closes when it is dropped.
 pub(super) type Service = RunningService<RoleClient, ClientConfig>;
 
+/// Function that connects to the server again. Returns `None` if that connection was closed at once.
+pub(super) type Reconnect = Box<dyn Fn() -> BoxFuture<Result<Option<Service>>> + Send + Sync>;
+
 /// Server at the other end of a connection.
 pub(super) struct Server {
     /// Program, or address without its query, for error messages.
     pub(super) name: String,
     /// Whether the address has a query.
     has_query: bool,
-    /// Handle for requests. It is not behind the mutex, so that calls run concurrently.
-    peer: Peer<RoleClient>,
     /// `None` after [`close`](Self::close).
     service: Mutex<Option<Service>>,
+    /// Connects again if the connection has ended.
+    pub(super) reconnect: OnceLock<Reconnect>,
+    /// Locked while `reconnect` runs, so that concurrent calls connect once.
+    reconnecting: tokio::sync::Mutex<()>,
 }
 
 impl Server {
@@ -40,9 +46,50 @@ impl Server {
         Self {
             name,
             has_query,
-            peer: service.peer().clone(),
             service: Mutex::new(Some(service)),
+            reconnect: OnceLock::new(),
+            reconnecting: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// Removes the task that reads the messages of the server. Calls then fail.
+    pub(super) fn take(&self) -> Option<Service> {
+        self.service().take()
+    }
+
+    fn service(&self) -> MutexGuard<'_, Option<Service>> {
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the handle for requests. It does not lock the service, so that calls run concurrently.
+    ///
+    /// # Errors
+    /// The connection was closed.
+    fn peer(&self) -> std::result::Result<Peer<RoleClient>, ServiceError> {
+        let service = self.service();
+        let peer = service.as_ref().map(|service| service.peer().clone());
+        peer.ok_or(ServiceError::TransportClosed)
+    }
+
+    /// Connects again, if the connection has ended and the program has set how. Does nothing after
+    /// [`close`](Self::close).
+    async fn restore(&self) -> Result<()> {
+        let has_ended = || self.peer().is_ok_and(|peer| peer.is_transport_closed());
+        let Some(reconnect) = self.reconnect.get().filter(|_| has_ended()) else {
+            return Ok(());
+        };
+        let _turn = self.reconnecting.lock().await;
+        // Another call may have connected meanwhile.
+        if !has_ended() {
+            return Ok(());
+        }
+        let restored = reconnect().await?;
+        // Locked to the end, so that a connection that was closed meanwhile stays closed.
+        let mut service = self.service();
+        if service.is_some() {
+            *service = restored;
+        }
+        Ok(())
     }
 
     /// Lists the tools of the server, all pages.
@@ -50,12 +97,13 @@ impl Server {
     /// # Errors
     /// [`Unreachable`](ErrorKind::Unreachable) if the server does not respond in time.
     pub(super) async fn tools(&self) -> Result<Vec<Tool>> {
-        let listing = tokio::time::timeout(TIMEOUT, self.peer.list_all_tools()).await;
         let failed = |cause: BoxError| {
             let message = format!("the MCP server `{}` does not list its tools", self.name);
             let cause = cause_of(cause, self.has_query);
             Error::new(ErrorKind::Unreachable, message).with_source(cause)
         };
+        let peer = self.peer().map_err(|error| failed(of_request(error)))?;
+        let listing = tokio::time::timeout(TIMEOUT, peer.list_all_tools()).await;
         listing
             .map_err(|_| failed(format!("no response within {TIMEOUT:?}").into()))?
             .map_err(|error| failed(of_request(error)))
@@ -63,9 +111,17 @@ impl Server {
 
     /// Calls a tool, and returns the JSON of its result. Dropping the future cancels the call at the server.
     ///
+    /// A call during which the connection ends is not repeated: the tool may have run.
+    ///
     /// # Errors
     /// [`Function`](ErrorKind::Function) if the server rejects the call or does not respond.
     pub(super) async fn call(&self, tool: String, arguments: Map<String, Value>) -> Result<Value> {
+        let failed = |cause: BoxError| {
+            let message = format!("the call of the MCP server `{}` failed", self.name);
+            let cause = cause_of(cause, self.has_query);
+            Error::new(ErrorKind::Function, message).with_source(cause)
+        };
+        self.restore().await.map_err(|error| failed(error.into()))?;
         let call = CallToolRequestParams::new(tool).with_arguments(arguments);
         let called = match self.send(CallToolRequest::new(call).into()).await {
             Ok(ServerResult::CallToolResult(result)) => {
@@ -78,11 +134,7 @@ impl Server {
             Ok(_) => Err(ServiceError::UnexpectedResponse),
             Err(error) => Err(error),
         };
-        called.map_err(|error| {
-            let message = format!("the call of the MCP server `{}` failed", self.name);
-            let cause = cause_of(of_request(error), self.has_query);
-            Error::new(ErrorKind::Function, message).with_source(cause)
-        })
+        called.map_err(|error| failed(of_request(error)))
     }
 
     /// Sends a request, and cancels it at the server if the future is dropped.
@@ -93,9 +145,10 @@ impl Server {
         request: ClientRequest,
     ) -> std::result::Result<ServerResult, ServiceError> {
         let options = PeerRequestOptions::no_options();
-        let handle = self.peer.send_cancellable_request(request, options).await?;
+        let peer = self.peer()?;
+        let handle = peer.send_cancellable_request(request, options).await?;
         let mut guard = CancelOnDrop {
-            peer: &self.peer,
+            peer: &peer,
             id: Some(handle.id.clone()),
         };
         let result = handle.await_response().await;
@@ -105,12 +158,7 @@ impl Server {
 
     /// Closes the connection and waits until a child process has ended.
     pub(super) async fn close(&self) {
-        let service = self
-            .service
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(mut service) = service {
+        if let Some(mut service) = self.take() {
             // An error means that the task has panicked. Then it has ended as well.
             let _ = service.close().await;
         }

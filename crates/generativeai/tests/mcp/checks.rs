@@ -4,6 +4,8 @@ use std::env::current_exe;
 use std::io::{BufRead, BufReader};
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use generativeai::mcp::Connection;
@@ -34,6 +36,7 @@ all! {
     a_prefix_distinguishes_the_tools_of_two_servers,
     after_close_calls_fail_and_the_server_has_ended,
     the_connection_stays_open_as_long_as_its_functions_exist,
+    the_next_call_connects_again_once_after_the_server_has_ended,
     a_command_that_is_not_a_server_is_an_error_that_names_it,
     an_invalid_address_or_header_is_refused,
     annotations_are_trusted_for_read_only_alone_and_only_if_the_server_is_trusted,
@@ -337,6 +340,32 @@ async fn the_connection_stays_open_as_long_as_its_functions_exist() {
         respond(&tools, "greet_everyone").await["response"],
         json!({"result": "hello"})
     );
+}
+
+async fn the_next_call_connects_again_once_after_the_server_has_ended() {
+    let connects = Arc::new(AtomicUsize::new(0));
+    let connection = Connection::spawn(command("serve-lines")).await;
+    let counted = Arc::clone(&connects);
+    let connection = connection.expect("a connection").reconnect_with(move || {
+        counted.fetch_add(1, SeqCst);
+        Connection::spawn(command("serve-lines"))
+    });
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+
+    // The server ends during the call, so the call fails. Then it runs again.
+    let broken = respond(&tools, "end").await;
+    let (one, other) = tokio::join!(respond(&tools, "film"), respond(&tools, "film"));
+
+    assert!(broken["response"]["error"].is_string(), "{broken}");
+    for film in [one, other] {
+        assert!(film["parts"].is_array(), "{film}");
+    }
+    assert_eq!(connects.load(SeqCst), 1);
+    respond(&tools, "end").await;
+    connection.close().await;
+    let closed = respond(&tools, "film").await;
+    assert!(closed["response"]["error"].is_string(), "{closed}");
+    assert_eq!(connects.load(SeqCst), 1);
 }
 
 async fn a_command_that_is_not_a_server_is_an_error_that_names_it() {

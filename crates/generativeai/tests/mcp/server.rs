@@ -123,8 +123,10 @@ pub(crate) fn lines() {
                 "serverInfo": {"name": "lines", "version": "1"},
             }),
             Some("tools/list") => {
-                json!({"tools": [{"name": "film", "inputSchema": {"type": "object"}}]})
+                let tool = |name| json!({"name": name, "inputSchema": {"type": "object"}});
+                json!({"tools": [tool("film"), tool("end")]})
             }
+            Some("tools/call") if message["params"]["name"] == "end" => return,
             Some("tools/call") => json!({"content": [
                 {"type": "text", "text": "a caption"},
                 {"type": "video", "data": "AQ==", "mimeType": "video/mp4"},

@@ -144,7 +144,9 @@ impl Repl<'_> {
                         let total = usage.total();
                         self.printer.note(format_args!("total:      {total}"));
                     }
-                    None => self.printer.note("no replies in this run yet"),
+                    None => self
+                        .printer
+                        .note("this session has no replies in this run yet"),
                 }
             }
             other => self.printer.note(format_args!(
