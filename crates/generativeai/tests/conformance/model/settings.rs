@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::input::odd;
+use super::known;
 use crate::fault;
 use crate::normal::TABLES;
 use crate::rows::{Row, Rows};
+use crate::scenario::untyped;
 
 const NUMBERS: [&str; 9] = [
     "temperature",
@@ -19,25 +21,25 @@ const NUMBERS: [&str; 9] = [
     "logprobs",
 ];
 
+const WHOLE_NUMBERS: [&str; 5] = [
+    "topK",
+    "candidateCount",
+    "maxOutputTokens",
+    "seed",
+    "logprobs",
+];
+
 /// Converts a generation config. A null unsets the setting of the model, or is ignored (D19).
 pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value>, Value> {
     let typed = value.get("$proto").is_some();
-    let given = match value.get("$proto").or(value.get("$dataclass")) {
-        Some(_) => &value["value"],
-        None => value,
-    };
-    let mut config = match given {
+    let mut config = match untyped(value) {
         Value::Null => Map::new(),
-        Value::Object(config) => config.clone(),
+        Value::Object(config) => config,
         _ => return odd(rows, Row::D17, None),
     };
-    for name in NUMBERS {
-        let fits = config
-            .get(name)
-            .is_none_or(|value| value.is_number() || value.is_null());
-        if !fits {
-            return odd(rows, Row::D17, None);
-        }
+    // The Python SDK looks at the values when it makes a request.
+    if rows.here(Row::D17) {
+        sensible(&mut config)?;
     }
     if rows.here(Row::D19) {
         config.retain(|_, value| !value.is_null() && *value != json!([]));
@@ -46,14 +48,61 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
     }
     if typed && !rows.here(Row::D17) {
         // Fields without presence override the settings of the model.
-        for name in ["stopSequences", "responseMimeType", "responseModalities"] {
+        for name in [
+            "stopSequences",
+            "responseMimeType",
+            "responseModalities",
+            "responseSchema",
+        ] {
             config.entry(name).or_insert(Value::Null);
         }
     }
     if let Some(schema) = config.get_mut("responseSchema") {
         *schema = super::tools::schema(schema);
+        known::check("Schema", schema, rows)?;
     }
     Ok(config)
+}
+
+/// Converts numbers that are given as strings, and a single stop sequence.
+///
+/// # Errors
+/// A value has another type.
+fn sensible(config: &mut Map<String, Value>) -> Result<(), Value> {
+    for name in NUMBERS {
+        let Some(value) = config.get_mut(name).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        let number = match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.ok_or_else(fault::request)?;
+        let is_whole = number.fract() == 0.0 && number.abs() <= f64::from(i32::MAX);
+        if WHOLE_NUMBERS.contains(&name) && !is_whole {
+            return Err(fault::request());
+        }
+        *value = json!(number);
+    }
+    if let Some(stops) = config.get_mut("stopSequences") {
+        if stops.is_string() {
+            *stops = json!([stops]);
+        }
+        let mut all = stops.as_array().into_iter().flatten();
+        if !all.all(Value::is_string) {
+            return Err(fault::request());
+        }
+    }
+    let mime_type = config.get("responseMimeType");
+    if mime_type.is_some_and(|value| !value.is_string() && !value.is_null()) {
+        return Err(fault::request());
+    }
+    let schema = config.get("responseSchema");
+    if schema.is_some_and(|value| !value.is_object() && !value.is_null()) {
+        return Err(fault::request());
+    }
+    Ok(())
 }
 
 /// Merges the settings of a message over the model's, key by key.
@@ -86,15 +135,12 @@ pub(super) fn safety(value: &Value, rows: &Rows) -> Result<Vec<(Value, Value)>, 
         Value::Array(settings) => {
             let mut pairs = Vec::new();
             for setting in settings {
-                let setting = if setting.get("$proto").is_some() {
-                    &setting["value"]
-                } else {
-                    setting
-                };
-                match (setting.get("category"), setting.get("threshold")) {
-                    (Some(category), Some(threshold)) => {
-                        pairs.push((category.clone(), threshold.clone()));
-                    }
+                // The members of a typed object have default values.
+                let default = setting.get("$proto").map(|_| json!(0));
+                let setting = untyped(setting);
+                let member = |name: &str| setting.get(name).cloned().or(default.clone());
+                match (member("category"), member("threshold")) {
+                    (Some(category), Some(threshold)) => pairs.push((category, threshold)),
                     _ => return odd(rows, Row::D17, None),
                 }
             }
@@ -183,11 +229,15 @@ fn threshold(word: &Value, rows: &Rows) -> Result<Value, Value> {
 
 /// Converts the number of an enum value. The Python SDK accepts the numbers in `taken`.
 fn number(number: &Value, table: &str, taken: &[i64], rows: &Rows) -> Result<Value, Value> {
+    let Some(number) = number.as_f64().filter(|number| number.fract() == 0.0) else {
+        return odd(rows, Row::D16, None);
+    };
+    let number = number as i64;
     let name = TABLES.enums[table]
         .get(&number.to_string())
         .map(|name| Value::from(name.as_str()));
-    match (name, number.as_i64()) {
-        (Some(name), Some(number)) if taken.contains(&number) => Ok(name),
+    match (name, number) {
+        (Some(name), number) if taken.contains(&number) => Ok(name),
         (name, _) => odd(rows, Row::D16, name),
     }
 }
@@ -217,6 +267,8 @@ pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, V
         }
         word => json!({"mode": mode(word, rows)?}),
     };
+    known::check_members("ToolConfig", value, rows)?;
+    known::check_members("FunctionCallingConfig", &calling, rows)?;
     Ok(Some(json!({ "functionCallingConfig": calling })))
 }
 
@@ -225,6 +277,7 @@ fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
         let name = TABLES.enums["mode"].get(&word.to_string());
         return match name {
             Some(name) => Ok(name.as_str().into()),
+            None if *word == json!(4) => odd(rows, Row::D16, Some("VALIDATED".into())),
             None => odd(rows, Row::D17, None),
         };
     };

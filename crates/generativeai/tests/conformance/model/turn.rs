@@ -245,8 +245,7 @@ impl Turn {
         };
         let used = self.used.get_or_insert_with(|| json!({}));
         for (name, count) in usage {
-            let sum = used[name].as_i64().unwrap_or(0) + count.as_i64().unwrap_or(0);
-            used[name] = sum.into();
+            used[name] = sum(&used[name], count);
         }
     }
 
@@ -256,6 +255,24 @@ impl Turn {
             response["usageMetadata"] = used;
         }
     }
+}
+
+/// Adds up two counts, or two lists of counts by modality.
+fn sum(first: &Value, second: &Value) -> Value {
+    let Value::Array(counts) = second else {
+        return (first.as_i64().unwrap_or(0) + second.as_i64().unwrap_or(0)).into();
+    };
+    let mut sums = first.as_array().cloned().unwrap_or_default();
+    for count in counts {
+        match sums
+            .iter_mut()
+            .find(|known| known["modality"] == count["modality"])
+        {
+            Some(known) => known["tokenCount"] = sum(&known["tokenCount"], &count["tokenCount"]),
+            None => sums.push(count.clone()),
+        }
+    }
+    sums.into()
 }
 
 /// Returns whether the calls of a reply run here and are not returned to the caller (D5).

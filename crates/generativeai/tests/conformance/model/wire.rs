@@ -5,6 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Value, json};
 
 use super::attempts::Attempts;
+use super::chat::has_parts;
+use super::judge;
 use super::known;
 use super::status::{Failure, from_status, is_transient, status_in};
 use crate::fault;
@@ -53,7 +55,7 @@ impl<'s> World<'s> {
         if !is_well_formed(question.path) {
             return Err(fault::request());
         }
-        let mut attempts = Attempts::new(question.options);
+        let mut attempts = Attempts::new(question.options, question.method == "POST");
         loop {
             let request =
                 json!({"method": question.method, "path": question.path, "body": question.body});
@@ -108,7 +110,13 @@ impl<'s> World<'s> {
         if matches!(text.trim(), "" | "null") {
             return Err(Failure::last(self.or_accident(Row::D8, "Empty")));
         }
-        let value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let value = match serde_json::from_str(self.without_bom(&text)) {
+            // A list of one reply, as a stream contains it.
+            Ok(Value::Array(mut list)) if list.len() == 1 && self.rows.here(Row::D17) => {
+                list.remove(0)
+            }
+            value => value.unwrap_or(Value::Null),
+        };
         let value = self.read(reply, &value, Row::D17)?;
         Ok(VecDeque::from([Ok(value)]))
     }
@@ -149,6 +157,7 @@ impl<'s> World<'s> {
                 return Err(Failure::last(fault::accident()));
             }
             End::Proper => return Ok(chunks),
+            End::Open if self.rows.here(Row::D2) && is_whole(&chunks) => return Ok(chunks),
             End::Cut => Failure {
                 retryable: true,
                 ..Failure::last(self.or_accident(Row::D2, "Unreachable"))
@@ -164,7 +173,11 @@ impl<'s> World<'s> {
 
     /// Returns the elements of a body with a content length, and its end.
     fn elements(&self, text: &str) -> (Vec<String>, End) {
+        let text = self.without_bom(text);
         match serde_json::from_str(text) {
+            Ok(Value::Array(_)) if !text.starts_with('[') && !self.rows.here(Row::D17) => {
+                (Vec::new(), End::Open)
+            }
             Ok(Value::Array(elements)) => {
                 (elements.iter().map(Value::to_string).collect(), End::Proper)
             }
@@ -224,7 +237,11 @@ impl<'s> World<'s> {
                 let mut fault = json!({"kind": fault::kind_of(code), "http_code": code});
                 let says_nothing = body.is_some() && !self.rows.here(Row::D13);
                 if !text.trim().is_empty() && !says_nothing {
-                    fault["server_message"] = text.trim().into();
+                    fault["server_message"] = if self.rows.here(Row::D20) {
+                        excerpt(text).into()
+                    } else {
+                        text.trim().into()
+                    };
                 }
                 Failure {
                     fault,
@@ -232,6 +249,14 @@ impl<'s> World<'s> {
                 }
             }
         })
+    }
+
+    /// Removes a byte order mark, which the Python SDK does not read.
+    fn without_bom<'t>(&self, text: &'t str) -> &'t str {
+        match text.strip_prefix('\u{feff}') {
+            Some(rest) if self.rows.here(Row::D17) => rest,
+            _ => text,
+        }
     }
 
     fn no_answer(&self) -> Failure {
@@ -248,6 +273,37 @@ impl<'s> World<'s> {
             fault::accident()
         }
     }
+}
+
+/// Returns the text of a body as one line, and an HTML page as its title (D20).
+fn excerpt(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lower = text.to_ascii_lowercase();
+    if !lower.starts_with("<html") && !lower.starts_with("<!doctype html") {
+        return text;
+    }
+    let title = lower.find("<title>").map(|at| at + "<title>".len());
+    let title = title.and_then(|start| Some(&text[start..lower.find("</title")?]));
+    match title.map(str::trim) {
+        Some(title) => format!("an HTML page, \"{title}\""),
+        None => "an HTML page without a title".to_owned(),
+    }
+}
+
+/// Returns whether all candidates have ended: no content follows their finish reason.
+fn is_whole(chunks: &Chunks) -> bool {
+    let mut ended: HashMap<i64, bool> = HashMap::new();
+    let candidates = chunks
+        .iter()
+        .flatten()
+        .flat_map(|chunk| chunk["candidates"].as_array().into_iter().flatten());
+    for candidate in candidates {
+        let ends = !judge::is_unspecified(&candidate["finishReason"]);
+        if ends || has_parts(&candidate["content"]) {
+            ended.insert(candidate["index"].as_i64().unwrap_or(0), ends);
+        }
+    }
+    !ended.is_empty() && ended.into_values().all(|ends| ends)
 }
 
 /// Returns the complete elements of a truncated array.
