@@ -251,14 +251,13 @@ pub(super) fn tool_config(value: &Value) -> Written<ToolConfig> {
     let calling: FunctionCallingConfig = match calling {
         _ if calling.get("$proto").is_some() => typed(&calling["value"])?,
         Value::Object(members) => {
-            let mut config = FunctionCallingConfig::default();
-            if let Some(word) = members.get("mode") {
-                config = config.mode(mode(word)?);
+            let mut rest = members.clone();
+            let word = rest.remove("mode");
+            let config: FunctionCallingConfig = typed(&Value::Object(rest))?;
+            match word {
+                Some(word) => config.mode(mode(&word)?),
+                None => config,
             }
-            let names = members
-                .get("allowedFunctionNames")
-                .and_then(Value::as_array);
-            config.allowed_function_names(names.into_iter().flatten().filter_map(Value::as_str))
         }
         word => FunctionCallingConfig::from(mode(word)?),
     };

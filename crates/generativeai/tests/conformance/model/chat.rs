@@ -210,7 +210,13 @@ fn is_empty(part: &Value, content: bool) -> bool {
         "thoughtSignature" => value == "",
         "inlineData" if content => lacks(value, "data"),
         "functionCall" => lacks(value, "name") && value["willContinue"] != true,
-        "inlineData" | "fileData" | "functionResponse" => *value == json!({}),
+        "inlineData" | "fileData" | "functionResponse" => {
+            let mut members = value
+                .as_object()
+                .into_iter()
+                .flat_map(|members| members.values());
+            members.all(Value::is_null)
+        }
         _ => value.is_null(),
     })
 }

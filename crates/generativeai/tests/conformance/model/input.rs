@@ -34,7 +34,7 @@ fn is_refused(value: &Value, rows: &Rows) -> bool {
 }
 
 /// Returns whether a typed object has any member that is not a default value.
-fn is_true(value: &Value) -> bool {
+pub(super) fn is_true(value: &Value) -> bool {
     match value {
         Value::Object(members) => members.values().any(is_true),
         other => !is_empty(other),

@@ -79,37 +79,43 @@ fn feedback(first: Option<&Value>, second: Option<&Value>, rows: &Rows) -> Value
 
 fn candidates(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
     let mut joined: Vec<Value> = Vec::new();
-    let all = [first, second].into_iter().flat_map(|chunk| {
-        chunk["candidates"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(move |one| (one, chunk))
-    });
     let mut seen: Vec<(i64, Option<&Value>, Option<&Value>)> = Vec::new();
-    for (candidate, chunk) in all {
-        let index = candidate["index"].as_i64().unwrap_or(0);
-        let at = seen
-            .iter()
-            .position(|(known, ..)| *known == index)
-            .unwrap_or_else(|| {
+    for (is_later, chunk) in [(false, first), (true, second)] {
+        let mut without_index = 0;
+        for candidate in chunk["candidates"].as_array().into_iter().flatten() {
+            // Candidates of a chunk without indices are numbered by position (D22).
+            let index = candidate["index"].as_i64().unwrap_or_else(|| {
+                without_index += 1;
+                if rows.here(Row::D22) {
+                    without_index - 1
+                } else {
+                    0
+                }
+            });
+            let known = seen.iter().position(|(known, ..)| *known == index);
+            let at = known.unwrap_or_else(|| {
                 seen.push((index, None, None));
                 seen.len() - 1
             });
-        if std::ptr::eq(chunk, first) {
-            seen[at].1 = Some(candidate);
-        } else {
-            seen[at].2 = Some(candidate);
+            if is_later {
+                seen[at].2 = Some(candidate);
+            } else {
+                seen[at].1 = Some(candidate);
+            }
         }
     }
+    seen.sort_by_key(|(index, ..)| *index);
     let nothing = json!({});
-    for (_, before, after) in seen {
-        let candidate = match (before, after) {
+    for (index, before, after) in seen {
+        let mut candidate = match (before, after) {
             (Some(before), None) if rows.here(Row::D9) => before.clone(),
             (Some(before), None) => candidate(before, None, rows)?,
             (before, Some(after)) => candidate(before.unwrap_or(&nothing), Some(after), rows)?,
             (None, None) => continue,
         };
+        if index != 0 {
+            candidate["index"] = index.into();
+        }
         joined.push(candidate);
     }
     Ok(joined.into())

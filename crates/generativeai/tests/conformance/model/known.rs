@@ -102,6 +102,14 @@ fn field(name: &str, kind: &str, value: &Value, rows: &Rows) -> Result<Option<Va
         return Ok(Some(elements?.into_iter().flatten().collect()));
     }
     let fits = match kind {
+        "s" if name == "role" && rows.here(Row::D11) => {
+            let word = value.as_str().ok_or(WrongType)?;
+            let roles = ["user", "model", "function", "system"];
+            let known = roles
+                .into_iter()
+                .find(|known| known.eq_ignore_ascii_case(word));
+            return Ok(Some(known.unwrap_or(word).into()));
+        }
         "s" => value.is_string(),
         "n" => {
             value.is_number()

@@ -161,6 +161,12 @@ fn fetch(id: &str, world: &mut World<'_>) -> Result<Value, Value> {
     } else {
         format!("cachedContents/{id}")
     };
+    let is_one = name
+        .strip_prefix("cachedContents/")
+        .is_some_and(|id| !id.is_empty() && !id.contains('/'));
+    if !is_one && !world.rows.here(Row::D17) {
+        return Err(fault::accident());
+    }
     let question = Question {
         method: "GET",
         path: &format!("/v1beta/{name}"),

@@ -205,8 +205,10 @@ impl Turn {
         }
         let content = response["candidates"][0]["content"].clone();
         let parts = content["parts"].as_array().into_iter().flatten();
+        // An empty call is false in Python.
         let calls: Vec<Value> = parts
             .filter_map(|part| part.get("functionCall"))
+            .filter(|call| super::input::is_true(call))
             .cloned()
             .collect();
         if calls.is_empty() || !answered_here(&calls, tools, world).map_err(Next::Failed)? {
