@@ -206,7 +206,7 @@ fn is_empty(part: &Value, content: bool) -> bool {
     let mut members = part.as_object().into_iter().flatten();
     members.all(|(name, value)| match name.as_str() {
         "thought" => true,
-        "text" => content && value == "",
+        "text" => value.is_null() || content && value == "",
         "thoughtSignature" => value == "",
         "inlineData" if content => lacks(value, "data"),
         "functionCall" => lacks(value, "name") && value["willContinue"] != true,

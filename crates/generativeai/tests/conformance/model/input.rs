@@ -71,6 +71,10 @@ fn entry(value: &Value, rows: &Rows) -> Result<Value, Value> {
                 .iter()
                 .map(|one| part(one, rows))
                 .collect::<Result<_, _>>()?,
+            // The elements of a mapping are its keys in Python.
+            Value::Object(members) if !rows.here(Row::D17) => {
+                members.keys().map(|text| json!({ "text": text })).collect()
+            }
             _ => return odd(rows, Row::D17, None),
         };
         let mut content = json!({ "parts": parts });
@@ -132,7 +136,7 @@ fn part(value: &Value, rows: &Rows) -> Result<Value, Value> {
                 }
                 let fits = value.as_object().is_some_and(|members| {
                     members.iter().all(|(name, data)| match name.as_str() {
-                        "text" => data.is_string(),
+                        "text" => data.is_string() || data.is_null(),
                         "inlineData" => is_blob(data),
                         "functionCall" => true,
                         "functionResponse" => data.get("response").is_none_or(Value::is_object),

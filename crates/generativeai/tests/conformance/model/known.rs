@@ -47,6 +47,16 @@ ToolConfig functionCallingConfig:FunctionCallingConfig
 FunctionCallingConfig mode:x allowedFunctionNames:s*
 ";
 
+/// Finish reasons that the Python SDK did not know, in the order of their numbers, from 12.
+const NEWER_FINISH_REASONS: [&str; 6] = [
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_OTHER",
+    "NO_IMAGE",
+    "IMAGE_RECITATION",
+];
+
 type Fields = HashMap<&'static str, &'static str>;
 
 static KNOWN: LazyLock<HashMap<&'static str, Fields>> = LazyLock::new(|| {
@@ -124,6 +134,15 @@ fn field(name: &str, kind: &str, value: &Value, rows: &Rows) -> Result<Option<Va
             if let Some(word) = unknown {
                 let here = rows.here(Row::D11);
                 return Ok(here.then(|| with_known_case(name, word).into()));
+            }
+            if let Some(number) = value.as_u64().filter(|_| name == "finishReason")
+                && let Some(reason) = number.checked_sub(12)
+                && rows.here(Row::D11)
+            {
+                let newer = NEWER_FINISH_REASONS.get(reason as usize);
+                return Ok(Some(
+                    newer.map_or_else(|| value.clone(), |name| (*name).into()),
+                ));
             }
             value.is_string() || value.is_number()
         }
@@ -203,7 +222,7 @@ fn camel_case(name: &str) -> String {
 }
 
 /// Returns the known name that differs from a word in case only, or else the word.
-fn with_known_case<'n>(name: &str, word: &'n str) -> &'n str {
+pub(super) fn with_known_case<'n>(name: &str, word: &'n str) -> &'n str {
     let table = TABLES.enums.get(name).into_iter().flat_map(HashMap::values);
     let mut known = table.map(String::as_str);
     known

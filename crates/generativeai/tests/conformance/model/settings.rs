@@ -94,6 +94,16 @@ fn sensible(config: &mut Map<String, Value>) -> Result<(), Value> {
             return Err(fault::request());
         }
     }
+    if let Some(modalities) = config.get_mut("responseModalities") {
+        if modalities.is_string() {
+            *modalities = json!([modalities]);
+        }
+        for modality in modalities.as_array_mut().into_iter().flatten() {
+            if let Some(word) = modality.as_str() {
+                *modality = known::with_known_case("responseModalities", word).into();
+            }
+        }
+    }
     let mime_type = config.get("responseMimeType");
     if mime_type.is_some_and(|value| !value.is_string() && !value.is_null()) {
         return Err(fault::request());
@@ -146,7 +156,10 @@ pub(super) fn safety(value: &Value, rows: &Rows) -> Result<Vec<(Value, Value)>, 
             }
             pairs
         }
-        Value::Bool(_) => return odd(rows, Row::D17, None),
+        Value::Bool(said) if !rows.here(Row::D17) => {
+            return safety(&i64::from(*said).into(), rows);
+        }
+        Value::Bool(_) => return Err(fault::request()),
     };
     let read = |(category_word, threshold_word): (Value, Value)| {
         Ok((

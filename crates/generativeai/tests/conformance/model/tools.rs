@@ -104,7 +104,10 @@ impl Tools {
             json!({ "functionDeclarations": list })
         } else if let Some(name) = value["$callable"].as_str() {
             json!({"functionDeclarations": [python_function(name, &scenario.functions[name])]})
-        } else if tool["$proto"] == "FunctionDeclaration" || value.get("name").is_some() {
+        } else if tool["$proto"] == "FunctionDeclaration"
+            || value.get("name").is_some()
+            || (!typed && !is_tool(value) && !rows.here(Row::D17))
+        {
             json!({ "functionDeclarations": [value] })
         } else {
             value.clone()
@@ -194,6 +197,16 @@ impl Tools {
     }
 }
 
+/// Returns whether an object is a tool for the Python SDK, and not a declaration.
+fn is_tool(value: &Value) -> bool {
+    let names = [
+        "functionDeclarations",
+        "googleSearchRetrieval",
+        "codeExecution",
+    ];
+    names.into_iter().any(|name| value.get(name).is_some())
+}
+
 fn declarations(tool: &Value) -> impl Iterator<Item = &Value> {
     tool["functionDeclarations"]
         .as_array()
@@ -221,10 +234,15 @@ pub(super) fn schema(value: &Value) -> Value {
         match name.as_str() {
             "type" => {
                 if let Some(word) = value.as_str() {
-                    *value = word.to_uppercase().into();
+                    *value = known::with_known_case("type", word).into();
                 }
             }
             "items" => *value = self::schema(value),
+            "anyOf" => {
+                for schema in value.as_array_mut().into_iter().flatten() {
+                    *schema = self::schema(schema);
+                }
+            }
             "properties" => {
                 for property in value
                     .as_object_mut()
