@@ -201,7 +201,7 @@ pub(super) fn has_content(content: &Value) -> bool {
 }
 
 /// Returns whether a part has no data. Empty text and media without bytes are data, but not `content`.
-fn is_empty(part: &Value, content: bool) -> bool {
+pub(super) fn is_empty(part: &Value, content: bool) -> bool {
     let lacks = |value: &Value, name: &str| value[name].as_str().is_none_or(str::is_empty);
     let mut members = part.as_object().into_iter().flatten();
     members.all(|(name, value)| match name.as_str() {

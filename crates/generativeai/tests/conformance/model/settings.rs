@@ -286,6 +286,12 @@ pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, V
 }
 
 fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
+    if let Value::Bool(said) = word {
+        return match rows.here(Row::D17) {
+            true => Err(fault::request()),
+            false => mode(&i64::from(*said).into(), rows),
+        };
+    }
     let Some(word) = word.as_str() else {
         let name = TABLES.enums["mode"].get(&word.to_string());
         return match name {

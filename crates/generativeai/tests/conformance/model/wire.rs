@@ -126,7 +126,7 @@ impl<'s> World<'s> {
     }
 
     fn read_stream(&self, answer: &Answer) -> Result<Chunks, Failure> {
-        let (texts, end) = match &answer.body {
+        let (texts, mut end) = match &answer.body {
             Body::Dropped => return Err(self.no_answer()),
             Body::Chunks { chunks, end } => (chunks.clone(), *end),
             Body::Whole(text) => self.elements(text),
@@ -140,7 +140,17 @@ impl<'s> World<'s> {
         }
         let mut chunks = VecDeque::new();
         for text in &texts {
-            let value = serde_json::from_str(text).unwrap_or(Value::Null);
+            let value = serde_json::from_str(text);
+            match &value {
+                Ok(value) if self.ignores(value, &chunks) => continue,
+                // The Python SDK takes the end of the inner list for that of the stream.
+                Ok(Value::Array(_)) if !self.rows.here(Row::D17) => {
+                    end = End::Open;
+                    break;
+                }
+                _ => {}
+            }
+            let value = value.unwrap_or(Value::Null);
             match self.read("GenerateContentResponse", &value, Row::D17) {
                 Ok(chunk) => chunks.push_back(Ok(chunk)),
                 Err(failure) if chunks.is_empty() => {
@@ -191,7 +201,7 @@ impl<'s> World<'s> {
             Err(_) if text.trim().is_empty() => (Vec::new(), End::Proper),
             Err(_) if text.trim_start().starts_with('[') => (whole_elements(text), End::Open),
             Err(_) if text.trim_start().starts_with('{') => (Vec::new(), End::Open),
-            Err(_) if self.rows.here(Row::D17) => (vec!["null".to_owned()], End::Open),
+            Err(_) if self.rows.here(Row::D17) => (vec![text.to_owned()], End::Open),
             Err(_) => (Vec::new(), End::Open),
         }
     }
@@ -253,6 +263,18 @@ impl<'s> World<'s> {
                 }
             }
         })
+    }
+
+    /// Returns whether an element of a stream has no effect. The Python SDK ignores all except objects and lists. Here
+    /// these are keep-alives, and what follows a complete reply (D17).
+    fn ignores(&self, element: &Value, before: &Chunks) -> bool {
+        let here = self.rows.here(Row::D17);
+        match element {
+            Value::Null => true,
+            Value::Object(_) => false,
+            Value::Array(elements) => elements.is_empty() && here,
+            other => !here || *other == "" || is_whole(before),
+        }
     }
 
     /// Removes a byte order mark, which the Python SDK does not read.
