@@ -117,6 +117,9 @@ fn part(value: &Value, rows: &Rows) -> Result<Value, Value> {
         Some("File") => return Ok(file(typed)),
         Some("Content") => return odd(rows, Row::D17, None),
         Some(kind) => {
+            if matches!(kind, "ExecutableCode" | "CodeExecutionResult") {
+                odd(rows, Row::D17, Some(()))?;
+            }
             let (first, rest) = kind.split_at(1);
             return Ok(json!({ format!("{}{rest}", first.to_lowercase()): typed }));
         }

@@ -9,7 +9,7 @@ use crate::fault;
 use crate::normal::TABLES;
 use crate::rows::{Row, Rows};
 
-/// Messages of responses and requests. `*` is a list, `%` a map; `s`, `n`, `b`, `e`, `x` are string, number, boolean, enum, any JSON.
+/// Messages of responses and requests. `*` is a list, `%` a map; `s`, `n`, `i`, `b`, `e`, `x` are string, number, integer, boolean, enum, any JSON.
 const MESSAGES: &str = "
 GenerateContentResponse candidates:Candidate* promptFeedback:PromptFeedback usageMetadata:UsageMetadata modelVersion:s
 PromptFeedback blockReason:e safetyRatings:SafetyRating*
@@ -39,7 +39,7 @@ TopCandidates candidates:Logprob*
 Logprob token:s tokenId:n logProbability:n
 CountTokensResponse totalTokens:n cachedContentTokenCount:n
 CachedContent name:s model:s displayName:s usageMetadata:x createTime:s updateTime:s expireTime:s ttl:s
-GenerationConfig candidateCount:n stopSequences:s* maxOutputTokens:n temperature:n topP:n topK:n responseMimeType:s responseSchema:Schema presencePenalty:n frequencyPenalty:n responseLogprobs:b logprobs:n enableEnhancedCivicAnswers:b responseModalities:e* speechConfig:x
+GenerationConfig candidateCount:i stopSequences:s* maxOutputTokens:i temperature:n topP:n topK:i responseMimeType:s responseSchema:Schema presencePenalty:n frequencyPenalty:n responseLogprobs:b logprobs:i enableEnhancedCivicAnswers:b responseModalities:e* speechConfig:x
 Schema type:e format:s description:s nullable:b enum:s* items:Schema maxItems:x minItems:x properties:Schema% required:s*
 Tool functionDeclarations:FunctionDeclaration* googleSearchRetrieval:x codeExecution:x
 FunctionDeclaration name:s description:s parameters:Schema
@@ -200,6 +200,7 @@ fn fits(name: &str, kind: &str, value: &Value) -> bool {
     }
     match kind {
         "s" => value.is_string(),
+        "i" => value.is_i64() || value.is_boolean(),
         "n" | "b" => value.is_number() || value.is_boolean(),
         "e" => value
             .as_str()

@@ -273,8 +273,11 @@ pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, V
         _ if calling.get("$proto").is_some() => calling["value"].clone(),
         Value::Object(members) => {
             let mut calling = members.clone();
-            if let Some(word) = members.get("mode") {
-                calling.insert("mode".into(), mode(word, rows)?);
+            match members.get("mode") {
+                Some(word) => {
+                    calling.insert("mode".into(), mode(word, rows)?);
+                }
+                None => odd(rows, Row::D17, Some(()))?,
             }
             Value::Object(calling)
         }
@@ -295,6 +298,7 @@ fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
     let Some(word) = word.as_str() else {
         let name = TABLES.enums["mode"].get(&word.to_string());
         return match name {
+            Some(name) if *word == json!(0) => odd(rows, Row::D16, Some(name.as_str().into())),
             Some(name) => Ok(name.as_str().into()),
             None if *word == json!(4) => odd(rows, Row::D16, Some("VALIDATED".into())),
             None => odd(rows, Row::D17, None),
@@ -302,7 +306,7 @@ fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
     };
     let lower = word.to_lowercase();
     Ok(match lower.strip_prefix("mode_").unwrap_or(&lower) {
-        "unspecified" => "MODE_UNSPECIFIED",
+        "unspecified" => return odd(rows, Row::D16, Some("MODE_UNSPECIFIED".into())),
         "auto" => "AUTO",
         "any" => "ANY",
         "none" => "NONE",
@@ -315,7 +319,7 @@ fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
 /// Checks that a chat requests one candidate.
 pub(super) fn one_candidate(config: &Map<String, Value>) -> Result<(), Value> {
     match config.get("candidateCount") {
-        Some(Value::Null) => Err(fault::accident()),
+        Some(Value::Null | Value::String(_)) => Err(fault::accident()),
         Some(count) if count.as_f64() > Some(1.0) => Err(fault::request()),
         _ => Ok(()),
     }

@@ -108,6 +108,11 @@ impl Tools {
             || value.get("name").is_some()
             || (!typed && !is_tool(value) && !rows.here(Row::D17))
         {
+            // Only here the Python SDK does not accept names of types in lower case (D16).
+            let name = value["name"].as_str().unwrap_or_default();
+            if !scenario.functions.contains_key(name) {
+                known::check("FunctionDeclaration", &untyped(value), rows)?;
+            }
             json!({ "functionDeclarations": [value] })
         } else {
             value.clone()
@@ -150,7 +155,8 @@ impl Tools {
         if !value.is_object() {
             return odd(rows, Row::D17, None);
         }
-        if value.get("description").is_none() && !typed {
+        let is_complete = value.get("name").is_some() && value.get("description").is_some();
+        if !is_complete && !typed {
             odd(rows, Row::D17, Some(()))?;
         }
         if !typed {
