@@ -123,7 +123,12 @@ fn whole(number: &Number) -> Option<Number> {
 /// Returns the canonical form of free JSON, such as arguments: only numbers change.
 fn free(value: &Value) -> Value {
     match value {
-        Value::Number(number) => Value::Number(whole(number).unwrap_or_else(|| number.clone())),
+        // Numbers of free JSON are doubles.
+        Value::Number(number) => {
+            let double = number.as_f64().and_then(Number::from_f64);
+            let double = double.unwrap_or_else(|| number.clone());
+            Value::Number(whole(&double).unwrap_or(double))
+        }
         Value::Array(elements) => elements.iter().map(free).collect(),
         Value::Object(members) => members
             .iter()

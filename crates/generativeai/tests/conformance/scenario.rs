@@ -127,6 +127,25 @@ fn callables_in<'v>(value: &'v Value, names: &mut Vec<&'v str>) {
     }
 }
 
+/// Returns a value with each typed object of the Python SDK replaced by its content.
+pub(crate) fn untyped(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => match members.get("value") {
+            Some(content)
+                if members.contains_key("$proto") || members.contains_key("$dataclass") =>
+            {
+                untyped(content)
+            }
+            _ => members
+                .iter()
+                .map(|(name, value)| (name.clone(), untyped(value)))
+                .collect(),
+        },
+        Value::Array(elements) => elements.iter().map(untyped).collect(),
+        other => other.clone(),
+    }
+}
+
 impl Step {
     pub(crate) fn get(&self, member: &str) -> Option<&Value> {
         self.with.get(member)

@@ -34,7 +34,7 @@ pub(super) fn neutral(error: &Error) -> Value {
             // The text of a body that is not a status follows the code.
             let said = error.to_string();
             let said = said.strip_prefix(&format!("{code}: ")).unwrap_or(&said);
-            if said != "an empty answer" {
+            if said != "empty response" {
                 neutral["server_message"] = said.into();
             }
         }

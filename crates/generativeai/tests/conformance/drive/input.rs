@@ -11,6 +11,8 @@ use generativeai::protocol::tools::{FunctionCallingConfig, FunctionCallingMode, 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::scenario::untyped;
+
 /// The types of the library cannot express the input.
 pub(super) struct Unwritable;
 
@@ -66,7 +68,7 @@ pub(super) fn contents(value: &Value) -> Written<Vec<Content>> {
     match value {
         Value::Null => Ok(Vec::new()),
         Value::Array(elements) if elements.iter().all(is_content) => {
-            elements.iter().map(entry).collect()
+            elements.iter().map(content).collect()
         }
         one => Ok(vec![entry(one)?]),
     }
@@ -117,7 +119,8 @@ fn part(value: &Value) -> Written<Part> {
         return typed::<Blob>(value).map(Part::from);
     }
     let only = members.iter().next().filter(|_| members.len() == 1);
-    match only.map(|(name, data)| (name.as_str(), data)) {
+    let only = only.map(|(name, data)| (name.as_str(), untyped(data)));
+    match only.as_ref().map(|(name, data)| (*name, data)) {
         Some(("text", Value::String(text))) => return Ok(Part::from(text.as_str())),
         Some(("inlineData", blob)) if is_blob(blob) => return typed::<Blob>(blob).map(Part::from),
         Some(("functionCall", call)) => return typed::<FunctionCall>(call).map(Part::from),
@@ -140,18 +143,12 @@ fn part(value: &Value) -> Written<Part> {
 
 /// Converts a generation config. `null` leaves a field unset.
 pub(super) fn generation_config(value: &Value) -> Written<GenerationConfig> {
-    let given = if value.get("$proto").or(value.get("$dataclass")).is_some() {
-        &value["value"]
-    } else {
-        value
-    };
-    let Value::Object(members) = given else {
+    let Value::Object(members) = untyped(value) else {
         return Err(Unwritable);
     };
     let set: Map<String, Value> = members
-        .iter()
+        .into_iter()
         .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     typed(&Value::Object(set))
 }
@@ -196,16 +193,12 @@ fn category(value: &Value) -> Written<HarmCategory> {
         return named(value);
     };
     let word = word.to_lowercase();
-    let category = match word.strip_prefix("harm_category_").unwrap_or(&word) {
-        "toxic" => "toxicity",
-        "violent" => "violence",
-        "medicine" => "medical",
-        "harass" => "harassment",
+    let category = match word.as_str() {
         "hate" => "hate_speech",
-        "sex" | "sexual" => "sexually_explicit",
-        "danger" | "dangerous" => "dangerous_content",
-        "civic" => "civic_integrity",
-        word => word,
+        "sex" | "sexual" | "harm_category_sexual" => "sexually_explicit",
+        "danger" | "dangerous" | "harm_category_dangerous" => "dangerous_content",
+        "civic" | "harm_category_civic" => "civic_integrity",
+        word => word.strip_prefix("harm_category_").unwrap_or(word),
     };
     match HarmCategory::from(format!("HARM_CATEGORY_{category}")) {
         HarmCategory::Unknown(_) => Err(Unwritable),
@@ -258,14 +251,13 @@ pub(super) fn tool_config(value: &Value) -> Written<ToolConfig> {
     let calling: FunctionCallingConfig = match calling {
         _ if calling.get("$proto").is_some() => typed(&calling["value"])?,
         Value::Object(members) => {
-            let mut config = FunctionCallingConfig::default();
-            if let Some(word) = members.get("mode") {
-                config = config.mode(mode(word)?);
+            let mut rest = members.clone();
+            let word = rest.remove("mode");
+            let config: FunctionCallingConfig = typed(&Value::Object(rest))?;
+            match word {
+                Some(word) => config.mode(mode(&word)?),
+                None => config,
             }
-            let names = members
-                .get("allowedFunctionNames")
-                .and_then(Value::as_array);
-            config.allowed_function_names(names.into_iter().flatten().filter_map(Value::as_str))
         }
         word => FunctionCallingConfig::from(mode(word)?),
     };

@@ -82,13 +82,12 @@ pub(super) fn start(scenario: &Scenario, model: &GenerativeModel) -> Result<Chat
         model.start_chat()
     };
     let history = input::contents(said.get("history").unwrap_or(&Value::Null))?;
-    let chat = chat
-        .with_history(history)
-        .automatic_function_calling(flag("enable_automatic_function_calling"));
+    let chat = chat.automatic_function_calling(flag("enable_automatic_function_calling"));
     if !directly {
+        // Before the history is set: the Python SDK checks the settings of the model only.
         chat.check().map_err(|error| neutral(&error))?;
     }
-    Ok(chat)
+    Ok(chat.with_history(history))
 }
 
 pub(super) fn request_options(value: &Value) -> RequestOptions {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::input::{Unwritable, Written};
 use crate::functions;
 use crate::normal::canonical;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, untyped};
 
 /// Calls of functions, in the order they ran.
 #[derive(Clone, Default)]
@@ -57,6 +57,15 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
             _ => Err(Unwritable),
         };
     }
+    match tool["$proto"].as_str() {
+        Some("CodeExecution") => return Ok(toolbox.tool(CodeExecution::default())),
+        Some("GoogleSearchRetrieval") => {
+            let search: GoogleSearchRetrieval =
+                serde_json::from_value(value.clone()).map_err(|_| Unwritable)?;
+            return Ok(toolbox.tool(search));
+        }
+        _ => {}
+    }
     let declared = match value.get("$list") {
         Some(list) => list.clone(),
         None if tool["$proto"] == "FunctionDeclaration"
@@ -70,28 +79,26 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
             .cloned()
             .unwrap_or_else(|| json!([])),
     };
-    let declared: Vec<Value> = declared
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|one| plain(one, scenario))
-        .collect();
+    let declared = declared.as_array().map(Vec::as_slice).unwrap_or_default();
     let is_called = |one: &Value| {
-        let name = one["name"].as_str().unwrap_or_default();
-        !is_typed && scenario.functions.contains_key(name)
+        let declaration = plain(one, scenario);
+        let name = declaration["name"].as_str().unwrap_or_default();
+        let is_only_declared = is_typed || one.get("$proto").is_some();
+        !is_only_declared && scenario.functions.contains_key(name)
     };
-    if declared.iter().any(is_called) {
-        return declared.iter().try_fold(toolbox, |toolbox, one| {
-            let declaration = declaration(one)?;
-            Ok(if is_called(one) {
-                toolbox.function(function(declaration, scenario, calls))
-            } else {
-                toolbox.tool(declaration)
-            })
-        });
+    let has_functions = declared.iter().any(is_called);
+    let (mut toolbox, mut declarations) = (toolbox, Vec::new());
+    for one in declared {
+        let declaration = declaration(&plain(one, scenario))?;
+        toolbox = if is_called(one) {
+            toolbox.function(function(declaration, scenario, calls))
+        } else if has_functions {
+            toolbox.tool(declaration)
+        } else {
+            declarations.push(declaration);
+            toolbox
+        };
     }
-    let declarations: Vec<FunctionDeclaration> =
-        declared.iter().map(declaration).collect::<Written<_>>()?;
     let mut rest = value.clone();
     if let Some(members) = rest.as_object_mut() {
         members.retain(|name, _| {
@@ -103,6 +110,7 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
                     | "name"
                     | "description"
                     | "parameters"
+                    | "response"
             )
         });
         if let Some(Value::String(mode)) = members
@@ -114,15 +122,19 @@ fn add(toolbox: Toolbox, tool: &Value, scenario: &Scenario, calls: &Calls) -> Wr
         }
     }
     let rest: Tool = serde_json::from_value(rest).map_err(|_| Unwritable)?;
-    Ok(toolbox.tool(rest.function_declarations(declarations)))
+    let rest = rest.function_declarations(declarations);
+    Ok(if has_functions && rest == Tool::default() {
+        toolbox
+    } else {
+        toolbox.tool(rest)
+    })
 }
 
 /// Returns a declaration as the service expects it, including those for Python functions.
 fn plain(value: &Value, scenario: &Scenario) -> Value {
     match value["$callable"].as_str() {
         Some(name) => crate::model::python_function(name, &scenario.functions[name]),
-        None if value.get("$proto").is_some() => value["value"].clone(),
-        None => value.clone(),
+        None => untyped(value),
     }
 }
 

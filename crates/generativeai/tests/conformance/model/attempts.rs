@@ -9,6 +9,7 @@ use crate::script::Answer;
 /// Attempts so far.
 pub(super) struct Attempts {
     made: u32,
+    by_default: bool,
     retried: bool,
     unauthorized: u32,
     waited: f64,
@@ -18,9 +19,11 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn new(options: &Value) -> Self {
+    /// `by_default`: the Python SDK retries the method if no options are given.
+    pub(super) fn new(options: &Value, by_default: bool) -> Self {
         Self {
             made: 0,
+            by_default,
             retried: options.get("retry").is_none_or(|retry| !retry.is_null()),
             unauthorized: 0,
             waited: 0.0,
@@ -43,7 +46,7 @@ impl Attempts {
             self.unauthorized += 1;
             return true;
         }
-        if failure.fault["http_code"] != 503 || !self.retried {
+        if failure.fault["http_code"] != 503 || !self.retried || !self.by_default {
             return false;
         }
         if self.waited + self.next_wait > self.deadline {

@@ -121,10 +121,11 @@ impl Chat {
         self.last = None;
         let mut received = answer.and_then(Answer::reply).unwrap_or_else(|| json!({}));
         if rows.here(Row::D15) {
-            if !has_parts(&received) {
+            if !has_content(&received) {
                 received = json!({});
             }
             fill_role(&mut received, "model");
+            remove_empty_parts(&mut received);
         }
         let mut said = vec![open.sent];
         said.extend(open.exchanged);
@@ -199,11 +200,25 @@ pub(super) fn has_content(content: &Value) -> bool {
     parts.any(|part| !is_empty(part, true))
 }
 
-fn is_empty(part: &Value, or_empty_text: bool) -> bool {
-    let members = part.as_object().into_iter().flatten();
-    members
-        .into_iter()
-        .all(|(name, value)| name == "thought" || or_empty_text && name == "text" && value == "")
+/// Returns whether a part has no data. Empty text and media without bytes are data, but not `content`.
+pub(super) fn is_empty(part: &Value, content: bool) -> bool {
+    let lacks = |value: &Value, name: &str| value[name].as_str().is_none_or(str::is_empty);
+    let mut members = part.as_object().into_iter().flatten();
+    members.all(|(name, value)| match name.as_str() {
+        "thought" => true,
+        "text" => value.is_null() || content && value == "",
+        "thoughtSignature" => value == "",
+        "inlineData" if content => lacks(value, "data"),
+        "functionCall" => lacks(value, "name") && value["willContinue"] != true,
+        "inlineData" | "fileData" | "functionResponse" => {
+            let mut members = value
+                .as_object()
+                .into_iter()
+                .flat_map(|members| members.values());
+            members.all(Value::is_null)
+        }
+        _ => value.is_null(),
+    })
 }
 
 /// Returns whether a content has parts.

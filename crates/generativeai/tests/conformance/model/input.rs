@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::known;
 use crate::fault;
 use crate::rows::{Row, Rows};
+use crate::scenario::untyped;
 
 /// Members that a part may have in any combination; the Python SDK takes others one at a time.
 const TYPED_PART: [&str; 4] = ["text", "thought", "executableCode", "codeExecutionResult"];
@@ -25,6 +27,20 @@ pub(super) fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// Returns whether the Python SDK treats an input as absent. For it, typed objects of default values are empty (D17).
+fn is_refused(value: &Value, rows: &Rows) -> bool {
+    let has_only_defaults = value.get("$proto").is_some() && !is_true(&value["value"]);
+    is_empty(value) || has_only_defaults && !rows.here(Row::D17)
+}
+
+/// Returns whether a typed object has any member that is not a default value.
+pub(super) fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.values().any(is_true),
+        other => !is_empty(other),
+    }
+}
+
 /// Converts an input on which the Python SDK fails by accident: `here` if the row is on and it makes sense.
 pub(super) fn odd<T>(rows: &Rows, row: Row, here: Option<T>) -> Result<T, Value> {
     if rows.here(row) {
@@ -36,19 +52,29 @@ pub(super) fn odd<T>(rows: &Rows, row: Row, here: Option<T>) -> Result<T, Value>
 
 /// Converts one content.
 pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
-    if is_empty(value) {
+    if is_refused(value, rows) {
         return Err(fault::request());
     }
+    entry(value, rows)
+}
+
+/// Converts one content of a list.
+fn entry(value: &Value, rows: &Rows) -> Result<Value, Value> {
     if value["$proto"] == "Content" {
         return Ok(value["value"].clone());
     }
     if let Some(parts) = value.get("parts") {
+        known::check_members("Content", value, rows)?;
         let parts = match parts {
             Value::String(_) => vec![part(parts, rows)?],
             Value::Array(parts) => parts
                 .iter()
                 .map(|one| part(one, rows))
                 .collect::<Result<_, _>>()?,
+            // The elements of a mapping are its keys in Python.
+            Value::Object(members) if !rows.here(Row::D17) => {
+                members.keys().map(|text| json!({ "text": text })).collect()
+            }
             _ => return odd(rows, Row::D17, None),
         };
         let mut content = json!({ "parts": parts });
@@ -73,7 +99,7 @@ pub(super) fn contents(value: &Value, rows: &Rows) -> Result<Vec<Value>, Value> 
         Value::Null => Ok(Vec::new()),
         Value::Array(elements) if elements.iter().all(is_content) => elements
             .iter()
-            .map(|element| content(element, rows))
+            .map(|element| entry(element, rows))
             .collect(),
         one => Ok(vec![content(one, rows)?]),
     }
@@ -91,6 +117,9 @@ fn part(value: &Value, rows: &Rows) -> Result<Value, Value> {
         Some("File") => return Ok(file(typed)),
         Some("Content") => return odd(rows, Row::D17, None),
         Some(kind) => {
+            if matches!(kind, "ExecutableCode" | "CodeExecutionResult") {
+                odd(rows, Row::D17, Some(()))?;
+            }
             let (first, rest) = kind.split_at(1);
             return Ok(json!({ format!("{}{rest}", first.to_lowercase()): typed }));
         }
@@ -100,21 +129,30 @@ fn part(value: &Value, rows: &Rows) -> Result<Value, Value> {
         Value::String(text) => Ok(json!({ "text": text })),
         Value::Object(members) => {
             if is_blob(value) {
+                known::check_members("Blob", value, rows)?;
                 return Ok(json!({ "inlineData": value }));
             }
             if members.len() == 1 {
-                if let Some(data) = members.get("fileData") {
+                let value = untyped(value);
+                if let Some(data) = value.get("fileData") {
                     return Ok(file(data));
                 }
-                let known = ["text", "functionCall", "functionResponse"];
-                let blob = members.get("inlineData").is_some_and(is_blob);
-                if blob || known.iter().any(|known| members.contains_key(*known)) {
-                    return Ok(value.clone());
+                let fits = value.as_object().is_some_and(|members| {
+                    members.iter().all(|(name, data)| match name.as_str() {
+                        "text" => data.is_string() || data.is_null(),
+                        "inlineData" => is_blob(data),
+                        "functionCall" => true,
+                        "functionResponse" => data.get("response").is_none_or(Value::is_object),
+                        _ => false,
+                    })
+                });
+                if fits {
+                    return Ok(value);
                 }
             }
-            let is_typed = members
-                .keys()
-                .all(|name| TYPED_PART.contains(&name.as_str()));
+            let is_typed = members.iter().all(|(name, value)| {
+                TYPED_PART.contains(&name.as_str()) && (name != "text" || value.is_string())
+            });
             odd(rows, Row::D17, is_typed.then(|| value.clone()))
         }
         _ => odd(rows, Row::D17, None),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::chat::role_of;
-use super::judge::{is_block, is_unspecified, stops};
+use super::judge::{is_unspecified, stops};
 use crate::rows::{Row, Rows};
 
 /// The Python SDK cannot merge replies without parts.
@@ -68,8 +68,10 @@ fn feedback(first: Option<&Value>, second: Option<&Value>, rows: &Rows) -> Value
         return first.clone();
     }
     let mut both = first.clone();
-    if !is_block(first) && !second["blockReason"].is_null() {
-        both["blockReason"] = second["blockReason"].clone();
+    for name in ["blockReason", "blockReasonMessage"] {
+        if is_unspecified(&first[name]) && !second[name].is_null() {
+            both[name] = second[name].clone();
+        }
     }
     both["safetyRatings"] = ratings(first, second);
     both
@@ -77,37 +79,43 @@ fn feedback(first: Option<&Value>, second: Option<&Value>, rows: &Rows) -> Value
 
 fn candidates(first: &Value, second: &Value, rows: &Rows) -> Result<Value, NoPart> {
     let mut joined: Vec<Value> = Vec::new();
-    let all = [first, second].into_iter().flat_map(|chunk| {
-        chunk["candidates"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(move |one| (one, chunk))
-    });
     let mut seen: Vec<(i64, Option<&Value>, Option<&Value>)> = Vec::new();
-    for (candidate, chunk) in all {
-        let index = candidate["index"].as_i64().unwrap_or(0);
-        let at = seen
-            .iter()
-            .position(|(known, ..)| *known == index)
-            .unwrap_or_else(|| {
+    for (is_later, chunk) in [(false, first), (true, second)] {
+        let mut without_index = 0;
+        for candidate in chunk["candidates"].as_array().into_iter().flatten() {
+            // Candidates of a chunk without indices are numbered by position (D22).
+            let index = candidate["index"].as_i64().unwrap_or_else(|| {
+                without_index += 1;
+                if rows.here(Row::D22) {
+                    without_index - 1
+                } else {
+                    0
+                }
+            });
+            let known = seen.iter().position(|(known, ..)| *known == index);
+            let at = known.unwrap_or_else(|| {
                 seen.push((index, None, None));
                 seen.len() - 1
             });
-        if std::ptr::eq(chunk, first) {
-            seen[at].1 = Some(candidate);
-        } else {
-            seen[at].2 = Some(candidate);
+            if is_later {
+                seen[at].2 = Some(candidate);
+            } else {
+                seen[at].1 = Some(candidate);
+            }
         }
     }
+    seen.sort_by_key(|(index, ..)| *index);
     let nothing = json!({});
-    for (_, before, after) in seen {
-        let candidate = match (before, after) {
+    for (index, before, after) in seen {
+        let mut candidate = match (before, after) {
             (Some(before), None) if rows.here(Row::D9) => before.clone(),
             (Some(before), None) => candidate(before, None, rows)?,
             (before, Some(after)) => candidate(before.unwrap_or(&nothing), Some(after), rows)?,
             (None, None) => continue,
         };
+        if index != 0 {
+            candidate["index"] = index.into();
+        }
         joined.push(candidate);
     }
     Ok(joined.into())
@@ -128,7 +136,14 @@ fn candidate(before: &Value, after: Option<&Value>, rows: &Rows) -> Result<Value
     joined.insert("finishReason".into(), finish_reason(before, last, rows));
     joined.insert("safetyRatings".into(), ratings(before, second));
     if rows.here(Row::D9) {
-        joined.insert("citationMetadata".into(), citations(before, second));
+        for name in [
+            "citationMetadata",
+            "groundingAttributions",
+            "groundingMetadata",
+            "logprobsResult",
+        ] {
+            joined.insert(name.into(), accumulated(name, before, second));
+        }
         carry(&mut joined, before, second, rows);
     } else {
         for name in ["citationMetadata", "tokenCount"] {
@@ -153,22 +168,44 @@ fn finish_reason(before: &Value, last: &Value, rows: &Rows) -> Value {
     }
 }
 
-fn citations(first: &Value, second: &Value) -> Value {
-    let sources = |one: &Value| {
-        one["citationMetadata"]["citationSources"]
-            .as_array()
-            .cloned()
+/// Merges a member that chunks contain in pieces (D9).
+fn accumulated(name: &str, first: &Value, second: &Value) -> Value {
+    let (first, second) = match (&first[name], &second[name]) {
+        (Value::Null, one) | (one, Value::Null) => return one.clone(),
+        both => both,
     };
-    match (sources(first), sources(second)) {
-        (Some(mut all), Some(more)) => {
-            // Chunks repeat the sources of earlier ones.
-            let new: Vec<Value> = more.into_iter().filter(|one| !all.contains(one)).collect();
-            all.extend(new);
-            json!({ "citationSources": all })
-        }
-        (None, _) => second["citationMetadata"].clone(),
-        (Some(_), None) => first["citationMetadata"].clone(),
+    if let (Some(all), Some(more)) = (first.as_array(), second.as_array()) {
+        return with_new(all, more);
     }
+    let mut merged = first.clone();
+    let has_sources = |one: &Value| {
+        one["groundingChunks"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    };
+    if let Some(members) = merged.as_object_mut()
+        && has_sources(second)
+    {
+        members.remove("groundingSupports");
+    }
+    for (member, value) in second.as_object().into_iter().flatten() {
+        let known = &merged[member];
+        merged[member] = match (name, known.as_array(), value.as_array()) {
+            // The sources so far, and what refers to them by index.
+            ("groundingMetadata", _, Some(all)) if all.is_empty() => continue,
+            ("groundingMetadata", ..) => value.clone(),
+            // Tokens may repeat, citations of earlier chunks are repeated.
+            ("logprobsResult", Some(all), Some(more)) => [all.as_slice(), more].concat().into(),
+            (_, Some(all), Some(more)) => with_new(all, more),
+            _ => value.clone(),
+        };
+    }
+    merged
+}
+
+fn with_new(all: &[Value], more: &[Value]) -> Value {
+    let new = more.iter().filter(|one| !all.contains(one));
+    all.iter().chain(new).cloned().collect()
 }
 
 /// Returns each category once, where it was first seen, with its last probability. Blocked stays blocked.

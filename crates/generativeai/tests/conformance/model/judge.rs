@@ -27,9 +27,11 @@ pub(super) fn stops(reason: &Value) -> bool {
     !is_unspecified(reason) && !matches!(name, Some("STOP" | "MAX_TOKENS"))
 }
 
-/// Returns whether feedback reports that the prompt was blocked.
+/// Returns whether feedback reports that the prompt was blocked: it has a reason, or at least a message, which the
+/// Python SDK drops (D11).
 pub(super) fn is_block(feedback: &Value) -> bool {
-    !is_unspecified(&feedback["blockReason"])
+    let message = feedback["blockReasonMessage"].as_str();
+    !is_unspecified(&feedback["blockReason"]) || message.is_some_and(|text| !text.is_empty())
 }
 
 /// Returns the error of a blocked prompt.

@@ -1,14 +1,15 @@
-//! Parses a response: the members that the Python SDK knew, and their types.
+//! Messages of the API: the members that the Python SDK knew, and their types.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
+use crate::fault;
 use crate::normal::TABLES;
 use crate::rows::{Row, Rows};
 
-/// Messages of a response. `*` is a list; `s`, `n`, `b`, `e`, `x` are string, number, boolean, enum, any JSON.
+/// Messages of responses and requests. `*` is a list, `%` a map; `s`, `n`, `i`, `b`, `e`, `x` are string, number, integer, boolean, enum, any JSON.
 const MESSAGES: &str = "
 GenerateContentResponse candidates:Candidate* promptFeedback:PromptFeedback usageMetadata:UsageMetadata modelVersion:s
 PromptFeedback blockReason:e safetyRatings:SafetyRating*
@@ -38,7 +39,23 @@ TopCandidates candidates:Logprob*
 Logprob token:s tokenId:n logProbability:n
 CountTokensResponse totalTokens:n cachedContentTokenCount:n
 CachedContent name:s model:s displayName:s usageMetadata:x createTime:s updateTime:s expireTime:s ttl:s
+GenerationConfig candidateCount:i stopSequences:s* maxOutputTokens:i temperature:n topP:n topK:i responseMimeType:s responseSchema:Schema presencePenalty:n frequencyPenalty:n responseLogprobs:b logprobs:i enableEnhancedCivicAnswers:b responseModalities:e* speechConfig:x
+Schema type:e format:s description:s nullable:b enum:s* items:Schema maxItems:x minItems:x properties:Schema% required:s*
+Tool functionDeclarations:FunctionDeclaration* googleSearchRetrieval:x codeExecution:x
+FunctionDeclaration name:s description:s parameters:Schema
+ToolConfig functionCallingConfig:FunctionCallingConfig
+FunctionCallingConfig mode:x allowedFunctionNames:s*
 ";
+
+/// Finish reasons that the Python SDK did not know, in the order of their numbers, from 12.
+const NEWER_FINISH_REASONS: [&str; 6] = [
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_OTHER",
+    "NO_IMAGE",
+    "IMAGE_RECITATION",
+];
 
 type Fields = HashMap<&'static str, &'static str>;
 
@@ -63,7 +80,14 @@ pub(super) fn read(message: &str, value: &Value, rows: &Rows) -> Result<Value, W
     let members = value.as_object().ok_or(WrongType)?;
     let known = &KNOWN[message];
     let mut kept = Map::new();
-    for (name, value) in members {
+    for (given, value) in members {
+        // JSON may also use the names of the fields in Protocol Buffers.
+        let camel = camel_case(given);
+        let name = if known.contains_key(camel.as_str()) {
+            &camel
+        } else {
+            given
+        };
         match known.get(name.as_str()) {
             Some(_) if value.is_null() => {}
             Some(kind) => {
@@ -88,6 +112,14 @@ fn field(name: &str, kind: &str, value: &Value, rows: &Rows) -> Result<Option<Va
         return Ok(Some(elements?.into_iter().flatten().collect()));
     }
     let fits = match kind {
+        "s" if name == "role" && rows.here(Row::D11) => {
+            let word = value.as_str().ok_or(WrongType)?;
+            let roles = ["user", "model", "function", "system"];
+            let known = roles
+                .into_iter()
+                .find(|known| known.eq_ignore_ascii_case(word));
+            return Ok(Some(known.unwrap_or(word).into()));
+        }
         "s" => value.is_string(),
         "n" => {
             value.is_number()
@@ -98,9 +130,19 @@ fn field(name: &str, kind: &str, value: &Value, rows: &Rows) -> Result<Option<Va
         "b" => value.is_boolean(),
         "x" => true,
         "e" => {
-            let unknown = value.as_str().is_some_and(|word| !is_known(name, word));
-            if unknown && !rows.here(Row::D11) {
-                return Ok(None);
+            let unknown = value.as_str().filter(|word| !is_known(name, word));
+            if let Some(word) = unknown {
+                let here = rows.here(Row::D11);
+                return Ok(here.then(|| with_known_case(name, word).into()));
+            }
+            if let Some(number) = value.as_u64().filter(|_| name == "finishReason")
+                && let Some(reason) = number.checked_sub(12)
+                && rows.here(Row::D11)
+            {
+                let newer = NEWER_FINISH_REASONS.get(reason as usize);
+                return Ok(Some(
+                    newer.map_or_else(|| value.clone(), |name| (*name).into()),
+                ));
             }
             value.is_string() || value.is_number()
         }
@@ -111,6 +153,82 @@ fn field(name: &str, kind: &str, value: &Value, rows: &Rows) -> Result<Option<Va
     } else {
         Err(WrongType)
     }
+}
+
+/// Checks a message of a request. The Python SDK refuses unknown members and names, which are sent here (D16).
+pub(super) fn check(message: &str, value: &Value, rows: &Rows) -> Result<(), Value> {
+    if rows.here(Row::D16) || is_valid(message, value) {
+        Ok(())
+    } else {
+        Err(fault::accident())
+    }
+}
+
+/// Checks the names of the members of a message only.
+pub(super) fn check_members(message: &str, value: &Value, rows: &Rows) -> Result<(), Value> {
+    let known = &KNOWN[message];
+    let mut names = value.as_object().into_iter().flat_map(Map::keys);
+    if names.all(|name| known.contains_key(name.as_str())) || rows.here(Row::D16) {
+        Ok(())
+    } else {
+        Err(fault::accident())
+    }
+}
+
+fn is_valid(message: &str, value: &Value) -> bool {
+    let known = &KNOWN[message];
+    let Some(members) = value.as_object() else {
+        return value.is_null();
+    };
+    members.iter().all(|(name, value)| {
+        let kind = known.get(name.as_str());
+        kind.is_some_and(|kind| value.is_null() || fits(name, kind, value))
+    })
+}
+
+fn fits(name: &str, kind: &str, value: &Value) -> bool {
+    if let Some(kind) = kind.strip_suffix('*') {
+        // A string is a list of characters in Python.
+        let elements = value.as_array();
+        return elements.map_or(kind == "s" && value.is_string(), |elements| {
+            elements.iter().all(|element| fits(name, kind, element))
+        });
+    }
+    if let Some(kind) = kind.strip_suffix('%') {
+        let members = value.as_object();
+        return members.is_some_and(|members| members.values().all(|value| fits("", kind, value)));
+    }
+    match kind {
+        "s" => value.is_string(),
+        "i" => value.is_i64() || value.is_boolean(),
+        "n" | "b" => value.is_number() || value.is_boolean(),
+        "e" => value
+            .as_str()
+            .map_or(value.is_number(), |word| is_known(name, word)),
+        "x" => true,
+        message => is_valid(message, value),
+    }
+}
+
+/// Returns the name of a field in JSON: `finishReason` for `finish_reason`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut chars = word.chars();
+        name.extend(chars.next().into_iter().flat_map(char::to_uppercase));
+        name.extend(chars);
+        name
+    })
+}
+
+/// Returns the known name that differs from a word in case only, or else the word.
+pub(super) fn with_known_case<'n>(name: &str, word: &'n str) -> &'n str {
+    let table = TABLES.enums.get(name).into_iter().flat_map(HashMap::values);
+    let mut known = table.map(String::as_str);
+    known
+        .find(|known| known.eq_ignore_ascii_case(word))
+        .unwrap_or(word)
 }
 
 fn is_known(name: &str, word: &str) -> bool {

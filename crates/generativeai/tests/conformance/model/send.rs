@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::chat::{Open, fill_role, has_parts};
+use super::chat::{Open, fill_role, has_parts, remove_empty_parts};
 use super::turn::Turn;
 use super::wire::Question;
 use super::{Model, input, judge, settings};
 use crate::fault;
 use crate::normal::canonical;
 use crate::reader::Reader;
-use crate::rows::Row;
+use crate::rows::{Row, Rows};
 use crate::scenario::Step;
 
 impl Model<'_> {
@@ -24,6 +24,9 @@ impl Model<'_> {
         }
         let tools = self.settings.tools_of(step, &self.world)?;
         let mut message = input::content(step.get("content").unwrap_or(&Value::Null), rows)?;
+        if rows.here(Row::D15) {
+            remove_empty_parts(&mut message);
+        }
         if !has_parts(&message) && rows.here(Row::D17) {
             return Err(fault::request());
         }
@@ -31,7 +34,13 @@ impl Model<'_> {
         let mut contents = self.history(on)?;
         contents.push(message.clone());
         let config = self.settings.config_of(step, rows)?;
-        settings::one_candidate(&config)?;
+        // The Python SDK looks at the model only when it starts the chat.
+        let checked = if rows.here(Row::D17) {
+            config.clone()
+        } else {
+            settings::generation(step.get("generation_config").unwrap_or(&Value::Null), rows)?
+        };
+        settings::one_candidate(&checked)?;
         let prepared = self.settings.prepare(step, config, tools, &self.world)?;
         let turn = Turn::new(prepared, contents, streamed).of_chat(on, automatic);
         self.answers.push(Answer::new(turn));
@@ -83,6 +92,7 @@ impl Model<'_> {
             return Err(fault::request());
         }
         let mut contents = input::contents(given, rows)?;
+        remove_empty(&mut contents, rows);
         if !contents.iter().any(has_parts) && rows.here(Row::D17) {
             return Err(fault::request());
         }
@@ -103,7 +113,7 @@ impl Model<'_> {
 
     pub(super) fn count(&mut self, step: &Step) -> Result<Value, Value> {
         let rows = self.world.rows;
-        let contents = if step.flag("contents_from_history") {
+        let mut contents = if step.flag("contents_from_history") {
             self.history(step.on())?
         } else {
             let given = step.get("contents").unwrap_or(&Value::Null);
@@ -112,6 +122,7 @@ impl Model<'_> {
             }
             input::contents(given, rows)?
         };
+        remove_empty(&mut contents, rows);
         let tools = self.settings.tools_of(step, &self.world)?;
         let config = self.settings.config_of(step, rows)?;
         let prepared = self.settings.prepare(step, config, tools, &self.world)?;
@@ -155,5 +166,13 @@ impl Model<'_> {
             .readers
             .insert("main".into(), Reader::new(whole));
         Ok(self.read(at, "main", step.how_many("consume")))
+    }
+}
+
+/// Removes empty parts and contents (D15).
+fn remove_empty(contents: &mut Vec<Value>, rows: &Rows) {
+    if rows.here(Row::D15) {
+        contents.iter_mut().for_each(remove_empty_parts);
+        contents.retain(has_parts);
     }
 }

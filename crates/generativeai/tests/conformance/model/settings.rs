@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::input::odd;
+use super::known;
 use crate::fault;
 use crate::normal::TABLES;
 use crate::rows::{Row, Rows};
+use crate::scenario::untyped;
 
 const NUMBERS: [&str; 9] = [
     "temperature",
@@ -19,25 +21,25 @@ const NUMBERS: [&str; 9] = [
     "logprobs",
 ];
 
+const WHOLE_NUMBERS: [&str; 5] = [
+    "topK",
+    "candidateCount",
+    "maxOutputTokens",
+    "seed",
+    "logprobs",
+];
+
 /// Converts a generation config. A null unsets the setting of the model, or is ignored (D19).
 pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value>, Value> {
     let typed = value.get("$proto").is_some();
-    let given = match value.get("$proto").or(value.get("$dataclass")) {
-        Some(_) => &value["value"],
-        None => value,
-    };
-    let mut config = match given {
+    let mut config = match untyped(value) {
         Value::Null => Map::new(),
-        Value::Object(config) => config.clone(),
+        Value::Object(config) => config,
         _ => return odd(rows, Row::D17, None),
     };
-    for name in NUMBERS {
-        let fits = config
-            .get(name)
-            .is_none_or(|value| value.is_number() || value.is_null());
-        if !fits {
-            return odd(rows, Row::D17, None);
-        }
+    // The Python SDK looks at the values when it makes a request.
+    if rows.here(Row::D17) {
+        sensible(&mut config)?;
     }
     if rows.here(Row::D19) {
         config.retain(|_, value| !value.is_null() && *value != json!([]));
@@ -46,14 +48,71 @@ pub(super) fn generation(value: &Value, rows: &Rows) -> Result<Map<String, Value
     }
     if typed && !rows.here(Row::D17) {
         // Fields without presence override the settings of the model.
-        for name in ["stopSequences", "responseMimeType", "responseModalities"] {
+        for name in [
+            "stopSequences",
+            "responseMimeType",
+            "responseModalities",
+            "responseSchema",
+        ] {
             config.entry(name).or_insert(Value::Null);
         }
     }
     if let Some(schema) = config.get_mut("responseSchema") {
         *schema = super::tools::schema(schema);
+        known::check("Schema", schema, rows)?;
     }
     Ok(config)
+}
+
+/// Converts numbers that are given as strings, and a single stop sequence.
+///
+/// # Errors
+/// A value has another type.
+fn sensible(config: &mut Map<String, Value>) -> Result<(), Value> {
+    for name in NUMBERS {
+        let Some(value) = config.get_mut(name).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        let number = match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.ok_or_else(fault::request)?;
+        let is_whole = number.fract() == 0.0 && number.abs() <= f64::from(i32::MAX);
+        if WHOLE_NUMBERS.contains(&name) && !is_whole {
+            return Err(fault::request());
+        }
+        *value = json!(number);
+    }
+    if let Some(stops) = config.get_mut("stopSequences") {
+        if stops.is_string() {
+            *stops = json!([stops]);
+        }
+        let mut all = stops.as_array().into_iter().flatten();
+        if !all.all(Value::is_string) {
+            return Err(fault::request());
+        }
+    }
+    if let Some(modalities) = config.get_mut("responseModalities") {
+        if modalities.is_string() {
+            *modalities = json!([modalities]);
+        }
+        for modality in modalities.as_array_mut().into_iter().flatten() {
+            if let Some(word) = modality.as_str() {
+                *modality = known::with_known_case("responseModalities", word).into();
+            }
+        }
+    }
+    let mime_type = config.get("responseMimeType");
+    if mime_type.is_some_and(|value| !value.is_string() && !value.is_null()) {
+        return Err(fault::request());
+    }
+    let schema = config.get("responseSchema");
+    if schema.is_some_and(|value| !value.is_object() && !value.is_null()) {
+        return Err(fault::request());
+    }
+    Ok(())
 }
 
 /// Merges the settings of a message over the model's, key by key.
@@ -86,21 +145,21 @@ pub(super) fn safety(value: &Value, rows: &Rows) -> Result<Vec<(Value, Value)>, 
         Value::Array(settings) => {
             let mut pairs = Vec::new();
             for setting in settings {
-                let setting = if setting.get("$proto").is_some() {
-                    &setting["value"]
-                } else {
-                    setting
-                };
-                match (setting.get("category"), setting.get("threshold")) {
-                    (Some(category), Some(threshold)) => {
-                        pairs.push((category.clone(), threshold.clone()));
-                    }
+                // The members of a typed object have default values.
+                let default = setting.get("$proto").map(|_| json!(0));
+                let setting = untyped(setting);
+                let member = |name: &str| setting.get(name).cloned().or(default.clone());
+                match (member("category"), member("threshold")) {
+                    (Some(category), Some(threshold)) => pairs.push((category, threshold)),
                     _ => return odd(rows, Row::D17, None),
                 }
             }
             pairs
         }
-        Value::Bool(_) => return odd(rows, Row::D17, None),
+        Value::Bool(said) if !rows.here(Row::D17) => {
+            return safety(&i64::from(*said).into(), rows);
+        }
+        Value::Bool(_) => return Err(fault::request()),
     };
     let read = |(category_word, threshold_word): (Value, Value)| {
         Ok((
@@ -183,11 +242,15 @@ fn threshold(word: &Value, rows: &Rows) -> Result<Value, Value> {
 
 /// Converts the number of an enum value. The Python SDK accepts the numbers in `taken`.
 fn number(number: &Value, table: &str, taken: &[i64], rows: &Rows) -> Result<Value, Value> {
+    let Some(number) = number.as_f64().filter(|number| number.fract() == 0.0) else {
+        return odd(rows, Row::D16, None);
+    };
+    let number = number as i64;
     let name = TABLES.enums[table]
         .get(&number.to_string())
         .map(|name| Value::from(name.as_str()));
-    match (name, number.as_i64()) {
-        (Some(name), Some(number)) if taken.contains(&number) => Ok(name),
+    match (name, number) {
+        (Some(name), number) if taken.contains(&number) => Ok(name),
         (name, _) => odd(rows, Row::D16, name),
     }
 }
@@ -210,27 +273,40 @@ pub(super) fn tool_config(value: &Value, rows: &Rows) -> Result<Option<Value>, V
         _ if calling.get("$proto").is_some() => calling["value"].clone(),
         Value::Object(members) => {
             let mut calling = members.clone();
-            if let Some(word) = members.get("mode") {
-                calling.insert("mode".into(), mode(word, rows)?);
+            match members.get("mode") {
+                Some(word) => {
+                    calling.insert("mode".into(), mode(word, rows)?);
+                }
+                None => odd(rows, Row::D17, Some(()))?,
             }
             Value::Object(calling)
         }
         word => json!({"mode": mode(word, rows)?}),
     };
+    known::check_members("ToolConfig", value, rows)?;
+    known::check_members("FunctionCallingConfig", &calling, rows)?;
     Ok(Some(json!({ "functionCallingConfig": calling })))
 }
 
 fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
+    if let Value::Bool(said) = word {
+        return match rows.here(Row::D17) {
+            true => Err(fault::request()),
+            false => mode(&i64::from(*said).into(), rows),
+        };
+    }
     let Some(word) = word.as_str() else {
         let name = TABLES.enums["mode"].get(&word.to_string());
         return match name {
+            Some(name) if *word == json!(0) => odd(rows, Row::D16, Some(name.as_str().into())),
             Some(name) => Ok(name.as_str().into()),
+            None if *word == json!(4) => odd(rows, Row::D16, Some("VALIDATED".into())),
             None => odd(rows, Row::D17, None),
         };
     };
     let lower = word.to_lowercase();
     Ok(match lower.strip_prefix("mode_").unwrap_or(&lower) {
-        "unspecified" => "MODE_UNSPECIFIED",
+        "unspecified" => return odd(rows, Row::D16, Some("MODE_UNSPECIFIED".into())),
         "auto" => "AUTO",
         "any" => "ANY",
         "none" => "NONE",
@@ -243,7 +319,7 @@ fn mode(word: &Value, rows: &Rows) -> Result<Value, Value> {
 /// Checks that a chat requests one candidate.
 pub(super) fn one_candidate(config: &Map<String, Value>) -> Result<(), Value> {
     match config.get("candidateCount") {
-        Some(Value::Null) => Err(fault::accident()),
+        Some(Value::Null | Value::String(_)) => Err(fault::accident()),
         Some(count) if count.as_f64() > Some(1.0) => Err(fault::request()),
         _ => Ok(()),
     }

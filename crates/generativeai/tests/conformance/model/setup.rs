@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::chat::{Chat, has_parts, repair};
+use super::known;
 use super::settings;
 use super::tools::Tools;
 use super::turn::RequestTemplate;
@@ -112,14 +113,19 @@ impl Settings {
     ) -> Result<RequestTemplate, Value> {
         let rows = world.rows;
         let given = |name: &str| step.get(name).filter(|value| !value.is_null());
-        if self.cached_content.is_some()
-            && (given("tools").is_some() || given("tool_config").is_some())
-        {
+        // An empty value is false in Python, but the tools of a message are an object by then.
+        let is_set = |name: &str| {
+            let is_object = name == "tools" && step.op == "send_message";
+            given(name)
+                .is_some_and(|value| is_object || rows.here(Row::D17) || !input::is_empty(value))
+        };
+        if self.cached_content.is_some() && (is_set("tools") || is_set("tool_config")) {
             return Err(fault::request());
         }
         let safety = settings::safety(given("safety_settings").unwrap_or(&Value::Null), rows)?;
         let tool_config =
             settings::tool_config(given("tool_config").unwrap_or(&Value::Null), rows)?;
+        known::check("GenerationConfig", &json!(config), rows)?;
         if !is_routable(&self.name) && !rows.here(Row::D17) {
             return Err(fault::accident());
         }
@@ -155,6 +161,12 @@ fn fetch(id: &str, world: &mut World<'_>) -> Result<Value, Value> {
     } else {
         format!("cachedContents/{id}")
     };
+    let is_one = name
+        .strip_prefix("cachedContents/")
+        .is_some_and(|id| !id.is_empty() && !id.contains('/'));
+    if !is_one && !world.rows.here(Row::D17) {
+        return Err(fault::accident());
+    }
     let question = Question {
         method: "GET",
         path: &format!("/v1beta/{name}"),

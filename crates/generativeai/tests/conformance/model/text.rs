@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::chat::is_empty;
 use crate::fault;
 use crate::rows::{Row, Rows};
 
@@ -24,9 +25,9 @@ fn read(response: &Value, rows: &Rows) -> Option<String> {
     let here = rows.here(Row::D21);
     let has_data = |part: &&Value| {
         let members = part.as_object().into_iter().flatten();
-        members
-            .into_iter()
-            .any(|(name, _)| name != "thought" && name != "thoughtSignature")
+        let mut names = members.map(|(name, _)| name);
+        let is_metadata = |name: &String| name == "thought" || name == "thoughtSignature";
+        !is_empty(part, false) && !names.all(is_metadata)
     };
     let (filled, all): (Vec<_>, Vec<_>) = (
         parts.iter().filter(has_data).collect(),

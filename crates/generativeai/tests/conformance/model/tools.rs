@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::input::odd;
+use super::known;
 use crate::fault;
 use crate::rows::{Row, Rows};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, untyped};
 
 /// Tools of a model or a message.
 #[derive(Clone, Default)]
@@ -46,7 +47,7 @@ impl Tools {
         let mut tools = Self::default();
         for tool in given {
             let tool = tools.one(tool, scenario, rows)?;
-            tools.sent.push(tool);
+            tools.add(tool, rows);
         }
         let names = tools
             .sent
@@ -61,6 +62,26 @@ impl Tools {
         Ok(Some(tools))
     }
 
+    /// Adds a tool. Functions are tools of their own: a tool with functions and other members becomes two (D16).
+    fn add(&mut self, mut tool: Value, rows: &Rows) {
+        let is_called = |one: &Value| {
+            one["name"]
+                .as_str()
+                .is_some_and(|name| self.callable.contains(name))
+        };
+        let has_functions = declarations(&tool).any(is_called);
+        let has_others = tool.as_object().is_some_and(|members| members.len() > 1);
+        if let Some(members) = tool.as_object_mut()
+            && has_functions
+            && has_others
+            && rows.here(Row::D16)
+        {
+            let functions = members.remove("functionDeclarations");
+            self.sent.push(json!({ "functionDeclarations": functions }));
+        }
+        self.sent.push(tool);
+    }
+
     fn one(&mut self, tool: &Value, scenario: &Scenario, rows: &Rows) -> Result<Value, Value> {
         let typed = tool.get("$proto").is_some();
         let value = if typed { &tool["value"] } else { tool };
@@ -71,23 +92,39 @@ impl Tools {
                 _ => Err(fault::request()),
             };
         }
+        if !value.is_object() {
+            return odd(rows, Row::D17, None);
+        }
+        match tool["$proto"].as_str() {
+            Some("CodeExecution") => return Ok(json!({ "codeExecution": value })),
+            Some("GoogleSearchRetrieval") => return Ok(json!({ "googleSearchRetrieval": value })),
+            _ => {}
+        }
         let mut sent = if let Some(list) = value.get("$list") {
             json!({ "functionDeclarations": list })
         } else if let Some(name) = value["$callable"].as_str() {
             json!({"functionDeclarations": [python_function(name, &scenario.functions[name])]})
-        } else if tool["$proto"] == "FunctionDeclaration" || value.get("name").is_some() {
+        } else if tool["$proto"] == "FunctionDeclaration"
+            || value.get("name").is_some()
+            || (!typed && !is_tool(value) && !rows.here(Row::D17))
+        {
+            // Only here the Python SDK does not accept names of types in lower case (D16).
+            let name = value["name"].as_str().unwrap_or_default();
+            if !scenario.functions.contains_key(name) {
+                known::check("FunctionDeclaration", &untyped(value), rows)?;
+            }
             json!({ "functionDeclarations": [value] })
         } else {
             value.clone()
         };
-        for declaration in sent["functionDeclarations"]
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-        {
+        let list = sent
+            .get_mut("functionDeclarations")
+            .and_then(Value::as_array_mut);
+        for declaration in list.into_iter().flatten() {
             *declaration = self.declaration(declaration, typed, scenario, rows)?;
         }
-        if let Some(retrieval) = sent["googleSearchRetrieval"].get_mut("dynamicRetrievalConfig")
+        let search = sent.get_mut("googleSearchRetrieval");
+        if let Some(retrieval) = search.and_then(|search| search.get_mut("dynamicRetrievalConfig"))
             && let Some(word) = retrieval["mode"].as_str()
         {
             let word = word.to_uppercase();
@@ -96,6 +133,9 @@ impl Tools {
         }
         if let Some(members) = sent.as_object_mut() {
             members.retain(|_, value| !value.is_null());
+        }
+        if !typed {
+            known::check_members("Tool", &sent, rows)?;
         }
         Ok(sent)
     }
@@ -108,28 +148,26 @@ impl Tools {
         rows: &Rows,
     ) -> Result<Value, Value> {
         let typed = typed || declaration.get("$proto").is_some();
-        let value = if declaration.get("$proto").is_some() {
-            &declaration["value"]
-        } else {
-            declaration
-        };
-        let value = match value["$callable"].as_str() {
+        let value = match declaration["$callable"].as_str() {
             Some(name) => python_function(name, &scenario.functions[name]),
-            None => value.clone(),
+            None => untyped(declaration),
         };
-        if value.get("description").is_none() && !typed {
+        if !value.is_object() {
+            return odd(rows, Row::D17, None);
+        }
+        let is_complete = value.get("name").is_some() && value.get("description").is_some();
+        if !is_complete && !typed {
             odd(rows, Row::D17, Some(()))?;
         }
-        let name = value["name"].as_str().unwrap_or_default();
-        self.declared.insert(name.to_owned());
-        if scenario.functions.contains_key(name) && !typed {
-            self.callable.insert(name.to_owned());
+        if !typed {
+            known::check("FunctionDeclaration", &with_schemas(value.clone()), rows)?;
         }
-        let mut value = value.clone();
-        if let Some(parameters) = value.get_mut("parameters") {
-            *parameters = schema(parameters);
+        let name = value["name"].as_str().unwrap_or_default().to_owned();
+        if scenario.functions.contains_key(&name) && !typed {
+            self.callable.insert(name.clone());
         }
-        Ok(value)
+        self.declared.insert(name);
+        Ok(with_schemas(value))
     }
 
     /// Merges tools of one declaration into one tool.
@@ -165,11 +203,31 @@ impl Tools {
     }
 }
 
+/// Returns whether an object is a tool for the Python SDK, and not a declaration.
+fn is_tool(value: &Value) -> bool {
+    let names = [
+        "functionDeclarations",
+        "googleSearchRetrieval",
+        "codeExecution",
+    ];
+    names.into_iter().any(|name| value.get(name).is_some())
+}
+
 fn declarations(tool: &Value) -> impl Iterator<Item = &Value> {
     tool["functionDeclarations"]
         .as_array()
         .into_iter()
         .flatten()
+}
+
+/// Returns a declaration with the type names of the service.
+fn with_schemas(mut declaration: Value) -> Value {
+    for name in ["parameters", "response"] {
+        if let Some(schema) = declaration.get_mut(name) {
+            *schema = self::schema(schema);
+        }
+    }
+    declaration
 }
 
 /// Returns a schema with the type names of the service.
@@ -182,10 +240,15 @@ pub(super) fn schema(value: &Value) -> Value {
         match name.as_str() {
             "type" => {
                 if let Some(word) = value.as_str() {
-                    *value = word.to_uppercase().into();
+                    *value = known::with_known_case("type", word).into();
                 }
             }
             "items" => *value = self::schema(value),
+            "anyOf" => {
+                for schema in value.as_array_mut().into_iter().flatten() {
+                    *schema = self::schema(schema);
+                }
+            }
             "properties" => {
                 for property in value
                     .as_object_mut()

@@ -205,8 +205,10 @@ impl Turn {
         }
         let content = response["candidates"][0]["content"].clone();
         let parts = content["parts"].as_array().into_iter().flatten();
+        // An empty call is false in Python.
         let calls: Vec<Value> = parts
             .filter_map(|part| part.get("functionCall"))
+            .filter(|call| super::input::is_true(call))
             .cloned()
             .collect();
         if calls.is_empty() || !answered_here(&calls, tools, world).map_err(Next::Failed)? {
@@ -245,8 +247,7 @@ impl Turn {
         };
         let used = self.used.get_or_insert_with(|| json!({}));
         for (name, count) in usage {
-            let sum = used[name].as_i64().unwrap_or(0) + count.as_i64().unwrap_or(0);
-            used[name] = sum.into();
+            used[name] = sum(&used[name], count);
         }
     }
 
@@ -256,6 +257,24 @@ impl Turn {
             response["usageMetadata"] = used;
         }
     }
+}
+
+/// Adds up two counts, or two lists of counts by modality.
+fn sum(first: &Value, second: &Value) -> Value {
+    let Value::Array(counts) = second else {
+        return (first.as_i64().unwrap_or(0) + second.as_i64().unwrap_or(0)).into();
+    };
+    let mut sums = first.as_array().cloned().unwrap_or_default();
+    for count in counts {
+        match sums
+            .iter_mut()
+            .find(|known| known["modality"] == count["modality"])
+        {
+            Some(known) => known["tokenCount"] = sum(&known["tokenCount"], &count["tokenCount"]),
+            None => sums.push(count.clone()),
+        }
+    }
+    sums.into()
 }
 
 /// Returns whether the calls of a reply run here and are not returned to the caller (D5).

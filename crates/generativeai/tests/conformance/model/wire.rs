@@ -5,6 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Value, json};
 
 use super::attempts::Attempts;
+use super::chat::has_parts;
+use super::judge;
 use super::known;
 use super::status::{Failure, from_status, is_transient, status_in};
 use crate::fault;
@@ -50,13 +52,17 @@ impl<'s> World<'s> {
 
     /// Sends a request until it succeeds or is given up.
     pub(super) fn ask(&mut self, question: &Question<'_>) -> Result<Chunks, Value> {
-        if !is_well_formed(question.path) {
+        let encoded = encoded(question.path);
+        if !is_well_formed(question.path) && self.rows.here(Row::D17) {
             return Err(fault::request());
         }
-        let mut attempts = Attempts::new(question.options);
+        let path = match self.rows.here(Row::D17) {
+            true => &encoded,
+            false => question.path,
+        };
+        let mut attempts = Attempts::new(question.options, question.method == "POST");
         loop {
-            let request =
-                json!({"method": question.method, "path": question.path, "body": question.body});
+            let request = json!({"method": question.method, "path": path, "body": question.body});
             self.requests
                 .push(self.with_headers(crate::outcome::request(&request)));
             let streamed = question.path.ends_with(":streamGenerateContent");
@@ -108,13 +114,19 @@ impl<'s> World<'s> {
         if matches!(text.trim(), "" | "null") {
             return Err(Failure::last(self.or_accident(Row::D8, "Empty")));
         }
-        let value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let value = match serde_json::from_str(self.without_bom(&text)) {
+            // A list of one reply, as a stream contains it.
+            Ok(Value::Array(mut list)) if list.len() == 1 && self.rows.here(Row::D17) => {
+                list.remove(0)
+            }
+            value => value.unwrap_or(Value::Null),
+        };
         let value = self.read(reply, &value, Row::D17)?;
         Ok(VecDeque::from([Ok(value)]))
     }
 
     fn read_stream(&self, answer: &Answer) -> Result<Chunks, Failure> {
-        let (texts, end) = match &answer.body {
+        let (texts, mut end) = match &answer.body {
             Body::Dropped => return Err(self.no_answer()),
             Body::Chunks { chunks, end } => (chunks.clone(), *end),
             Body::Whole(text) => self.elements(text),
@@ -128,7 +140,17 @@ impl<'s> World<'s> {
         }
         let mut chunks = VecDeque::new();
         for text in &texts {
-            let value = serde_json::from_str(text).unwrap_or(Value::Null);
+            let value = serde_json::from_str(text);
+            match &value {
+                Ok(value) if self.ignores(value, &chunks) => continue,
+                // The Python SDK takes the end of the inner list for that of the stream.
+                Ok(Value::Array(_)) if !self.rows.here(Row::D17) => {
+                    end = End::Open;
+                    break;
+                }
+                _ => {}
+            }
+            let value = value.unwrap_or(Value::Null);
             match self.read("GenerateContentResponse", &value, Row::D17) {
                 Ok(chunk) => chunks.push_back(Ok(chunk)),
                 Err(failure) if chunks.is_empty() => {
@@ -149,6 +171,7 @@ impl<'s> World<'s> {
                 return Err(Failure::last(fault::accident()));
             }
             End::Proper => return Ok(chunks),
+            End::Open if self.rows.here(Row::D2) && is_whole(&chunks) => return Ok(chunks),
             End::Cut => Failure {
                 retryable: true,
                 ..Failure::last(self.or_accident(Row::D2, "Unreachable"))
@@ -164,7 +187,11 @@ impl<'s> World<'s> {
 
     /// Returns the elements of a body with a content length, and its end.
     fn elements(&self, text: &str) -> (Vec<String>, End) {
+        let text = self.without_bom(text);
         match serde_json::from_str(text) {
+            Ok(Value::Array(_)) if !text.starts_with('[') && !self.rows.here(Row::D17) => {
+                (Vec::new(), End::Open)
+            }
             Ok(Value::Array(elements)) => {
                 (elements.iter().map(Value::to_string).collect(), End::Proper)
             }
@@ -174,7 +201,7 @@ impl<'s> World<'s> {
             Err(_) if text.trim().is_empty() => (Vec::new(), End::Proper),
             Err(_) if text.trim_start().starts_with('[') => (whole_elements(text), End::Open),
             Err(_) if text.trim_start().starts_with('{') => (Vec::new(), End::Open),
-            Err(_) if self.rows.here(Row::D17) => (vec!["null".to_owned()], End::Open),
+            Err(_) if self.rows.here(Row::D17) => (vec![text.to_owned()], End::Open),
             Err(_) => (Vec::new(), End::Open),
         }
     }
@@ -224,7 +251,11 @@ impl<'s> World<'s> {
                 let mut fault = json!({"kind": fault::kind_of(code), "http_code": code});
                 let says_nothing = body.is_some() && !self.rows.here(Row::D13);
                 if !text.trim().is_empty() && !says_nothing {
-                    fault["server_message"] = text.trim().into();
+                    fault["server_message"] = if self.rows.here(Row::D20) {
+                        excerpt(text).into()
+                    } else {
+                        text.trim().into()
+                    };
                 }
                 Failure {
                     fault,
@@ -232,6 +263,26 @@ impl<'s> World<'s> {
                 }
             }
         })
+    }
+
+    /// Returns whether an element of a stream has no effect. The Python SDK ignores all except objects and lists. Here
+    /// these are keep-alives, and what follows a complete reply (D17).
+    fn ignores(&self, element: &Value, before: &Chunks) -> bool {
+        let here = self.rows.here(Row::D17);
+        match element {
+            Value::Null => true,
+            Value::Object(_) => false,
+            Value::Array(elements) => elements.is_empty() && here,
+            other => !here || *other == "" || is_whole(before),
+        }
+    }
+
+    /// Removes a byte order mark, which the Python SDK does not read.
+    fn without_bom<'t>(&self, text: &'t str) -> &'t str {
+        match text.strip_prefix('\u{feff}') {
+            Some(rest) if self.rows.here(Row::D17) => rest,
+            _ => text,
+        }
     }
 
     fn no_answer(&self) -> Failure {
@@ -250,6 +301,37 @@ impl<'s> World<'s> {
     }
 }
 
+/// Returns the text of a body as one line, and an HTML page as its title (D20).
+fn excerpt(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lower = text.to_ascii_lowercase();
+    if !lower.starts_with("<html") && !lower.starts_with("<!doctype html") {
+        return text;
+    }
+    let title = lower.find("<title>").map(|at| at + "<title>".len());
+    let title = title.and_then(|start| Some(&text[start..lower.find("</title")?]));
+    match title.map(str::trim) {
+        Some(title) => format!("an HTML page, \"{title}\""),
+        None => "an HTML page without a title".to_owned(),
+    }
+}
+
+/// Returns whether all candidates have ended: no content follows their finish reason.
+fn is_whole(chunks: &Chunks) -> bool {
+    let mut ended: HashMap<i64, bool> = HashMap::new();
+    let candidates = chunks
+        .iter()
+        .flatten()
+        .flat_map(|chunk| chunk["candidates"].as_array().into_iter().flatten());
+    for candidate in candidates {
+        let ends = !judge::is_unspecified(&candidate["finishReason"]);
+        if ends || has_parts(&candidate["content"]) {
+            ended.insert(candidate["index"].as_i64().unwrap_or(0), ends);
+        }
+    }
+    !ended.is_empty() && ended.into_values().all(|ends| ends)
+}
+
 /// Returns the complete elements of a truncated array.
 fn whole_elements(text: &str) -> Vec<String> {
     let mut elements = Vec::new();
@@ -265,6 +347,14 @@ fn whole_elements(text: &str) -> Vec<String> {
             }
             _ => return elements,
         }
+    }
+}
+
+/// Encodes colons in the name of a model, which are not followed by a method.
+fn encoded(path: &str) -> String {
+    match path.rsplit_once(':') {
+        Some((name, method)) => format!("{}:{method}", name.replace(':', "%3A")),
+        None => path.to_owned(),
     }
 }
 
