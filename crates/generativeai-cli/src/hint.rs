@@ -45,7 +45,7 @@ pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
         }
         ErrorKind::Unreachable => "check the network and the address".to_owned(),
         ErrorKind::Timeout | ErrorKind::Unavailable => "try again".to_owned(),
-        ErrorKind::Quota => "raise the quota".to_owned(),
+        ErrorKind::Quota => "raise the quota or add credit".to_owned(),
         _ => return other(error, place),
     };
     let option = match place {

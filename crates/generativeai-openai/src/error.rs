@@ -38,11 +38,13 @@ const CODES: [(&str, u16); 21] = [
 ];
 
 /// Members of an error that are already in the code, the message or the `ErrorInfo` of a status.
-const READ: [&str; 9] = [
+const READ: [&str; 11] = [
     "code",
     "detail",
     "error",
     "error_message",
+    "error_type",
+    "http_code",
     "message",
     "object",
     "param",
@@ -73,11 +75,8 @@ pub(crate) fn read(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let status = status(code, &reported);
     let reason = status.error_info().and_then(|info| info.reason);
     let kind = match ErrorKind::from_http_code(code) {
-        // DashScope's `Throttling.RateQuota` and `Throttling.AllocationQuota` are limits per minute, so a retry may
-        // succeed: https://help.aliyun.com/en/model-studio/rate-limit
-        ErrorKind::RateLimited if label.contains("throttling") => ErrorKind::RateLimited,
         // A quota that is used up is a 429, like a rate limit, but a retry within seconds cannot succeed.
-        ErrorKind::RateLimited if is_used_up(&label) || is_daily(&status) => ErrorKind::Quota,
+        ErrorKind::RateLimited if is_used_up(&label, &status) => ErrorKind::Quota,
         ErrorKind::Request if label.contains("invalidapikey") => ErrorKind::Authentication,
         // Google answers an invalid API key with 400.
         ErrorKind::Request if reason.is_some_and(|reason| reason.starts_with("API_KEY_")) => {
@@ -153,12 +152,12 @@ fn with_message(message: String) -> Map<String, Value> {
 }
 
 fn has_message(error: &Map<String, Value>) -> bool {
-    message_in(error).is_some_and(|message| !message.is_null())
+    message_in(error).is_some()
 }
 
 fn message_in(error: &Map<String, Value>) -> Option<&Value> {
     let mut names = ["message", "detail", "error_message"].into_iter();
-    names.find_map(|name| error.get(name))
+    names.find_map(|name| error.get(name).filter(|message| !message.is_null()))
 }
 
 /// Returns the code and the type of an error, if they are words and not numbers. `InvalidApiKey` and `invalid_api_key`
@@ -199,18 +198,22 @@ fn message_of(error: &Map<String, Value>) -> String {
     }
 }
 
-/// Returns whether the label of an error names something that is used up until the caller or the next day renews it.
-fn is_used_up(label: &str) -> bool {
-    let words = ["quota", "insufficientbalance", "daily"];
-    words.iter().any(|word| label.contains(word))
-}
-
-/// Returns whether a limit per day is used up. OpenRouter names it only in the message, as `free-models-per-day` or in
-/// the error of Gemini that it quotes.
-fn is_daily(status: &Status) -> bool {
+/// Returns whether an error with status 429 names something that is used up until the caller or the next day renews it.
+fn is_used_up(label: &str, status: &Status) -> bool {
+    let contains = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
     let message = status.message.as_deref().unwrap_or_default();
     let message = message.to_ascii_lowercase();
-    status.is_daily_quota() || message.contains("per-day") || message.contains("requestsperday")
+    // OpenRouter names a limit per day only in the message, as `free-models-per-day` or in the error of Gemini that it
+    // quotes.
+    if status.is_quota_exhausted() || contains(&message, &["per-day", "requestsperday"]) {
+        return true;
+    }
+    // Quotas per minute have this word in their code as well: DashScope's `Throttling.RateQuota` and
+    // `Throttling.AllocationQuota` (https://help.aliyun.com/en/model-studio/rate-limit), and those of Cerebras, which
+    // states the time in the message.
+    let is_rate = contains(label, &["throttling"])
+        || contains(label, &["toomany"]) && !message.contains("per day");
+    !is_rate && contains(label, &["quota", "insufficientbalance", "daily"])
 }
 
 /// Creates the status of an error, in the form of Google's APIs. The type, code and parameter of the error become an

@@ -198,9 +198,8 @@ impl From<Error> for ApiError {
         if let Some(status) = error.status() {
             converted.pass_on(status.clone(), error.http_code());
         }
-        if let Some(wait) = error.retry_after()
-            && converted.status.retry_delay().is_none()
-        {
+        // The longest wait of the header, the details and the message. Other clients read only the details.
+        if let Some(wait) = error.retry_after() {
             *converted.status = converted.status.with_retry_delay(wait);
         }
         converted

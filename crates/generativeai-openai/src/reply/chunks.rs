@@ -22,6 +22,8 @@ pub(crate) struct Chunks {
     /// Whether the request excludes thoughts (`includeThoughts: false`). The API of OpenAI has no such setting, so they
     /// are removed from the reply.
     without_thoughts: bool,
+    /// Whether the request is for one candidate.
+    is_single: bool,
     /// State of each candidate.
     candidates: Vec<State>,
     /// Unknown members of chunks without content, such as results of a filter before the first choice. They are
@@ -99,6 +101,7 @@ impl Chunks {
         Self {
             without_thoughts: thinking
                 .is_some_and(|thinking| thinking.include_thoughts == Some(false)),
+            is_single: config.is_none_or(|config| config.candidate_count.unwrap_or(1) <= 1),
             candidates: Vec::new(),
             held: None,
         }
@@ -132,7 +135,7 @@ impl Chunks {
         for choice in choices {
             let candidate = self.choice(choice, mode);
             let mut known = response.candidates.iter();
-            if known.any(|known| known.index == candidate.index) {
+            if self.is_single && known.any(|known| known.index == candidate.index) {
                 // Copilot sends the text and the calls of one message as two choices without an index.
                 let mut rest = GenerateContentResponse::default();
                 rest.candidates.push(candidate);

@@ -63,10 +63,10 @@ pub struct RequestOptions {
 /// Rules for retrying a failed request: exponential backoff with full jitter.
 ///
 /// Only transient failures are retried: no connection, a connection that broke before the body of the response began,
-/// and errors of the service with the codes 408, 429, 499, 500, 502, 503 and 504, or 520 to 524 and 529 of a proxy. The
-/// code is the one of the response, or the one in an error inside a success response; an error without a code is treated
-/// as 500. A quota that is not renewed soon is not retried, although its code is 429. Nothing is retried after the first
-/// chunk of a reply was returned, or after `timeout` or `idle_timeout`: the service may still work on the request.
+/// and errors of the service with the codes 408, 429, 499, 500, 502, 503, 504, 520 to 524 and 529. The code is the one
+/// of the response, or the one in an error inside a success response; an error without a code is treated as 500. A quota
+/// that is not renewed soon is not retried, although its code is 429. Nothing is retried after the first chunk of a
+/// reply was returned, or after `timeout` or `idle_timeout`: the service may still work on the request.
 ///
 /// The wait before attempt *n* + 1 is a random time up to `initial` × 2ⁿ⁻¹, at most `maximum`. If the service asks for
 /// a longer wait, in `Retry-After` or in the body, that wait applies.

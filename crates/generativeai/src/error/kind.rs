@@ -144,7 +144,7 @@ const fn classify(code: u16) -> (ErrorKind, bool) {
         // Payment required.
         402 => (ErrorKind::Quota, false),
         404 => (ErrorKind::NotFound, false),
-        408 | 504 => (ErrorKind::Timeout, true),
+        408 | 504 | 524 => (ErrorKind::Timeout, true),
         429 => (ErrorKind::RateLimited, true),
         // `CANCELLED`: the service gave up the request. A caller that had cancelled it would not read the response.
         499 => (ErrorKind::Unavailable, true),
@@ -152,7 +152,7 @@ const fn classify(code: u16) -> (ErrorKind, bool) {
         400..=499 => (ErrorKind::Request, false),
         // Cloudflare, which is in front of many services, sends 520 to 524 if the service does not answer. 529 means
         // that the service is overloaded.
-        500 | 502 | 503 | 520..=524 | 529 => (ErrorKind::Unavailable, true),
+        500 | 502 | 503 | 520..=523 | 529 => (ErrorKind::Unavailable, true),
         // 505, 511 and so on report a condition that lasts.
         500..=599 => (ErrorKind::Unavailable, false),
         _ => (ErrorKind::Decode, false),

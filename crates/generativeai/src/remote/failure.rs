@@ -124,9 +124,7 @@ pub(super) fn read_error(code: Option<u16>, json: &[u8]) -> Option<Error> {
     let mut hint = None;
     let kind = match ErrorKind::from_http_code(code) {
         // A rate and a quota are both reported with 429, but a quota is not renewed within the waits of a retry.
-        ErrorKind::RateLimited if status.is_daily_quota() || is_without_credit(&status) => {
-            ErrorKind::Quota
-        }
+        ErrorKind::RateLimited if status.is_quota_exhausted() => ErrorKind::Quota,
         // Servers answer 404 instead of 501 so that clients do not retry.
         ErrorKind::NotFound if status.status.as_deref() == Some("UNIMPLEMENTED") => {
             ErrorKind::Unsupported
@@ -159,20 +157,6 @@ pub fn from_status(kind: ErrorKind, hint: Option<&str>, code: u16, status: Statu
     }
     let retry_after = status.retry_delay();
     with_retry_after(Error::new(kind, message).with_status(status), retry_after)
-}
-
-/// Returns whether an account has no credit left, or no quota at all for a model. Only the words of the message
-/// identify the case.
-fn is_without_credit(status: &Status) -> bool {
-    let message = status.message.as_deref().unwrap_or_default();
-    [
-        "credits are depleted",
-        "spending cap",
-        "free quota tier",
-        "limit: 0",
-    ]
-    .iter()
-    .any(|words| message.contains(words))
 }
 
 /// Returns advice if a status reports that a cache or a file no longer exists.

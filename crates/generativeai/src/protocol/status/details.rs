@@ -84,8 +84,8 @@ impl Status {
             WireDuration::from(text(info, "retryDelay")?).to_std()
         };
         let in_message = || {
-            let (_, rest) = self.message.as_deref()?.split_once("Please retry in ")?;
-            WireDuration::from(&rest[..=rest.find('s')?]).to_std()
+            let (_, wait) = self.message.as_deref()?.split_once("Please retry in ")?;
+            leading_duration(wait)
         };
         in_details().max(in_message())
     }
@@ -141,6 +141,20 @@ impl Status {
         ids.any(is_daily) || limit.is_some_and(is_daily)
     }
 
+    /// Returns whether a quota is exhausted that is not renewed soon, so that a retry fails as well: a daily one, the
+    /// credit of the account, or all use of a model that has no free tier. The service states the latter ones only in
+    /// its message.
+    pub fn is_quota_exhausted(&self) -> bool {
+        let message = self.message.as_deref().unwrap_or_default();
+        let words = [
+            "credits are depleted",
+            "spending cap",
+            "free quota tier",
+            "limit: 0,",
+        ];
+        self.is_daily_quota() || words.iter().any(|words| message.contains(words))
+    }
+
     fn details_of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
         self.details.iter().filter(move |detail| {
             // A type URL: only the name after the last slash identifies the type.
@@ -158,6 +172,22 @@ fn is_daily(quota: &str) -> bool {
 
 fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get(name)?.as_str()
+}
+
+/// Reads the duration at the beginning of a text, in the notation of Go: `2h47m56.5s`, `900ms`.
+fn leading_duration(mut text: &str) -> Option<Duration> {
+    let units = [("ms", 1e-3), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
+    let mut seconds = None;
+    while let Some(end) = text.find(|char: char| !char.is_ascii_digit() && char != '.') {
+        let (number, rest) = text.split_at(end);
+        let unit = units.iter().find(|(unit, _)| rest.starts_with(unit));
+        let (Ok(number), Some((unit, scale))) = (number.parse::<f64>(), unit) else {
+            break;
+        };
+        *seconds.get_or_insert(0.0) += number * scale;
+        text = &rest[unit.len()..];
+    }
+    Duration::try_from_secs_f64(seconds?).ok()
 }
 
 #[cfg(test)]
@@ -199,9 +229,18 @@ mod tests {
         assert_eq!(delay(message, info.clone()), exact);
         // A proxy left out the details.
         assert_eq!(delay(message, json!([])), exact);
-        for other in ["Please retry in 2h47m56.5s.", "Please retry in a moment"] {
-            assert_eq!(delay(other, info.clone()), Some(Duration::from_secs(7)));
-            assert_eq!(delay(other, json!([])), None);
+        let hours = Duration::from_millis((2 * 3_600 + 47 * 60 + 56) * 1_000 + 500);
+        for (other, wait) in [
+            ("Please retry in 2h47m56.5s.", Some(hours)),
+            ("Please retry in 900ms.", Some(Duration::from_millis(900))),
+            ("Please retry in a moment", None),
+            ("Please retry in 3 days", None),
+        ] {
+            assert_eq!(delay(other, json!([])), wait, "{other}");
+            assert_eq!(
+                delay(other, info.clone()),
+                wait.max(Some(Duration::from_secs(7)))
+            );
         }
     }
 
