@@ -191,9 +191,9 @@ impl Database {
 
 /// A connection borrowed from the pool.
 ///
-/// It returns to the pool only if its transaction ended, and not on a read-only server. After an error, or when the attempt was
-/// cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the next user of the
-/// connection would fail. Such a connection is closed.
+/// It returns to the pool only if its transaction ended, and not on a read-only server. After an error, or when the
+/// attempt was cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the next
+/// user of the connection would fail. Such a connection is closed.
 struct Lease {
     connection: PoolConnection<Any>,
     is_reusable: bool,

@@ -92,8 +92,8 @@ impl ListSessions {
     /// all sessions.
     ///
     /// # Errors
-    /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if the name of any session is damaged, also of
-    /// one without the prefix.
+    /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if the name of any session is damaged, also
+    /// of one without the prefix.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.selection.prefix = prefix.into();
         self
