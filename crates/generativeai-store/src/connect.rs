@@ -69,7 +69,7 @@ async fn migrate(kind: DatabaseKind, options: &AnyConnectOptions) -> Result<(), 
                 .await?;
         }
         configure(kind, &mut connection).await?;
-        schema::needs_migration(&mut connection).await
+        schema::needs_migration(kind, &mut connection).await
     });
     if needs_migration.await? {
         // Without a time limit: the store may be large.

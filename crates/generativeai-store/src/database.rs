@@ -145,7 +145,7 @@ impl Database {
                 }
                 let outcome = with_time_limit(database.attempt(access, &input, work)).await;
                 if let Some(queue) = &mut queue
-                    && is_transient(&outcome)
+                    && outcome.as_ref().is_err_and(TransactionError::is_busy)
                 {
                     **queue = Some(begun);
                 }
@@ -180,24 +180,20 @@ impl Database {
             Ok(_) => transaction.commit().await,
             Err(_) => transaction.rollback().await,
         };
-        // After a transient failure the retry needs another connection: this one may lead to a read-only server.
-        lease.is_reusable = ended.is_ok() && !is_transient(&outcome);
+        // After a failover this connection may lead to a read-only server, and another one not.
+        let is_read_only = outcome.as_ref().is_err_and(TransactionError::is_read_only);
+        lease.is_reusable = ended.is_ok() && !is_read_only;
         let value = outcome?;
         ended?;
         Ok(value)
     }
 }
 
-/// Returns whether an attempt failed, and may succeed when it is retried.
-fn is_transient<T>(outcome: &Result<T, TransactionError>) -> bool {
-    outcome.as_ref().is_err_and(TransactionError::is_transient)
-}
-
 /// A connection borrowed from the pool.
 ///
-/// It returns to the pool only if its transaction ended and need not be retried. After an error, or when the attempt was
-/// cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the next user of the
-/// connection would fail. Such a connection is closed.
+/// It returns to the pool only if its transaction ended, and not on a read-only server. After an error, or when the
+/// attempt was cancelled, SQLite may have rolled the transaction back already; the driver would not know, and the next
+/// user of the connection would fail. Such a connection is closed.
 struct Lease {
     connection: PoolConnection<Any>,
     is_reusable: bool,
@@ -219,6 +215,9 @@ fn runtime_stopped(error: tokio::task::JoinError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
     use super::*;
     use crate::transaction::params;
 
@@ -239,38 +238,80 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn time_in_the_queue_of_writers_does_not_count_for_the_limit() {
+    async fn a_writer_that_waited_as_long_as_a_busy_one_fails_too_and_is_retried() {
         let database = Database::connect("sqlite::memory:").await.unwrap();
-        let lock = database.write_queue.clone().lock_owned().await;
+        let mut queue = database.write_queue.clone().lock_owned().await;
         tokio::time::pause();
 
         let work = database.write("it fails", (), |_, ()| Box::pin(async { Ok(()) }));
-        let wait = async {
-            tokio::time::sleep(std::time::Duration::from_mins(2)).await;
+        // Longer than the limits for an attempt and for retries: the time in the queue does not count for them.
+        let busy = async {
+            tokio::time::sleep(Duration::from_mins(2)).await;
             tokio::time::resume();
-            drop(lock);
+            *queue = Some(Instant::now());
+            drop(queue);
+            Instant::now()
         };
-        let (written, ()) = tokio::join!(work, wait);
+        let (written, freed) = tokio::join!(work, busy);
+
+        written.unwrap();
+        // The backoff, without jitter.
+        assert!(freed.elapsed() >= Duration::from_millis(10));
+    }
+
+    #[tokio::test]
+    async fn a_locked_file_is_reported_to_the_queue_of_writers() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite:{}", folder.path().join("chats.sqlite").display());
+        let database = Database::connect(&address).await.unwrap();
+        let mut connection = database.pool.acquire().await.unwrap();
+        let wait = sqlx::raw_sql("PRAGMA busy_timeout = 1");
+        wait.execute(&mut *connection).await.unwrap();
+        drop(connection);
+        while database.pool.num_idle() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut other = AnyConnection::connect(&address).await.unwrap();
+        let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+
+        let work = database.write("it fails", (), |_, ()| Box::pin(async { Ok(()) }));
+        let unlock = async {
+            while database.write_queue.lock().await.is_none() {
+                tokio::task::yield_now().await;
+            }
+            lock.rollback().await.unwrap();
+        };
+        let both = async { tokio::join!(work, unlock) };
+        let (written, ()) = tokio::time::timeout(Duration::from_secs(30), both)
+            .await
+            .expect("the writer reports the lock");
 
         written.unwrap();
     }
 
     #[tokio::test]
-    async fn a_writer_that_waited_as_long_as_a_busy_one_fails_too_and_is_retried() {
+    async fn a_race_keeps_the_connection_and_is_not_reported_to_the_queue_of_writers() {
         let database = Database::connect("sqlite::memory:").await.unwrap();
-        let mut queue = database.write_queue.clone().lock_owned().await;
-        let start = Instant::now();
-
-        let work = database.write("it fails", (), |_, ()| Box::pin(async { Ok(()) }));
-        let busy = async {
-            tokio::task::yield_now().await;
-            *queue = Some(Instant::now());
-            drop(queue);
+        let execute = |sql: &'static str| {
+            database.write("it fails", sql, |tx, sql| {
+                Box::pin(async { Ok(tx.execute(sql, params!()).await?) })
+            })
         };
-        let (written, ()) = tokio::join!(work, busy);
+        // It belongs to the connection.
+        execute("CREATE TEMP TABLE t (a)").await.unwrap();
 
-        written.unwrap();
-        // The backoff, without jitter.
-        assert!(start.elapsed() >= std::time::Duration::from_millis(10));
+        let is_first = AtomicBool::new(true);
+        let race = database.write("it fails", is_first, |_, is_first| {
+            Box::pin(async {
+                match is_first.swap(false, Ordering::Relaxed) {
+                    true => Err(TransactionError::Raced),
+                    false => Ok(()),
+                }
+            })
+        });
+        race.await.unwrap();
+
+        assert_eq!(execute("INSERT INTO t VALUES (1)").await.unwrap(), 1);
+        assert_eq!(*database.write_queue.lock().await, None);
     }
 }

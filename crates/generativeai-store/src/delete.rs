@@ -65,7 +65,9 @@ async fn prune(tx: &mut Transaction<'_>, session: i64) -> Result<Option<i64>> {
     let shared: i64 = fork
         .as_ref()
         .map_or(Ok(0), |fork| fork.try_get("parent_seq"))?;
-    // Locked for the same reason, in an order that avoids deadlocks: another session with the media may be deleted too.
+    // Locked for the same reason, in the order of the hashes, so that deletions of other sessions with the media wait.
+    // A fork may still deadlock with its parent: its deletion locks the media and then the parent, and a deletion of the
+    // parent locks the parent and then the media. PostgreSQL detects that after a second, and one of them is retried.
     let media = for_update!(
         tx,
         "SELECT hash FROM blob WHERE hash IN

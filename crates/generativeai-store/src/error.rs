@@ -20,7 +20,7 @@ pub(crate) enum TransactionError {
     Database(sqlx::Error),
     /// The transaction took longer than its time limit.
     TimedOut,
-    /// Another process had locked the database for as long as an earlier writer waited.
+    /// Another process had locked the database for as long as this writer waited.
     Busy,
     /// Another writer changed the rows between two statements. The next attempt sees its changes.
     Raced,
@@ -55,8 +55,25 @@ impl TransactionError {
             Self::Busy | Self::Raced => true,
             Self::TimedOut | Self::Refused(_) => false,
             Self::Database(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
-            Self::Database(sqlx::Error::Database(error)) => Code::of(&**error).is_transient(),
-            Self::Database(_) => false,
+            Self::Database(_) => self.code().is_transient(),
+        }
+    }
+
+    /// Returns whether another connection has locked the SQLite database.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.code(), Code::Sqlite(code) if code & 0xff == 5)
+    }
+
+    /// Returns whether the PostgreSQL server is read-only.
+    pub(crate) fn is_read_only(&self) -> bool {
+        matches!(self.code(), Code::Postgres(state) if state == "25006")
+    }
+
+    /// Returns the error code of the database, if any.
+    fn code(&self) -> Code {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => Code::of(&**error),
+            _ => Code::None,
         }
     }
 

@@ -166,8 +166,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`search`](crate::Store::search) finds the messages of all users, unless it has the [`prefix`](crate::Search::prefix)
-//! of one.
+//! A position is a counter of all writes to the store: it reveals to the client how much other users write. Where that
+//! matters, keep the position in the service, or encrypt it.
+//!
+//! [`search`](crate::Store::search) finds the messages of all users, unless it has the
+//! [`prefix`](crate::SearchMessages::prefix) of one. Its time depends on the number of hits in the whole store.
 //!
 //! # Concurrent writers
 //!
@@ -261,7 +264,8 @@
 //! - The first program that opens the database creates or migrates the tables. Programs of an older version cannot open
 //!   migrated tables, so make a backup before you update.
 //! - After a lost connection, a server restart or a failover, the transaction is retried for up to 10 seconds. A write
-//!   whose reply was lost is not applied twice.
+//!   whose reply was lost is not applied twice. A write to a server that stays read-only, such as a standby, fails only
+//!   after these 10 seconds.
 //! - A store has up to four connections, which its clones share. A transaction waits up to 10 seconds for one.
 //! - A pooler may switch connections between transactions. PgBouncer needs
 //!   `ignore_startup_parameters = extra_float_digits`.

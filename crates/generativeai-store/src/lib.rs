@@ -34,7 +34,7 @@
 //! | --- | --- |
 //! | open a database | [`Store::open`], [`Store::open_default`], [`Store::open_encrypted`] |
 //! | start or continue a conversation | [`Store::new_session`], [`Store::session`], [`Session::chat`] |
-//! | list and search conversations | [`Store::list`], [`Store::search`], for one user [`ListSessions::prefix`], [`Search::prefix`] |
+//! | list and search conversations | [`Store::list`], [`Store::search`], for one user [`ListSessions::prefix`], [`SearchMessages::prefix`] |
 //! | branch, undo, rename, delete | [`Session::fork`], [`Session::undo`], [`Session::rename`], [`Session::delete`] |
 //! | move conversations between stores | [`Session::export_jsonl`], [`Store::import_jsonl`] |
 //! | encrypt a store | [`Store::open_encrypted`], [`Key`], [`Store::rotate_key`] |
@@ -106,6 +106,6 @@ mod transfer;
 pub use info::{SessionDetails, SessionInfo};
 pub use key::Key;
 pub use list::ListSessions;
-pub use search::{Hit, Search};
+pub use search::{Hit, SearchMessages};
 pub use session::Session;
 pub use store::Store;

@@ -90,6 +90,10 @@ impl ListSessions {
     /// The database finds the names by an index, so the time depends on the number of sessions with the prefix, not on
     /// the size of the store. An [encrypted](Store::open_encrypted) store has no such index: it decrypts the names of
     /// all sessions.
+    ///
+    /// # Errors
+    /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if the name of any session is damaged, also
+    /// of one without the prefix.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.selection.prefix = prefix.into();
         self
@@ -159,9 +163,9 @@ async fn list(
         // Encrypted names are compared below.
         tx.fetch(select, params![*before, i64::MAX])
     } else {
-        let greatest = names::greatest(prefix);
+        let upper_bound = names::upper_bound(prefix);
         let select = select_by_prefix(tx.kind);
-        tx.fetch(select, params![&**prefix, greatest, *before, rows])
+        tx.fetch(select, params![&**prefix, upper_bound, *before, rows])
     };
     let mut sessions = Vec::new();
     while sessions.len() < *limit

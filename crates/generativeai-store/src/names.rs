@@ -44,8 +44,8 @@ pub(crate) fn required(name: &str) -> Result<String, Error> {
     validate(name)?.ok_or_else(|| invalid("is empty: use a prefix, such as `user-`"))
 }
 
-/// Returns the greatest of all names with a prefix, by their bytes. The prefix itself is the least.
-pub(crate) fn greatest(prefix: &str) -> String {
+/// Returns an upper bound of the names with a prefix, by their bytes. The prefix itself is the lower bound.
+pub(crate) fn upper_bound(prefix: &str) -> String {
     prefix.to_owned() + &char::MAX.to_string().repeat(MAX_LENGTH)
 }
 

@@ -8,24 +8,27 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::error::TransactionError;
 use crate::random;
 
-/// Time for which a transient failure is retried. Also the time limit for connecting.
+/// Time for which a transient failure is retried, from the first one on. Also the time limit for connecting.
 pub(crate) const RETRY_TIME: Duration = Duration::from_secs(10);
 /// The time limit of one attempt. After it the database is treated as unreachable.
 const ATTEMPT_TIME: Duration = Duration::from_secs(60);
 /// The wait before the first retry, without jitter. It doubles with each retry.
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 
-/// Runs `work` until it succeeds, fails permanently, or [`RETRY_TIME`] has passed. `context` is the clause
-/// that begins the message of the error: `the store cannot be opened`.
+/// Runs `work` until it succeeds, fails permanently, or [`RETRY_TIME`] has passed since it first failed. The first
+/// attempt may wait long for other writers, and does not count. `context` is the clause that begins the message of the
+/// error: `the store cannot be opened`.
 pub(crate) async fn retry<T, F>(context: &str, work: impl Fn() -> F) -> Result<T>
 where
     F: Future<Output = Result<T, TransactionError>>,
 {
-    let start = Instant::now();
+    let mut first_failure = None;
     let mut backoff = FIRST_BACKOFF;
     loop {
-        match work().await {
-            Err(error) if error.is_transient() && start.elapsed() + backoff < RETRY_TIME => {
+        let outcome = work().await;
+        let failing = first_failure.get_or_insert_with(Instant::now).elapsed();
+        match outcome {
+            Err(error) if error.is_transient() && failing + backoff < RETRY_TIME => {
                 sleep(with_jitter(backoff)).await;
                 backoff *= 2;
             }
@@ -87,6 +90,24 @@ mod tests {
         assert!(start.elapsed() <= RETRY_TIME);
         // 20 ms, 40 ms, … 2,560 ms between them, each shortened by a random part.
         assert!((9..=10).contains(&attempts.get()), "{attempts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_the_first_attempt_does_not_count() {
+        let attempts = Cell::new(0);
+        let busy_at_first = async || {
+            attempts.set(attempts.get() + 1);
+            match attempts.get() {
+                1 => {
+                    sleep(2 * RETRY_TIME).await;
+                    Err(TransactionError::Busy)
+                }
+                _ => Ok(()),
+            }
+        };
+        retry("the session cannot be read", busy_at_first)
+            .await
+            .unwrap();
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! The tables and their migrations: one SQL script for each version and database.
+//! The tables and their migrations: SQL scripts, one for each version of a database.
 //!
 //! # Adding a column to `session`
 //!
 //! 1. Write the scripts of a new version in `schema/`, which also set the column of existing rows. Add them to
-//!    [`MIGRATIONS`], and a store of that version to `tests/fixtures` (CONTRIBUTING.md states how).
+//!    [`SQLITE`] and [`POSTGRES`], and a store of that version to `tests/fixtures` (CONTRIBUTING.md states how).
 //! 2. Write it in `create::insert_row`, and where it changes: in `append`, or in `names`.
 //! 3. If users see it, add it to [`SessionInfo`](crate::SessionInfo), to the query and to `decode` in `info`, and to
 //!    `session_list.rs` of the program.
@@ -22,28 +22,31 @@ use sqlx::{AnyConnection, Connection, Row};
 use crate::error::{Result, TransactionError};
 use crate::transaction::{Access, DatabaseKind};
 
-/// The migrations, as scripts for SQLite and for PostgreSQL. The first creates version 1, each later one brings a
-/// version to the next.
+/// The migrations of SQLite. The first creates version 1, each later one brings a version to the next.
 ///
-/// The statements of a released script never change: stores in use were created by them.
-const MIGRATIONS: [(&str, &str); 4] = [
-    (
-        include_str!("schema/1.sqlite.sql"),
-        include_str!("schema/1.postgres.sql"),
-    ),
-    (
-        include_str!("schema/2.sqlite.sql"),
-        include_str!("schema/2.postgres.sql"),
-    ),
-    (
-        include_str!("schema/3.sqlite.sql"),
-        include_str!("schema/3.postgres.sql"),
-    ),
-    (
-        include_str!("schema/4.sqlite.sql"),
-        include_str!("schema/4.postgres.sql"),
-    ),
+/// The statements of a released script never change: stores in use were created by them. Each database has its own
+/// number of versions, since a new version locks older programs out.
+const SQLITE: [&str; 3] = [
+    include_str!("schema/1.sqlite.sql"),
+    include_str!("schema/2.sqlite.sql"),
+    include_str!("schema/3.sqlite.sql"),
 ];
+
+/// The migrations of PostgreSQL, under the same rules.
+const POSTGRES: [&str; 4] = [
+    include_str!("schema/1.postgres.sql"),
+    include_str!("schema/2.postgres.sql"),
+    include_str!("schema/3.postgres.sql"),
+    include_str!("schema/4.postgres.sql"),
+];
+
+/// Returns the migrations of a database.
+fn migrations(kind: DatabaseKind) -> &'static [&'static str] {
+    match kind {
+        DatabaseKind::Sqlite => &SQLITE,
+        DatabaseKind::Postgres => &POSTGRES,
+    }
+}
 
 /// The key of the advisory lock that migrations of PostgreSQL take. Its value is arbitrary, and the same
 /// in every version of this crate.
@@ -53,9 +56,12 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7305820117)";
 ///
 /// # Errors
 /// [`ErrorKind::TooNew`] if a newer version of this crate migrated the tables.
-pub(crate) async fn needs_migration(connection: &mut AnyConnection) -> Result<bool> {
+pub(crate) async fn needs_migration(
+    kind: DatabaseKind,
+    connection: &mut AnyConnection,
+) -> Result<bool> {
     match version(connection).await {
-        Ok(version) => is_old(version),
+        Ok(version) => is_old(kind, version),
         // The table with the version is missing. A real failure comes back when the migration begins.
         Err(_) => Ok(true),
     }
@@ -74,16 +80,15 @@ pub(crate) async fn migrate(kind: DatabaseKind, connection: &mut AnyConnection) 
         .execute(&mut *transaction)
         .await?;
     let version = version(&mut transaction).await?;
-    if is_old(version)? {
-        for &(sqlite, postgres) in &MIGRATIONS[version..] {
-            let script = kind.choose(sqlite, postgres);
-            sqlx::raw_sql(script).execute(&mut *transaction).await?;
+    if is_old(kind, version)? {
+        for script in &migrations(kind)[version..] {
+            sqlx::raw_sql(*script).execute(&mut *transaction).await?;
         }
         sqlx::raw_sql("DELETE FROM schema_version")
             .execute(&mut *transaction)
             .await?;
         sqlx::query("INSERT INTO schema_version (version) VALUES ($1)")
-            .bind(MIGRATIONS.len() as i64)
+            .bind(migrations(kind).len() as i64)
             .persistent(false)
             .execute(&mut *transaction)
             .await?;
@@ -109,8 +114,8 @@ async fn version(connection: &mut AnyConnection) -> Result<usize> {
 ///
 /// # Errors
 /// [`ErrorKind::TooNew`] for a version that this crate does not know.
-fn is_old(version: usize) -> Result<bool> {
-    let newest = MIGRATIONS.len();
+fn is_old(kind: DatabaseKind, version: usize) -> Result<bool> {
+    let newest = migrations(kind).len();
     if version > newest {
         let message = format!(
             "the store has schema version {version}, this program supports versions up to \

@@ -32,7 +32,7 @@ pub struct Hit {
 
 impl Store {
     /// Finds messages, replies and summaries that contain all these words, in any order. `.await` returns the newest
-    /// first, 1,000 at most. [`prefix`](Search::prefix) selects the sessions of one user.
+    /// first, 1,000 at most. [`prefix`](SearchMessages::prefix) selects the sessions of one user.
     ///
     /// Case is ignored, and a word matches whole words only. Accents are significant, except in a plain SQLite store,
     /// whose index ignores them: there `nevis` finds `Névis`, too. Messages of undone turns are found as well; thoughts
@@ -60,8 +60,8 @@ impl Store {
     /// assert_eq!(hits[0].text, "How tall is Ben Nevis?");
     /// # Ok(()) }
     /// ```
-    pub fn search(&self, words: &str) -> Search {
-        Search {
+    pub fn search(&self, words: &str) -> SearchMessages {
+        SearchMessages {
             store: self.clone(),
             query: Query {
                 // PostgreSQL accepts no NUL characters in a parameter.
@@ -91,12 +91,12 @@ impl Store {
 /// ```
 #[derive(Clone)]
 #[must_use = "nothing is searched until it is awaited"]
-pub struct Search {
+pub struct SearchMessages {
     store: Store,
     query: Query,
 }
 
-/// What a search looks for.
+/// Words and sessions of a search.
 #[derive(Clone)]
 struct Query {
     words: String,
@@ -106,8 +106,15 @@ struct Query {
     limit: usize,
 }
 
-impl Search {
-    /// Searches only sessions whose names begin with `prefix`, as in a [list](crate::ListSessions::prefix).
+impl SearchMessages {
+    /// Searches only sessions whose names begin with `prefix`. The names are compared as in a
+    /// [list](crate::ListSessions::prefix).
+    ///
+    /// The index finds the words in all sessions first, so the time depends on the number of their hits in the store.
+    ///
+    /// # Errors
+    /// In an [encrypted](Store::open_encrypted) store [`Corrupt`](generativeai::ErrorKind::Corrupt) if the name of any
+    /// session is damaged, also of one without the prefix.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.query.prefix = prefix.into();
         self
@@ -120,7 +127,7 @@ impl Search {
     }
 }
 
-impl IntoFuture for Search {
+impl IntoFuture for SearchMessages {
     type Output = Result<Vec<Hit>>;
     type IntoFuture = BoxFuture<Self::Output>;
 
@@ -143,9 +150,9 @@ impl IntoFuture for Search {
 }
 
 /// Omits the words and the prefix: they may be confidential.
-impl fmt::Debug for Search {
+impl fmt::Debug for SearchMessages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Search")
+        f.debug_struct("SearchMessages")
             .field("limit", &self.query.limit)
             .finish_non_exhaustive()
     }
@@ -212,7 +219,7 @@ async fn search_index(
            AND ($3 = '' OR session.name COLLATE \"C\" BETWEEN $3 AND $4)
          ORDER BY said.id DESC LIMIT $2",
     );
-    let values = params![words, *limit as i64, &**prefix, names::greatest(prefix)];
+    let values = params![words, *limit as i64, &**prefix, names::upper_bound(prefix)];
     let rows = tx.fetch_all(select, values).await?;
     rows.iter()
         .map(|row| {

@@ -82,6 +82,8 @@ async fn sessions_that_share_events_and_media_and_are_deleted_at_once_leave_noth
             }
             for parent in [0, 0, 2] {
                 let fork = sessions[parent].fork("", None).await.unwrap();
+                let mut chat = fork.chat(&counting_model(1)).await.unwrap();
+                chat.send_message(picture.clone()).await.unwrap();
                 sessions.push(fork);
             }
             let mut deletions = JoinSet::new();

@@ -19,25 +19,20 @@ use tempfile::TempDir;
 /// The variable with the address of a PostgreSQL server, in which the tests create databases.
 const POSTGRES: &str = "GENERATIVEAI_TEST_POSTGRES";
 
-macro_rules! fixture {
-    ($version:literal) => {
-        [
-            include_str!(concat!("../fixtures/", $version, ".sqlite.sql")),
-            include_str!(concat!("../fixtures/", $version, ".postgres.sql")),
-        ]
-    };
-}
-
-/// A store of each schema version, for SQLite and for PostgreSQL. CONTRIBUTING.md states how to make one.
-const FIXTURES: [[&str; 2]; 4] = [
-    fixture!("v1"),
-    fixture!("v2"),
-    fixture!("v3"),
-    fixture!("v4"),
+/// An SQLite store of each schema version. CONTRIBUTING.md states how to make one.
+const SQLITE_STORES: [&str; 3] = [
+    include_str!("../fixtures/v1.sqlite.sql"),
+    include_str!("../fixtures/v2.sqlite.sql"),
+    include_str!("../fixtures/v3.sqlite.sql"),
 ];
 
-/// The newest schema version.
-pub(crate) const NEWEST: usize = FIXTURES.len();
+/// A PostgreSQL store of each schema version.
+const POSTGRES_STORES: [&str; 4] = [
+    include_str!("../fixtures/v1.postgres.sql"),
+    include_str!("../fixtures/v2.postgres.sql"),
+    include_str!("../fixtures/v3.postgres.sql"),
+    include_str!("../fixtures/v4.postgres.sql"),
+];
 
 /// A database for one test.
 pub(crate) struct TestDatabase {
@@ -132,16 +127,19 @@ impl TestDatabase {
 
     /// Loads the fixture of a schema version; nothing for version 0.
     pub(crate) async fn fixture(&self, version: usize) {
-        let [sqlite, postgres] = match version {
-            0 => ["", ""],
-            version => FIXTURES[version - 1],
-        };
-        match self.address.strip_prefix("sqlite:") {
-            Some(path) => {
-                std::fs::write(path, "").unwrap();
-                self.execute(sqlite).await;
-            }
-            None => self.execute(postgres).await,
+        if let Some(path) = self.address.strip_prefix("sqlite:") {
+            std::fs::write(path, "").unwrap();
+        }
+        if version > 0 {
+            self.execute(self.fixtures()[version - 1]).await;
+        }
+    }
+
+    /// Returns a store of each schema version, the newest last.
+    pub(crate) fn fixtures(&self) -> &'static [&'static str] {
+        match self.address.starts_with("sqlite:") {
+            true => &SQLITE_STORES,
+            false => &POSTGRES_STORES,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::child::{Reports, address, command, report};
-use crate::support::{NEWEST, TestDatabase, assert_kind, counting_model, key, stored_texts};
+use crate::support::{TestDatabase, assert_kind, counting_model, key, stored_texts};
 
 #[tokio::test]
 async fn tables_of_a_newer_version_are_refused_and_not_changed() {
@@ -26,8 +26,13 @@ async fn tables_of_a_newer_version_are_refused_and_not_changed() {
 
 #[tokio::test]
 async fn a_store_of_each_version_can_be_read_and_continued() {
-    for version in 1..=NEWEST {
-        for mut database in TestDatabase::plain().await {
+    for version in 1.. {
+        let mut databases = TestDatabase::plain().await;
+        databases.retain(|database| version <= database.fixtures().len());
+        if databases.is_empty() {
+            break;
+        }
+        for mut database in databases {
             database.fixture(version).await;
             // The fixture of version 2 is encrypted.
             database.key = (version == 2).then(|| key(1));
@@ -53,7 +58,7 @@ async fn a_store_of_each_version_can_be_read_and_continued() {
             let mut chat = session.chat(&counting_model(1)).await.unwrap();
             chat.send_message("On").await.unwrap();
             assert!(chat.unsaved().is_none(), "{:?}", chat.unsaved());
-            assert_eq!(database.version().await, NEWEST as i64);
+            assert_eq!(database.version().await, database.fixtures().len() as i64);
         }
     }
 }
