@@ -98,6 +98,7 @@ impl Template {
         }
         if let Some(tags) = self.thinking {
             marks.extend([tags.open, tags.close]);
+            marks.extend(tags.headers);
         }
         marks
     }
