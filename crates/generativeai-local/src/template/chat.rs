@@ -23,7 +23,7 @@ pub(crate) struct Template {
     native_tools: Option<NativeTools>,
     /// `None` if the model does not think.
     thinking: Option<ThinkingTags>,
-    /// Whether the template reads a variable that turns thinking off.
+    /// Whether a variable of the template turns thinking off.
     can_stop_thinking: bool,
 }
 
@@ -46,12 +46,12 @@ pub(crate) struct Rendered {
 
 impl Template {
     /// Compiles a template. `bos` and `eos` are the strings of the tokens that begin and end text; they
-    /// are empty if the model has none.
+    /// are empty if the model has none. `ends` are the strings of all tokens that end a reply.
     ///
     /// # Errors
     ///
     /// The template is not valid Jinja.
-    pub(crate) fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
+    pub(crate) fn new(source: &str, bos: &str, eos: &str, ends: &[String]) -> Result<Self> {
         let compiled = Compiled::new(source).map_err(|error| {
             let message =
                 "the chat template of the model is invalid: use another model or template";
@@ -61,10 +61,16 @@ impl Template {
             bos: bos.to_owned(),
             eos: eos.to_owned(),
         };
+        let thinking = ThinkingTags::of_template(source);
+        let mut native_tools = probe::native_tools(&compiled, &variables);
+        if let Some(native) = &mut native_tools {
+            let thoughts_end = thinking.map(|tags| tags.close);
+            native.calls.trim(thoughts_end, ends);
+        }
         Ok(Self {
-            native_tools: probe::native_tools(&compiled, &variables),
-            thinking: ThinkingTags::of_template(source),
-            can_stop_thinking: Thinking::has_switch(&compiled.variables()),
+            native_tools,
+            thinking,
+            can_stop_thinking: probe::can_stop_thinking(&compiled, &variables),
             compiled,
             variables,
         })

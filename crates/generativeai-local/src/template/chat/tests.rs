@@ -42,8 +42,11 @@ const THINKING: &str = "{% for m in messages %}<|im_start|>{{ m.role }}{{ '\\n' 
     {{- m.content.split('</think>')[-1] }}<|im_end|>{{ '\\n' }}{% endfor %}<|im_start|>assistant{{ '\\n' }}\
     {%- if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}";
 
+/// Tokens that end a reply.
+const ENDS: [&str; 2] = ["</s>", "<|call|>"];
+
 fn template(source: &str) -> Template {
-    Template::new(source, "<s>", "</s>").unwrap()
+    Template::new(source, "<s>", "</s>", &ENDS.map(str::to_owned)).unwrap()
 }
 
 fn message(body: Body) -> Message {
@@ -176,7 +179,7 @@ fn the_error_of_a_template_is_reported() {
 
 #[test]
 fn an_invalid_template_is_an_error() {
-    assert!(Template::new("{% for %}", "", "").is_err());
+    assert!(Template::new("{% for %}", "", "", &[]).is_err());
 }
 
 /// Row 32 of tests/field.md: the chunks of a streamed reply are separate contents in the history of some clients.
@@ -291,6 +294,61 @@ fn thinking_is_turned_off_if_the_template_has_a_switch() {
     assert!(prompt(Thinking::Off).ends_with("<think>\n\n</think>\n\n"));
     assert!(!self::template(CHAT_ML).can_stop_thinking());
     assert_eq!(self::template(CHAT_ML).thinking(), None);
+}
+
+/// Row 18 of tests/field.md: templates whose switch has a default, or is a budget in tokens.
+#[test]
+fn thinking_is_turned_off_by_any_kind_of_switch() {
+    for (name, switch) in [
+        (
+            "enable_thinking",
+            "{% set enable_thinking = enable_thinking | default(true) %}",
+        ),
+        ("thinking_budget != 0", ""),
+    ] {
+        let source = format!("{switch}{{{{ messages[0].content }}}}{{{{ '<think>' if {name} }}}}");
+
+        assert!(template(&source).can_stop_thinking(), "{name}");
+    }
+}
+
+/// Row 17 of tests/field.md: the tags of an answer and of a call begin or end with the same characters.
+#[test]
+fn a_call_begins_and_ends_with_whole_tags() {
+    let template_of = |call: &str, text: &str| {
+        let source = format!(
+            "{{{{ tools[0].function.name if tools }}}}\
+             {{% for m in messages %}}{{% for c in m.tool_calls %}}{call}{{% else %}}{{% if m.role == 'assistant' %}}\
+             {text}{{% else %}}{{{{ m.content }}}}{{% endif %}}{{% endfor %}}{{% endfor %}}"
+        );
+        template(&source)
+    };
+    let name = "{{ c.function.name }}";
+    let arguments = "{{ c.function.arguments | tojson }}";
+    for (call, text, expected) in [
+        (
+            format!("<think></think><|START_CALL|>[{name}: {arguments}]<|END_CALL|></s>"),
+            "<|START_TEXT|>{{ m.content }}<|END_TEXT|></s>{# <think> #}",
+            ["<|START_CALL|>[", ": ", "]<|END_CALL|>"],
+        ),
+        (
+            format!("<|start|> to={name}<|message|>{arguments}<|call|>"),
+            "<|start|>{{ m.content }}<|return|>",
+            ["to=", "<|message|>", ""],
+        ),
+    ] {
+        let rendered = template_of(&call, text).render(&with_functions(), Thinking::Default);
+
+        let calls = rendered.unwrap().calls;
+        assert_eq!(
+            [
+                calls.before_name,
+                calls.before_arguments,
+                calls.after_arguments
+            ],
+            expected
+        );
+    }
 }
 
 /// Row 18 of tests/field.md: templates that open the tag themselves.
