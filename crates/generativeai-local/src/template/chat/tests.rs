@@ -145,6 +145,17 @@ fn without_a_system_role_the_instruction_begins_the_first_message() {
 }
 
 #[test]
+fn without_a_system_role_a_later_instruction_is_text_of_the_user() {
+    let later = message(Body::System("Be brief.".to_owned()));
+    let messages = vec![user("Hi"), assistant("Yes?"), later, user("Bye")];
+
+    assert_eq!(
+        render(NO_SYSTEM, &conversation("", messages)).unwrap(),
+        "<s>[user]Hi\n[assistant]Yes?\n[user]Be brief.\n\nBye\n[model]"
+    );
+}
+
+#[test]
 fn text_is_passed_as_typed_pieces_if_the_template_expects_them() {
     let conversation = conversation("Be brief.", vec![user("Hi")]);
 
@@ -263,6 +274,39 @@ fn functions_are_passed_to_a_template_that_supports_them() {
             .contains("<tool_response>\n{\"metres\": 1345}\n</tool_response>")
     );
     assert!(rendered.tags.iter().any(|tag| tag == "<tool_response>"));
+}
+
+/// Row 17 of tests/field.md: templates of Mistral models reject other ids.
+#[test]
+fn ids_of_calls_have_nine_letters_and_digits() {
+    let source = "{{ tools[0].function.name if tools }}{% for m in messages %}{% for c in m.tool_calls %}\
+        [CALL]{{ c.id }}:{{ c.function.name }}{{ c.function.arguments | tojson }}{% else %}\
+        {{ m.tool_call_id }}{{ m.content }};{% endfor %}{% endfor %}";
+    for (id, expected) in [
+        (None, "call00001"),
+        (Some("call_0123456789"), "call00001"),
+        (Some("a1B2c3D4e"), "a1B2c3D4e"),
+    ] {
+        let mut conversation = with_functions();
+        for message in &mut conversation.messages {
+            match &mut message.body {
+                Body::Assistant { calls, .. } => calls[0].id = id.map(str::to_owned),
+                Body::Tool { id: own, .. } => *own = id.map(str::to_owned),
+                Body::System(_) | Body::User(_) => {}
+            }
+        }
+
+        let prompt = render(source, &conversation).unwrap();
+
+        assert!(
+            prompt.contains(&format!("[CALL]{expected}:height")),
+            "{prompt}"
+        );
+        assert!(
+            prompt.contains(&format!("{expected}{{\"metres\"")),
+            "{prompt}"
+        );
+    }
 }
 
 #[test]
