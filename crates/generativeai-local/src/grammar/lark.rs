@@ -124,7 +124,7 @@ impl Shape {
         let headers: Vec<_> = tags.headers.iter().map(|header| literal(header)).collect();
         let header = match headers.is_empty() {
             true => String::new(),
-            false => format!("({})? ", headers.join(" | ")),
+            false => format!("(({}) /\\s{{0,4}}/)? ", headers.join(" | ")),
         };
         let (open, close) = (literal(tags.open), literal(tags.close));
         let rule = format!("thoughts: closed /\\s{{0,4}}/\nclosed[suffix={close}]: /(?s:.*)/");

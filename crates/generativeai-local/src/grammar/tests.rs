@@ -202,6 +202,7 @@ fn a_header_may_follow_thoughts() {
         ));
         assert!(matches(calls(), &format!("{thoughts} {now}")));
         assert!(matches(number(), &format!("{thoughts}{header}5")));
+        assert!(matches(number(), &format!("{thoughts}{header}\n\n5")));
         assert!(!matches(
             calls(),
             &format!("{thoughts}<|channel|>other {now}")

@@ -138,11 +138,12 @@ impl Template {
     /// Returns the forms in which a conversation is tried, the most natural one first.
     fn forms(&self, conversation: &Conversation) -> Vec<Form> {
         let mut forms = Vec::new();
-        for native_tools in [true, false] {
+        for (native_tools, split_calls) in [(true, false), (true, true), (false, false)] {
             for system_role in [true, false] {
                 for typed_content in [false, true] {
                     forms.push(Form {
                         native_tools,
+                        split_calls,
                         typed_content,
                         system_role,
                     });
@@ -201,7 +202,8 @@ impl Template {
 }
 
 fn rejected(error: minijinja::Error) -> Error {
-    let reason = error.detail().unwrap_or("it failed").to_owned();
+    let kind = error.kind().to_string();
+    let reason = error.detail().unwrap_or(&kind).to_owned();
     error::invalid_argument(format!(
         "the chat template of the model rejects this conversation: {reason}"
     ))

@@ -1,5 +1,6 @@
 //! Converts a conversation to the `messages` and `tools` of a chat template.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use minijinja::Value as TemplateValue;
@@ -17,6 +18,9 @@ pub(super) struct Form {
     /// Whether functions, calls and responses are passed in `tools`, `tool_calls` and messages with the role `tool`.
     /// Otherwise they are text in messages.
     pub(super) native_tools: bool,
+    /// Whether each call has its own message, in front of its response. Some templates accept a single call in a
+    /// message, or leave out the text beside a call.
+    pub(super) split_calls: bool,
     /// Whether text is passed as a list of typed pieces, as for models that also read images. Otherwise it is a string.
     pub(super) typed_content: bool,
     /// Whether system instructions have their own messages. Otherwise they are text of the user.
@@ -92,6 +96,9 @@ pub(super) fn messages(conversation: &Conversation, form: Form) -> Lowered {
                 messages.push_line("user", &text);
             }
         }
+    }
+    if form.split_calls {
+        messages.split_calls();
     }
     messages.finish(form.typed_content)
 }
@@ -217,11 +224,51 @@ impl Messages {
         }
     }
 
+    /// Splits messages with calls: their text, and each call with its response.
+    fn split_calls(&mut self) {
+        let list = std::mem::take(&mut self.list);
+        let mut rest: VecDeque<_> = list
+            .into_iter()
+            .zip(std::mem::take(&mut self.paths))
+            .collect();
+        let mut split = Vec::new();
+        while let Some((mut message, path)) = rest.pop_front() {
+            let Some(Value::Array(calls)) = message.remove("tool_calls") else {
+                split.push((message, path));
+                continue;
+            };
+            let mut thoughts = message.remove("reasoning_content");
+            if message.get("content").is_some_and(|text| text != "") {
+                split.push((message, path.clone()));
+            }
+            for call in calls {
+                let is_response = |(message, _): &(Map<String, Value>, _)| {
+                    message
+                        .get("tool_call_id")
+                        .is_some_and(|id| *id == call["id"])
+                };
+                let response = rest.iter().position(is_response);
+                let mut message = Map::new();
+                message.insert("role".to_owned(), "assistant".into());
+                message.insert("content".to_owned(), "".into());
+                message.extend(
+                    thoughts
+                        .take()
+                        .map(|it| ("reasoning_content".to_owned(), it)),
+                );
+                message.insert("tool_calls".to_owned(), json!([call]));
+                split.push((message, path.clone()));
+                split.extend(response.and_then(|at| rest.remove(at)));
+            }
+        }
+        (self.list, self.paths) = split.into_iter().unzip();
+    }
+
     /// Returns the messages, with their contents as strings or as typed pieces.
     fn finish(self, typed_content: bool) -> Lowered {
         let typed = |mut message: Map<String, Value>| {
             // gpt-oss reads `thinking`, and rejects a call with both text and `thinking`.
-            if message["content"] == ""
+            if message.get("content").is_some_and(|text| text == "")
                 && let Some(thoughts) = message.get("reasoning_content").cloned()
             {
                 message.insert("thinking".to_owned(), thoughts);

@@ -121,6 +121,17 @@ mod tests {
     }
 
     #[test]
+    fn forced_tags_begin_the_answer() {
+        let channels = ThinkingTags::of_template("<|channel|>analysis<|message|>").unwrap();
+
+        assert_eq!(THINK.closing(), "\n</think>\n\n");
+        assert_eq!(
+            channels.closing(),
+            "\n<|end|><|start|>assistant<|channel|>final<|message|>\n\n"
+        );
+    }
+
+    #[test]
     fn a_prompt_may_open_the_thoughts() {
         let tags = THINK;
 

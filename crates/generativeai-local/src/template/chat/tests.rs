@@ -276,6 +276,35 @@ fn functions_are_passed_to_a_template_that_supports_them() {
     assert!(rendered.tags.iter().any(|tag| tag == "<tool_response>"));
 }
 
+/// Row 17 of tests/field.md: templates of Llama 3 accept one call in a message, without text.
+#[test]
+fn calls_are_split_for_a_template_that_accepts_one_in_a_message() {
+    let source = "{{ tools[0].function.name if tools }};{% for m in messages %}[{{ m.role }}]{% if m.tool_calls %}\
+        {% if m.tool_calls | length > 1 %}{{ raise_exception('single calls only') }}{% endif %}\
+        {% set c = m.tool_calls[0] %}{{ m.thinking }}[CALL]{{ c.function.name }}{{ c.function.arguments | tojson }}\
+        {% else %}{{ m.content }}{% endif %}{% endfor %}";
+    let response = |name: &str| {
+        message(Body::Tool {
+            id: None,
+            name: name.to_owned(),
+            content: Map::new(),
+        })
+    };
+    let mut conversation = with_functions();
+    conversation.messages = vec![
+        user("How tall?"),
+        reply("Let me see.", "Hm.", &["height", "now"]),
+        response("height"),
+        response("now"),
+    ];
+
+    assert_eq!(
+        render(source, &conversation).unwrap(),
+        "height;[system]Be brief.[user]How tall?[assistant]Let me see.\
+         [assistant]Hm.[CALL]height{}[tool]{}[assistant][CALL]now{}[tool]{}"
+    );
+}
+
 /// Row 17 of tests/field.md: templates of Mistral models reject other ids.
 #[test]
 fn ids_of_calls_have_nine_letters_and_digits() {
