@@ -134,16 +134,19 @@ impl SegmentParser {
         }
     }
 
-    /// Removes a tag at the beginning, and the white space before it: the open tag of thoughts, or a header of the
-    /// answer. Some models repeat the open tag that the prompt ends with, or think again before they answer. `next` is
-    /// the state without a tag.
+    /// Removes a tag at the beginning, and the white space before it: a tag of thoughts, or a header of the answer. Some
+    /// models repeat the tag that the prompt ends with, or think again before they answer. `next` is the state without
+    /// a tag.
     fn lead(&mut self, next: State) -> bool {
         let text = self.held.trim_start();
         if let Some(tags) = self.thinking {
-            let open = (tags.open, State::ThoughtStart);
+            let around = [
+                (tags.open, State::ThoughtStart),
+                (tags.close, State::AfterThought),
+            ];
             let headers = tags.headers.iter();
             let headers = headers.map(|&header| (header, State::AfterThought));
-            for (tag, state) in std::iter::once(open).chain(headers) {
+            for (tag, state) in around.into_iter().chain(headers) {
                 if let Some(rest) = text.strip_prefix(tag) {
                     self.held = rest.to_owned();
                     self.state = state;
@@ -330,7 +333,7 @@ mod tests {
 
     /// Row 18 of tests/field.md: models that write the tag that the prompt ends with, or think twice.
     #[test]
-    fn an_open_tag_is_never_part_of_thoughts_or_text() {
+    fn a_repeated_tag_is_never_part_of_thoughts_or_text() {
         for (is_open, reply, thoughts, answer) in [
             (true, "<think>\nHm.\n</think>\n\nYes.", "Hm.", "Yes."),
             (true, "\n <think>\n<think>Hm.</think>Yes.", "Hm.", "Yes."),
@@ -345,6 +348,8 @@ mod tests {
             (false, "<think>a</think>", "a", ""),
             (false, "<think>a", "a", ""),
             (true, "a<think>b</think>c", "a<think>b", "c"),
+            (false, "</think>\n\nYes.", "", "Yes."),
+            (false, "<think>a</think></think>Yes.", "a", "Yes."),
         ] {
             assert_parsed(|| parser(is_open), reply, (thoughts, answer));
         }
