@@ -62,6 +62,21 @@ impl CallSyntax {
         (syntax.start().len() > 1).then_some(syntax)
     }
 
+    /// Removes what surrounds a call in a reply: thoughts that end with `thoughts_end`, and everything from a token that
+    /// ends the reply. Such a token is not part of the text.
+    pub(crate) fn trim(&mut self, thoughts_end: Option<&str>, ends: &[String]) {
+        let split = thoughts_end.and_then(|end| self.before_name.rsplit_once(end));
+        let call = split.map(|(_, call)| call.trim_start());
+        // As in `from_example`, a start of one character would be found in any text.
+        if let Some(call) = call.filter(|call| call.len() > 1) {
+            self.before_name = call.to_owned();
+        }
+        let after = &mut self.after_arguments;
+        if let Some(at) = ends.iter().filter_map(|end| after.find(end)).min() {
+            after.truncate(after[..at].trim_end().len());
+        }
+    }
+
     /// Returns the text that marks the start of a call: a tag such as `<tool_call>`, or else all of the
     /// text before the name.
     ///

@@ -228,7 +228,7 @@ fn thinking_limit(model: &Model, request: &Request, rendered: &Rendered) -> Opti
             Effort::Tokens(max_tokens) => max_tokens,
             _ => usize::MAX,
         },
-        closing: model.tokenize_reply(&format!("\n{}\n\n", thoughts.tags.close)),
+        closing: model.tokenize_reply(&thoughts.tags.closing()),
     })
 }
 

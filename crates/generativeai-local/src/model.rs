@@ -77,12 +77,18 @@ impl Model {
             None => template_of(&raw, path)?,
         };
         let text_of = |token: LlamaToken| text_of(&raw, token);
+        let tokens = || (0..raw.n_vocab()).map(LlamaToken::new);
+        let ends: Vec<String> = tokens()
+            .filter(|&token| raw.vocab().is_eog(token))
+            .map(text_of)
+            .filter(|text| !text.is_empty())
+            .collect();
         let template = Template::new(
             &template,
             &text_of(raw.vocab().bos()),
             &text_of(raw.vocab().eos()),
+            &ends,
         )?;
-        let tokens = || (0..raw.n_vocab()).map(LlamaToken::new);
         let control_tokens = tokens()
             .filter(|&token| raw.vocab().is_control(token))
             .map(text_of)

@@ -45,7 +45,7 @@ enum State {
     ThoughtStart,
     /// Between the tags of thoughts.
     Thought,
-    /// After the tags of thoughts, where whitespace is not part of the text.
+    /// After thoughts or a header, where whitespace is not part of the text.
     AfterThought,
     /// In the answer.
     Text,
@@ -111,11 +111,11 @@ impl SegmentParser {
     /// Drops a tag that the limit of the length cuts off: it is not text, and the model would repeat it if it became
     /// part of the history. A single byte such as `<` stays, since it may be text as well.
     pub(crate) fn drop_partial_tag(&mut self) {
-        let thinking = self
-            .thinking
-            .map(|tags| [tags.open, tags.close, tags.answer]);
         let call = self.calls.as_ref().map(CallSyntax::start);
-        let tags = thinking.into_iter().flatten().chain(call);
+        let tags = self.thinking.map(|tags| [tags.open, tags.close]);
+        let headers = self.thinking.map_or([].as_slice(), |tags| tags.headers);
+        let tags = tags.into_iter().flatten().chain(headers.iter().copied());
+        let tags = tags.chain(call);
         let longest = tags.map(|tag| partial_suffix(&self.held, tag)).max();
         let length = longest.filter(|&length| length > 1).unwrap_or(0);
         self.held.truncate(self.held.len() - length);
@@ -124,48 +124,42 @@ impl SegmentParser {
     /// Advances by one state. Returns `false` if more text is needed.
     fn step(&mut self, segments: &mut Vec<Segment>) -> bool {
         match self.state {
-            State::Start => self.start(),
+            State::Start => self.lead(State::Text),
             State::Thought => self.thought(segments),
-            State::ThoughtStart => self.open_thought(State::Thought),
-            State::AfterThought => self.open_thought(State::Text),
+            State::ThoughtStart => self.lead(State::Thought),
+            State::AfterThought => self.lead(State::Text),
             State::AfterCall => self.skip_whitespace(State::Text),
             State::Text => self.text(segments),
             State::Call => self.call(segments),
         }
     }
 
-    /// Decides whether the reply begins with thoughts.
-    fn start(&mut self) -> bool {
-        let (open, answer) = self
-            .thinking
-            .map_or(("", ""), |tags| (tags.open, tags.answer));
+    /// Removes a tag at the beginning, and the white space before it: a tag of thoughts, or a header of the answer. Some
+    /// models repeat the tag that the prompt ends with, or think again before they answer. `next` is the state without
+    /// a tag.
+    fn lead(&mut self, next: State) -> bool {
         let text = self.held.trim_start();
-        if let Some(rest) = text.strip_prefix(open) {
-            self.held = rest.to_owned();
-            self.state = State::ThoughtStart;
-        } else if let Some(rest) = text.strip_prefix(answer).filter(|_| !answer.is_empty()) {
-            self.held = rest.to_owned();
-            self.state = State::Text;
-        } else if open.starts_with(text) || answer.starts_with(text) {
-            return false;
-        } else {
-            self.state = State::Text;
+        if let Some(tags) = self.thinking {
+            let around = [
+                (tags.open, State::ThoughtStart),
+                (tags.close, State::AfterThought),
+            ];
+            let headers = tags.headers.iter();
+            let headers = headers.map(|&header| (header, State::AfterThought));
+            for (tag, state) in around.into_iter().chain(headers) {
+                if let Some(rest) = text.strip_prefix(tag) {
+                    self.held = rest.to_owned();
+                    self.state = state;
+                    return true;
+                }
+                if tag.starts_with(text) {
+                    return false;
+                }
+            }
         }
-        true
-    }
-
-    /// Skips white space, and an open tag: some models repeat the one that the prompt ends with, or think again
-    /// before they answer. `next` is the state without a tag.
-    fn open_thought(&mut self, next: State) -> bool {
-        let open = self.thinking.map_or("", |tags| tags.open);
-        let text = self.held.trim_start();
-        if let Some(rest) = text.strip_prefix(open) {
-            self.held = rest.to_owned();
-            self.state = State::ThoughtStart;
+        if self.state == State::Start {
+            self.state = next;
             return true;
-        }
-        if open.starts_with(text) {
-            return false;
         }
         self.skip_whitespace(next)
     }
@@ -264,7 +258,7 @@ mod tests {
     const TAGS: ThinkingTags = ThinkingTags {
         open: "<think>",
         close: "</think>",
-        answer: "",
+        headers: &[],
     };
 
     /// Parses a reply in pieces of `size` bytes; returns its thoughts, its text, and the names of the
@@ -339,7 +333,7 @@ mod tests {
 
     /// Row 18 of tests/field.md: models that write the tag that the prompt ends with, or think twice.
     #[test]
-    fn an_open_tag_is_never_part_of_thoughts_or_text() {
+    fn a_repeated_tag_is_never_part_of_thoughts_or_text() {
         for (is_open, reply, thoughts, answer) in [
             (true, "<think>\nHm.\n</think>\n\nYes.", "Hm.", "Yes."),
             (true, "\n <think>\n<think>Hm.</think>Yes.", "Hm.", "Yes."),
@@ -354,6 +348,8 @@ mod tests {
             (false, "<think>a</think>", "a", ""),
             (false, "<think>a", "a", ""),
             (true, "a<think>b</think>c", "a<think>b", "c"),
+            (false, "</think>\n\nYes.", "", "Yes."),
+            (false, "<think>a</think></think>Yes.", "a", "Yes."),
         ] {
             assert_parsed(|| parser(is_open), reply, (thoughts, answer));
         }
@@ -373,12 +369,47 @@ mod tests {
                 "Hm.",
                 "Yes.",
             ),
+            (
+                "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>analysis<|message|>b\
+                 <|end|><|start|>assistant<|channel|>final<|message|>Yes.",
+                "ab",
+                "Yes.",
+            ),
             ("<|channel|>final<|message|>Yes.", "", "Yes."),
+            ("<|channel|>commentary<|message|>Yes.", "", "Yes."),
             ("<|channel|>analysis<|message|>Hm.", "Hm.", ""),
             ("Yes.", "", "Yes."),
         ] {
             let parser = || SegmentParser::new(channels, None);
             assert_parsed(parser, reply, (thoughts, answer));
+        }
+    }
+
+    /// Row 18 of tests/field.md: gpt-oss names the function before or after the channel.
+    #[test]
+    fn a_call_may_follow_thoughts_and_a_header() {
+        let tags = ThinkingTags::of_template("<|channel|>analysis<|message|>").unwrap();
+        let calls = CallSyntax {
+            before_name: "to=functions.".to_owned(),
+            before_arguments: "<|channel|>commentary json<|message|>".to_owned(),
+            after_arguments: String::new(),
+        };
+        let thoughts = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant";
+        let call = calls.write("a", "{\"x\": {}}");
+        for header in [" ", "<|channel|>commentary "] {
+            let reply = format!("{thoughts}{header}{call}");
+            for size in 1..=reply.len() {
+                let thoughts = Thoughts {
+                    tags,
+                    is_open: false,
+                };
+                let parser = SegmentParser::new(Some(thoughts), Some(calls.clone()));
+
+                let (thoughts, text, names) = parse(parser, &reply, size);
+
+                assert_eq!((&*thoughts, &*text), ("Hm.", ""), "{size}: {reply}");
+                assert_eq!(names, ["a"], "{size}: {reply}");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! A reply of a thinking model with functions has the grammar:
 //!
 //! ```text
-//! start: opened? answer                          thoughts, then the answer
+//! start: opened? answer                          thoughts, then the answer, for some models with a header between
 //! opened: /\s{0,2}/ "<think>" thoughts
 //! thoughts: closed /\s{0,4}/
 //! closed[suffix="</think>"]: /(?s:.*)/           any text up to the close tag
@@ -117,18 +117,23 @@ impl Shape {
     /// Writes the rules of the thoughts; returns the beginning of the start rule that refers to them.
     ///
     /// The lengths of white space are bounded: a small model may repeat it until the reply is cut off.
-    fn thoughts(&self, rules: &mut String) -> &'static str {
+    fn thoughts(&self, rules: &mut String) -> String {
         let Some(Thoughts { tags, is_open }) = self.thoughts else {
-            return "";
+            return String::new();
+        };
+        let headers: Vec<_> = tags.headers.iter().map(|header| literal(header)).collect();
+        let header = match headers.is_empty() {
+            true => String::new(),
+            false => format!("(({}) /\\s{{0,4}}/)? ", headers.join(" | ")),
         };
         let (open, close) = (literal(tags.open), literal(tags.close));
         let rule = format!("thoughts: closed /\\s{{0,4}}/\nclosed[suffix={close}]: /(?s:.*)/");
         push_line(rules, &rule);
         if is_open {
-            return "thoughts ";
+            return format!("thoughts {header}");
         }
         push_line(rules, &format!("opened: /\\s{{0,2}}/ {open} thoughts"));
-        "opened? "
+        format!("opened? {header}")
     }
 
     /// Writes the regular expression of text: without forbidden tags, and not beginning with thoughts.

@@ -93,7 +93,7 @@ fn thinking(answer: Answer, is_open: bool) -> Shape {
             tags: ThinkingTags {
                 open: "<think>",
                 close: "</think>",
-                answer: "",
+                headers: &[],
             },
             is_open,
         }),
@@ -170,6 +170,44 @@ fn in_mode_auto_text_is_free_and_calls_are_constrained() {
     assert!(matches(&format!("{height}\n{}", call("now", "{}"))));
     assert!(!matches("Let me <tool_call>see"));
     assert!(!matches(&height.replace("height", "depth")));
+}
+
+/// Row 18 of tests/field.md: gpt-oss names the channel of an answer or a call.
+#[test]
+fn a_header_may_follow_thoughts() {
+    let tags = ThinkingTags::of_template("<|channel|>analysis<|message|>").unwrap();
+    let matches = |answer: Answer, text: &str| {
+        let shape = Shape {
+            thoughts: Some(Thoughts {
+                tags,
+                is_open: false,
+            }),
+            answer,
+            forbidden: vec!["<|channel|>".to_owned()],
+        };
+        matches(shape, text)
+    };
+    let calls = || Answer::TextOrCalls(CallSyntax::default(), functions());
+    let number = || json_of(&json!({ "type": "integer" }));
+    let (now, header) = (call("now", "{}"), "<|channel|>final<|message|>");
+
+    for thoughts in [
+        "",
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant",
+    ] {
+        assert!(matches(calls(), &format!("{thoughts}{header}It is tall.")));
+        assert!(matches(
+            calls(),
+            &format!("{thoughts}<|channel|>commentary {now}")
+        ));
+        assert!(matches(calls(), &format!("{thoughts} {now}")));
+        assert!(matches(number(), &format!("{thoughts}{header}5")));
+        assert!(matches(number(), &format!("{thoughts}{header}\n\n5")));
+        assert!(!matches(
+            calls(),
+            &format!("{thoughts}<|channel|>other {now}")
+        ));
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) struct Template {
     native_tools: Option<NativeTools>,
     /// `None` if the model does not think.
     thinking: Option<ThinkingTags>,
-    /// Whether the template reads a variable that turns thinking off.
+    /// Whether a variable of the template turns thinking off.
     can_stop_thinking: bool,
 }
 
@@ -46,12 +46,12 @@ pub(crate) struct Rendered {
 
 impl Template {
     /// Compiles a template. `bos` and `eos` are the strings of the tokens that begin and end text; they
-    /// are empty if the model has none.
+    /// are empty if the model has none. `ends` are the strings of all tokens that end a reply.
     ///
     /// # Errors
     ///
     /// The template is not valid Jinja.
-    pub(crate) fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
+    pub(crate) fn new(source: &str, bos: &str, eos: &str, ends: &[String]) -> Result<Self> {
         let compiled = Compiled::new(source).map_err(|error| {
             let message =
                 "the chat template of the model is invalid: use another model or template";
@@ -61,10 +61,16 @@ impl Template {
             bos: bos.to_owned(),
             eos: eos.to_owned(),
         };
+        let thinking = ThinkingTags::of_template(source);
+        let mut native_tools = probe::native_tools(&compiled, &variables);
+        if let Some(native) = &mut native_tools {
+            let thoughts_end = thinking.map(|tags| tags.close);
+            native.calls.trim(thoughts_end, ends);
+        }
         Ok(Self {
-            native_tools: probe::native_tools(&compiled, &variables),
-            thinking: ThinkingTags::of_template(source),
-            can_stop_thinking: Thinking::has_switch(&compiled.variables()),
+            native_tools,
+            thinking,
+            can_stop_thinking: probe::can_stop_thinking(&compiled, &variables),
             compiled,
             variables,
         })
@@ -98,6 +104,7 @@ impl Template {
         }
         if let Some(tags) = self.thinking {
             marks.extend([tags.open, tags.close]);
+            marks.extend(tags.headers);
         }
         marks
     }
@@ -131,11 +138,12 @@ impl Template {
     /// Returns the forms in which a conversation is tried, the most natural one first.
     fn forms(&self, conversation: &Conversation) -> Vec<Form> {
         let mut forms = Vec::new();
-        for native_tools in [true, false] {
+        for (native_tools, split_calls) in [(true, false), (true, true), (false, false)] {
             for system_role in [true, false] {
                 for typed_content in [false, true] {
                     forms.push(Form {
                         native_tools,
+                        split_calls,
                         typed_content,
                         system_role,
                     });
@@ -194,7 +202,8 @@ impl Template {
 }
 
 fn rejected(error: minijinja::Error) -> Error {
-    let reason = error.detail().unwrap_or("it failed").to_owned();
+    let kind = error.kind().to_string();
+    let reason = error.detail().unwrap_or(&kind).to_owned();
     error::invalid_argument(format!(
         "the chat template of the model rejects this conversation: {reason}"
     ))

@@ -4,7 +4,6 @@
 //! `trim_blocks`, `lstrip_blocks`, loop controls, the `generation` tag, the filter `tojson` and the
 //! functions `raise_exception` and `strftime_now`.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use minijinja::syntax::SyntaxConfig;
@@ -65,14 +64,6 @@ impl Compiled {
         environment.add_test("sequence", |value: &Value| !is_scalar(value));
         environment.add_template_owned(NAME, source::normalize(source))?;
         Ok(Self(environment))
-    }
-
-    /// Returns the names of all variables that the template reads and does not set.
-    pub(super) fn variables(&self) -> HashSet<String> {
-        match self.0.get_template(NAME) {
-            Ok(template) => template.undeclared_variables(false),
-            Err(_) => HashSet::new(),
-        }
     }
 
     /// Renders the template.

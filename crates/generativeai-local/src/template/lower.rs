@@ -1,5 +1,6 @@
 //! Converts a conversation to the `messages` and `tools` of a chat template.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use minijinja::Value as TemplateValue;
@@ -17,9 +18,12 @@ pub(super) struct Form {
     /// Whether functions, calls and responses are passed in `tools`, `tool_calls` and messages with the role `tool`.
     /// Otherwise they are text in messages.
     pub(super) native_tools: bool,
+    /// Whether each call has its own message, in front of its response. Some templates accept a single call in a
+    /// message, or leave out the text beside a call.
+    pub(super) split_calls: bool,
     /// Whether text is passed as a list of typed pieces, as for models that also read images. Otherwise it is a string.
     pub(super) typed_content: bool,
-    /// Whether the system instruction has its own message. Otherwise it begins the first message of the user.
+    /// Whether system instructions have their own messages. Otherwise they are text of the user.
     pub(super) system_role: bool,
 }
 
@@ -50,6 +54,7 @@ pub(super) struct Lowered {
 pub(super) fn messages(conversation: &Conversation, form: Form) -> Lowered {
     let mut messages = Messages::default();
     let mut system = conversation.system.clone();
+    let system_role = if form.system_role { "system" } else { "user" };
     if !form.native_tools && !conversation.functions.is_empty() {
         if !system.is_empty() {
             system.push_str("\n\n");
@@ -57,15 +62,14 @@ pub(super) fn messages(conversation: &Conversation, form: Form) -> Lowered {
         system.push_str(&instructions(&conversation.functions));
     }
     if !system.is_empty() {
-        let role = if form.system_role { "system" } else { "user" };
         messages.path = "systemInstruction".to_owned();
-        messages.push_text(role, &system);
+        messages.push_text(system_role, &system);
     }
     let mut ids = Ids::default();
     for message in &conversation.messages {
         messages.path.clone_from(&message.path);
         match &message.body {
-            Body::System(text) => messages.push_text("system", text),
+            Body::System(text) => messages.push_text(system_role, text),
             Body::User(text) => messages.push_text("user", text),
             Body::Assistant {
                 text,
@@ -92,6 +96,9 @@ pub(super) fn messages(conversation: &Conversation, form: Form) -> Lowered {
                 messages.push_line("user", &text);
             }
         }
+    }
+    if form.split_calls {
+        messages.split_calls();
     }
     messages.finish(form.typed_content)
 }
@@ -217,9 +224,55 @@ impl Messages {
         }
     }
 
+    /// Splits messages with calls: their text, and each call with its response.
+    fn split_calls(&mut self) {
+        let list = std::mem::take(&mut self.list);
+        let mut rest: VecDeque<_> = list
+            .into_iter()
+            .zip(std::mem::take(&mut self.paths))
+            .collect();
+        let mut split = Vec::new();
+        while let Some((mut message, path)) = rest.pop_front() {
+            let Some(Value::Array(calls)) = message.remove("tool_calls") else {
+                split.push((message, path));
+                continue;
+            };
+            let mut thoughts = message.remove("reasoning_content");
+            if message.get("content").is_some_and(|text| text != "") {
+                split.push((message, path.clone()));
+            }
+            for call in calls {
+                let is_response = |(message, _): &(Map<String, Value>, _)| {
+                    message
+                        .get("tool_call_id")
+                        .is_some_and(|id| *id == call["id"])
+                };
+                let response = rest.iter().position(is_response);
+                let mut message = Map::new();
+                message.insert("role".to_owned(), "assistant".into());
+                message.insert("content".to_owned(), "".into());
+                message.extend(
+                    thoughts
+                        .take()
+                        .map(|it| ("reasoning_content".to_owned(), it)),
+                );
+                message.insert("tool_calls".to_owned(), json!([call]));
+                split.push((message, path.clone()));
+                split.extend(response.and_then(|at| rest.remove(at)));
+            }
+        }
+        (self.list, self.paths) = split.into_iter().unzip();
+    }
+
     /// Returns the messages, with their contents as strings or as typed pieces.
     fn finish(self, typed_content: bool) -> Lowered {
         let typed = |mut message: Map<String, Value>| {
+            // gpt-oss reads `thinking`, and rejects a call with both text and `thinking`.
+            if message.get("content").is_some_and(|text| text == "")
+                && let Some(thoughts) = message.get("reasoning_content").cloned()
+            {
+                message.insert("thinking".to_owned(), thoughts);
+            }
             if let Some(content) = message.get_mut("content")
                 && typed_content
             {
@@ -234,37 +287,42 @@ impl Messages {
     }
 }
 
-/// Ids of calls. A call without an id gets one, since some templates require it, while ids are optional in the API.
+/// Ids of calls in the prompt: nine letters and digits, since the templates of Mistral models accept nothing else. In
+/// the API, ids are optional and may be any text.
 #[derive(Default)]
 struct Ids {
     /// Number of calls so far.
     count: usize,
-    /// Names and ids of calls that have no response yet, oldest first.
-    pending: Vec<(String, String)>,
+    /// Calls that have no response yet, oldest first: name, id in the request, and id in the prompt.
+    pending: Vec<(String, Option<String>, String)>,
 }
 
 impl Ids {
     /// Returns the id of a call, and records it for the response.
     fn of_call(&mut self, call: &Call) -> String {
         self.count += 1;
-        // Nine letters and digits: the templates of Mistral models accept nothing else.
-        let id = call
-            .id
-            .clone()
-            .unwrap_or_else(|| format!("call{:05}", self.count));
-        self.pending.push((call.name.clone(), id.clone()));
+        let own = call.id.clone().filter(|id| is_accepted(id));
+        let id = own.unwrap_or_else(|| format!("call{:05}", self.count));
+        self.pending
+            .push((call.name.clone(), call.id.clone(), id.clone()));
         id
     }
 
-    /// Returns the id of a response: its own, or else the id of the oldest pending call of the function.
+    /// Returns the id of a response: that of the call with its id, or else of the oldest pending call of the function.
     fn of_response(&mut self, id: Option<&str>, name: &str) -> String {
-        let at = self.pending.iter().position(|(called, pending)| match id {
-            Some(id) => pending == id,
+        let at = self.pending.iter().position(|(called, own, _)| match id {
+            Some(id) => own.as_deref() == Some(id),
             None => called == name,
         });
-        let pending = at.map(|at| self.pending.remove(at).1);
-        id.map(str::to_owned)
-            .or(pending)
+        let pending = at.map(|at| self.pending.remove(at).2);
+        let own = || id.filter(|id| is_accepted(id)).map(str::to_owned);
+        pending
+            .or_else(own)
             .unwrap_or_else(|| "call00000".to_owned())
     }
+}
+
+/// Returns whether every template accepts an id.
+fn is_accepted(id: &str) -> bool {
+    id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

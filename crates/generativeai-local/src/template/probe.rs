@@ -52,17 +52,25 @@ pub(super) fn native_tools(template: &Compiled, variables: &Variables) -> Option
     }
     // The two prompts differ only in the reply: a call in one, text in the other.
     let example = difference(&called, &plain);
-    let mut calls = CallSyntax::from_example(example, NAME, arguments.as_object()?)?;
-    // The model ends a reply with this token, which is not part of its text.
-    if !variables.eos.is_empty()
-        && let Some(at) = calls.after_arguments.find(&variables.eos)
-    {
-        calls.after_arguments.truncate(at);
-    }
     Some(NativeTools {
-        calls,
+        calls: CallSyntax::from_example(example, NAME, arguments.as_object()?)?,
         tags: tags(&answered),
     })
+}
+
+/// Returns whether a template has a variable that turns thinking off: the prompts with and without thinking differ.
+pub(super) fn can_stop_thinking(template: &Compiled, variables: &Variables) -> bool {
+    let render = |thinking| {
+        let variables = variables.with(Rendering {
+            messages: json!([{ "role": "user", "content": "Probe question." }]),
+            tools: Value::Null,
+            add_generation_prompt: true,
+            thinking,
+        });
+        template.render(variables).ok()
+    };
+    let off = render(Thinking::Off);
+    off.is_some() && off != render(Thinking::On)
 }
 
 /// Returns the declaration of the function that is called.
@@ -78,7 +86,8 @@ fn declaration() -> Value {
     } })
 }
 
-/// Returns the part of `text` that is not shared with `other` at the beginning or the end.
+/// Returns the part of `text` that is not shared with `other` at the beginning or the end. A tag of which only a part is
+/// shared belongs to it.
 fn difference<'a>(text: &'a str, other: &str) -> &'a str {
     // The bytes before `start` are equal, so it is a boundary of characters in both texts.
     let start = text
@@ -93,7 +102,17 @@ fn difference<'a>(text: &'a str, other: &str) -> &'a str {
         .take_while(|(a, b)| a == b)
         .map(|(a, _)| a.len_utf8())
         .sum();
-    &text[start..text.len() - end]
+    let end = text.len() - end;
+    let start = open_tag(&text[..start]).unwrap_or(start);
+    let rest = open_tag(&text[start..end]).and_then(|_| text[end..].find(['>', ']']));
+    &text[start..rest.map_or(end, |rest| end + rest + 1)]
+}
+
+/// Returns the position of a tag in which the text ends.
+fn open_tag(text: &str) -> Option<usize> {
+    let at = text.rfind(['<', '['])?;
+    let is_inside = !text[at..].contains(|c: char| c.is_whitespace() || ">]{\"',".contains(c));
+    is_inside.then_some(at)
 }
 
 /// Returns all tags in the text, such as `<tool_response>` and `[/INST]`, without repetitions.
@@ -125,6 +144,14 @@ mod tests {
         assert_eq!(difference("abXcd", "abYYcd"), "X");
         assert_eq!(difference("abab", "ab"), "ab");
         assert_eq!(difference("same", "same"), "");
+        assert_eq!(
+            difference(
+                "<|a|>[<|START_CALL|>f<|call|>",
+                "<|a|>[<|START_TEXT|>t<|end|>"
+            ),
+            "<|START_CALL|>f<|call|>"
+        );
+        assert_eq!(difference("a < [\"b\"]", "a < [\"c\"]"), "b");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rewrites a template to the syntax that minijinja parses.
 
-/// Returns a template with `\n` line ends, as Jinja2's lexer does, and without `generation` tags.
+/// Returns a template with `\n` line ends, as Jinja2's lexer does, and without `generation` tags. A line break at the
+/// beginning of a raw block is doubled: minijinja drops one, and Jinja2 keeps it.
 ///
 /// `{% generation %}…{% endgeneration %}` marks the tokens of the assistant for training and renders its
 /// body. It becomes a `with` block, which has its own scope as well. minijinja cannot be extended with tags, so the
@@ -21,6 +22,12 @@ pub(super) fn normalize(source: &str) -> String {
             Some("endgeneration") => {
                 normalized.push_str(&tag.replacen("endgeneration", "endwith", 1));
             }
+            Some("raw") => match tag.split_once("%}\n") {
+                Some((tag, block)) if tag.trim_end().ends_with("raw") => {
+                    normalized.extend([tag, "%}\n\n", block]);
+                }
+                _ => normalized.push_str(tag),
+            },
             _ => normalized.push_str(tag),
         }
     }

@@ -10,8 +10,8 @@ pub(crate) struct ThinkingTags {
     pub(crate) open: &'static str,
     /// Text after the thoughts.
     pub(crate) close: &'static str,
-    /// Text before an answer without thoughts; empty for most models.
-    pub(crate) answer: &'static str,
+    /// Texts between the thoughts and an answer or a call, the first one before an answer. Most models write none.
+    pub(crate) headers: &'static [&'static str],
 }
 
 /// Thoughts before the answer of a reply.
@@ -23,13 +23,19 @@ pub(crate) struct Thoughts {
 }
 
 /// Known tags. A model thinks if its chat template mentions one of them.
-const KNOWN: [ThinkingTags; 12] = [
-    // gpt-oss: each message names its channel.
+const KNOWN: [ThinkingTags; 13] = [
+    // gpt-oss: each message names its channel. A reply consists of several.
     ThinkingTags {
         open: "<|channel|>analysis<|message|>",
-        close: "<|end|><|start|>assistant<|channel|>final<|message|>",
-        answer: "<|channel|>final<|message|>",
+        close: "<|end|><|start|>assistant",
+        headers: &[
+            "<|channel|>final<|message|>",
+            "<|channel|>commentary",
+            "<|message|>",
+        ],
     },
+    // Apriel. Its templates mention `<thinking>` as well.
+    tags("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),
     tags("<think>", "</think>"),
     tags("<thinking>", "</thinking>"),
     tags("[THINK]", "[/THINK]"),
@@ -47,7 +53,7 @@ const fn tags(open: &'static str, close: &'static str) -> ThinkingTags {
     ThinkingTags {
         open,
         close,
-        answer: "",
+        headers: &[],
     }
 }
 
@@ -58,6 +64,12 @@ impl ThinkingTags {
         KNOWN
             .into_iter()
             .find(|tags| source.contains(tags.open) || source.contains(tags.close))
+    }
+
+    /// Returns text that ends thoughts and begins the answer.
+    pub(crate) fn closing(self) -> String {
+        let header = self.headers.first().unwrap_or(&"");
+        format!("\n{}{header}\n\n", self.close)
     }
 
     /// Returns whether a prompt ends with an open tag.
@@ -85,6 +97,10 @@ mod tests {
                 "<|channel|>analysis<|message|>",
             ),
             ("{{ text.split('<channel|>')[-1] }}", "<|channel>thought"),
+            (
+                "{{ '<thinking>' }}{{ text.split('[BEGIN FINAL RESPONSE]')[-1] }}",
+                "Here are my reasoning steps:",
+            ),
         ] {
             let tags = ThinkingTags::of_template(template).expect(template);
             assert_eq!(tags.open, open);
@@ -102,6 +118,17 @@ mod tests {
             Some(tags("[THINK]", "[/THINK]"))
         );
         assert_eq!(ThinkingTags::of_template("{{ message.content }}"), None);
+    }
+
+    #[test]
+    fn forced_tags_begin_the_answer() {
+        let channels = ThinkingTags::of_template("<|channel|>analysis<|message|>").unwrap();
+
+        assert_eq!(THINK.closing(), "\n</think>\n\n");
+        assert_eq!(
+            channels.closing(),
+            "\n<|end|><|start|>assistant<|channel|>final<|message|>\n\n"
+        );
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Variables of a chat template: those that Hugging Face's transformers passes. A new one is added here.
 
-use std::collections::HashSet;
-
 use minijinja::Value as TemplateValue;
 use minijinja::value::Serde;
 use serde_json::{Map, Value};
@@ -19,13 +17,6 @@ pub(crate) enum Thinking {
     On,
     /// Turned off.
     Off,
-}
-
-impl Thinking {
-    /// Returns whether a template that reads these variables can turn thinking off.
-    pub(super) fn has_switch(read: &HashSet<String>) -> bool {
-        SWITCHES.iter().any(|switch| read.contains(*switch))
-    }
 }
 
 /// Variables that are the same in each rendering.
@@ -70,6 +61,10 @@ impl Variables {
             for switch in SWITCHES {
                 set(switch, (rendering.thinking == Thinking::On).into());
             }
+        }
+        // Seed-OSS has a budget in tokens instead of a switch.
+        if rendering.thinking == Thinking::Off {
+            set("thinking_budget", 0.into());
         }
         TemplateValue::from(Serde(variables))
     }

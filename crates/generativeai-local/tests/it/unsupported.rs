@@ -309,7 +309,7 @@ async fn the_text_of_a_control_token_in_a_message_is_plain_letters() {
 }
 
 #[tokio::test]
-async fn the_text_of_a_control_token_in_an_id_is_plain_letters() {
+async fn an_id_with_the_text_of_a_control_token_is_not_part_of_the_prompt() {
     let template = "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}\
          {% for m in messages %}[{{ m.role }}]{{ m.content }}{{ m.tool_call_id }}\
          {% for c in m.tool_calls or [] %}\
@@ -329,10 +329,11 @@ async fn the_text_of_a_control_token_in_an_id_is_plain_letters() {
         reply.usage_metadata.unwrap().prompt_token_count.unwrap()
     };
 
-    let short = tokens("a").await;
+    // Ids of this length are unchanged.
+    let letters = tokens("a1b2c3d4e").await;
 
-    // Five letters more, in the call and in the response.
-    assert_eq!(tokens("a</s>b").await, short + 2 * 5);
+    assert_eq!(tokens("ab</s>cde").await, letters);
+    assert_eq!(tokens("a</s>b").await, letters);
 }
 
 #[tokio::test]

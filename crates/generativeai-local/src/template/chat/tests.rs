@@ -42,8 +42,11 @@ const THINKING: &str = "{% for m in messages %}<|im_start|>{{ m.role }}{{ '\\n' 
     {{- m.content.split('</think>')[-1] }}<|im_end|>{{ '\\n' }}{% endfor %}<|im_start|>assistant{{ '\\n' }}\
     {%- if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}";
 
+/// Tokens that end a reply.
+const ENDS: [&str; 2] = ["</s>", "<|call|>"];
+
 fn template(source: &str) -> Template {
-    Template::new(source, "<s>", "</s>").unwrap()
+    Template::new(source, "<s>", "</s>", &ENDS.map(str::to_owned)).unwrap()
 }
 
 fn message(body: Body) -> Message {
@@ -142,6 +145,17 @@ fn without_a_system_role_the_instruction_begins_the_first_message() {
 }
 
 #[test]
+fn without_a_system_role_a_later_instruction_is_text_of_the_user() {
+    let later = message(Body::System("Be brief.".to_owned()));
+    let messages = vec![user("Hi"), assistant("Yes?"), later, user("Bye")];
+
+    assert_eq!(
+        render(NO_SYSTEM, &conversation("", messages)).unwrap(),
+        "<s>[user]Hi\n[assistant]Yes?\n[user]Be brief.\n\nBye\n[model]"
+    );
+}
+
+#[test]
 fn text_is_passed_as_typed_pieces_if_the_template_expects_them() {
     let conversation = conversation("Be brief.", vec![user("Hi")]);
 
@@ -176,7 +190,7 @@ fn the_error_of_a_template_is_reported() {
 
 #[test]
 fn an_invalid_template_is_an_error() {
-    assert!(Template::new("{% for %}", "", "").is_err());
+    assert!(Template::new("{% for %}", "", "", &[]).is_err());
 }
 
 /// Row 32 of tests/field.md: the chunks of a streamed reply are separate contents in the history of some clients.
@@ -262,6 +276,68 @@ fn functions_are_passed_to_a_template_that_supports_them() {
     assert!(rendered.tags.iter().any(|tag| tag == "<tool_response>"));
 }
 
+/// Row 17 of tests/field.md: templates of Llama 3 accept one call in a message, without text.
+#[test]
+fn calls_are_split_for_a_template_that_accepts_one_in_a_message() {
+    let source = "{{ tools[0].function.name if tools }};{% for m in messages %}[{{ m.role }}]{% if m.tool_calls %}\
+        {% if m.tool_calls | length > 1 %}{{ raise_exception('single calls only') }}{% endif %}\
+        {% set c = m.tool_calls[0] %}{{ m.thinking }}[CALL]{{ c.function.name }}{{ c.function.arguments | tojson }}\
+        {% else %}{{ m.content }}{% endif %}{% endfor %}";
+    let response = |name: &str| {
+        message(Body::Tool {
+            id: None,
+            name: name.to_owned(),
+            content: Map::new(),
+        })
+    };
+    let mut conversation = with_functions();
+    conversation.messages = vec![
+        user("How tall?"),
+        reply("Let me see.", "Hm.", &["height", "now"]),
+        response("height"),
+        response("now"),
+    ];
+
+    assert_eq!(
+        render(source, &conversation).unwrap(),
+        "height;[system]Be brief.[user]How tall?[assistant]Let me see.\
+         [assistant]Hm.[CALL]height{}[tool]{}[assistant][CALL]now{}[tool]{}"
+    );
+}
+
+/// Row 17 of tests/field.md: templates of Mistral models reject other ids.
+#[test]
+fn ids_of_calls_have_nine_letters_and_digits() {
+    let source = "{{ tools[0].function.name if tools }}{% for m in messages %}{% for c in m.tool_calls %}\
+        [CALL]{{ c.id }}:{{ c.function.name }}{{ c.function.arguments | tojson }}{% else %}\
+        {{ m.tool_call_id }}{{ m.content }};{% endfor %}{% endfor %}";
+    for (id, expected) in [
+        (None, "call00001"),
+        (Some("call_0123456789"), "call00001"),
+        (Some("a1B2c3D4e"), "a1B2c3D4e"),
+    ] {
+        let mut conversation = with_functions();
+        for message in &mut conversation.messages {
+            match &mut message.body {
+                Body::Assistant { calls, .. } => calls[0].id = id.map(str::to_owned),
+                Body::Tool { id: own, .. } => *own = id.map(str::to_owned),
+                Body::System(_) | Body::User(_) => {}
+            }
+        }
+
+        let prompt = render(source, &conversation).unwrap();
+
+        assert!(
+            prompt.contains(&format!("[CALL]{expected}:height")),
+            "{prompt}"
+        );
+        assert!(
+            prompt.contains(&format!("{expected}{{\"metres\"")),
+            "{prompt}"
+        );
+    }
+}
+
 #[test]
 fn functions_become_text_for_a_template_that_does_not_support_them() {
     let rendered = template(NO_SYSTEM)
@@ -291,6 +367,61 @@ fn thinking_is_turned_off_if_the_template_has_a_switch() {
     assert!(prompt(Thinking::Off).ends_with("<think>\n\n</think>\n\n"));
     assert!(!self::template(CHAT_ML).can_stop_thinking());
     assert_eq!(self::template(CHAT_ML).thinking(), None);
+}
+
+/// Row 18 of tests/field.md: templates whose switch has a default, or is a budget in tokens.
+#[test]
+fn thinking_is_turned_off_by_any_kind_of_switch() {
+    for (name, switch) in [
+        (
+            "enable_thinking",
+            "{% set enable_thinking = enable_thinking | default(true) %}",
+        ),
+        ("thinking_budget != 0", ""),
+    ] {
+        let source = format!("{switch}{{{{ messages[0].content }}}}{{{{ '<think>' if {name} }}}}");
+
+        assert!(template(&source).can_stop_thinking(), "{name}");
+    }
+}
+
+/// Row 17 of tests/field.md: the tags of an answer and of a call begin or end with the same characters.
+#[test]
+fn a_call_begins_and_ends_with_whole_tags() {
+    let template_of = |call: &str, text: &str| {
+        let source = format!(
+            "{{{{ tools[0].function.name if tools }}}}\
+             {{% for m in messages %}}{{% for c in m.tool_calls %}}{call}{{% else %}}{{% if m.role == 'assistant' %}}\
+             {text}{{% else %}}{{{{ m.content }}}}{{% endif %}}{{% endfor %}}{{% endfor %}}"
+        );
+        template(&source)
+    };
+    let name = "{{ c.function.name }}";
+    let arguments = "{{ c.function.arguments | tojson }}";
+    for (call, text, expected) in [
+        (
+            format!("<think></think><|START_CALL|>[{name}: {arguments}]<|END_CALL|></s>"),
+            "<|START_TEXT|>{{ m.content }}<|END_TEXT|></s>{# <think> #}",
+            ["<|START_CALL|>[", ": ", "]<|END_CALL|>"],
+        ),
+        (
+            format!("<|start|> to={name}<|message|>{arguments}<|call|>"),
+            "<|start|>{{ m.content }}<|return|>",
+            ["to=", "<|message|>", ""],
+        ),
+    ] {
+        let rendered = template_of(&call, text).render(&with_functions(), Thinking::Default);
+
+        let calls = rendered.unwrap().calls;
+        assert_eq!(
+            [
+                calls.before_name,
+                calls.before_arguments,
+                calls.after_arguments
+            ],
+            expected
+        );
+    }
 }
 
 /// Row 18 of tests/field.md: templates that open the tag themselves.
