@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use anyhow::Context;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::chat::Chat;
 use crate::commands::completions::{self, Completions};
@@ -17,7 +17,7 @@ use crate::commands::files::Files;
 use crate::commands::man::Manual;
 use crate::commands::models::Models;
 use crate::commands::serve::Serve;
-use crate::commands::sessions::Sessions;
+use crate::commands::sessions::{Sessions, with_resume};
 use crate::exit::{EXIT_CODES, Exit};
 use crate::message;
 use crate::render::{Color, Printer};
@@ -74,47 +74,44 @@ impl Cli {
         }
         // First without settings: neither help nor a misspelled option needs a valid configuration file.
         let words = with_command(std::env::args_os().collect());
-        let cli = Self::matched(program(), &words)?;
-        let (words, is_resume) = match &cli.command {
-            Commands::Chat(_) | Commands::Serve(_) => (words, false),
-            Commands::Sessions(sessions) => match sessions.as_chat() {
-                Some(words) => (words, true),
-                None => return Ok(Some(cli)),
-            },
-            _ => return Ok(Some(cli)),
-        };
-        let config = settings::read(&program())?;
+        let mut cli = Self::from_arg_matches(&Self::matches(program(), &words)?)?;
+        if cli.chat().is_none() && !matches!(cli.command, Commands::Serve(_)) {
+            return Ok(Some(cli));
+        }
+        let config = settings::read(&Self::definition())?;
         let allowed = settings::allowed(&config.settings);
-        let program = settings::with_defaults(program(), config.settings.clone());
-        let mut with_settings = Self::matched(program, &words)?;
-        // `sessions resume` is parsed again as the words of `chat`, which do not include the global options before its
-        // name.
-        if cli.color != Color::default() {
-            with_settings.color = cli.color;
+        let with_settings = settings::with_defaults(Self::definition(), config.settings.clone());
+        let matches = Self::matches(with_resume(with_settings), &words)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let place_of_model =
+            |command| settings::place_of_model(&config.settings, command, &matches);
+        let is_resume = matches!(cli.command, Commands::Sessions(_));
+        if let Commands::Serve(serve) = &mut cli.command {
+            serve.place_of_model = place_of_model("serve");
+        } else if let Some(chat) = cli.chat() {
+            chat.session_must_exist = is_resume;
+            // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
+            chat.allowed = allowed;
+            chat.place_of_model = place_of_model("chat");
+            (chat.prompts, chat.servers) = (config.prompts, config.servers);
         }
-        with_settings.quiet |= cli.quiet;
-        let place_of = |command, model| settings::place_of_model(&config.settings, command, model);
-        match &mut with_settings.command {
-            Commands::Chat(chat) => {
-                chat.session_must_exist = is_resume;
-                // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
-                chat.allowed = allowed;
-                chat.place_of_model = place_of("chat", chat.model.as_deref());
-                (chat.prompts, chat.servers) = (config.prompts, config.servers);
-            }
-            Commands::Serve(serve) => {
-                serve.place_of_model = place_of("serve", serve.model.as_deref());
-            }
-            _ => {}
+        Ok(Some(cli))
+    }
+
+    /// Returns the chat of `genai chat` or `genai sessions resume`.
+    fn chat(&mut self) -> Option<&mut Chat> {
+        match &mut self.command {
+            Commands::Chat(chat) => Some(chat),
+            Commands::Sessions(sessions) => sessions.resumed(),
+            _ => None,
         }
-        Ok(Some(with_settings))
     }
 
     /// Runs the command.
-    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+    pub(crate) fn run(mut self, printer: &mut Printer) -> anyhow::Result<Exit> {
         printer.set_color(self.color);
         printer.set_quiet(self.quiet);
-        if let Commands::Chat(_) | Commands::Serve(_) = self.command {
+        if self.chat().is_some() || matches!(self.command, Commands::Serve(_)) {
             for warning in settings::unknown_variables(&program()) {
                 printer.note(warning);
             }
@@ -134,35 +131,43 @@ impl Cli {
         }
     }
 
-    fn matched(mut program: Command, words: &[OsString]) -> Result<Self, clap::Error> {
+    fn matches(mut program: Command, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
         let matches = program.try_get_matches_from_mut(words);
-        let mut matches = matches.map_err(|error| {
+        matches.map_err(|error| {
             let error = settings::with_variable(error, &program, words);
             with_suggestion(error, &program, words)
-        })?;
-        Self::from_arg_matches_mut(&mut matches)
+        })
+    }
+
+    /// Returns the definition of the command line, without `sessions resume`. Its options can also be set by
+    /// environment variables.
+    fn definition() -> Command {
+        let program = settings::with_environment(with_negative_numbers(Self::command()));
+        program.mut_arg("quiet", |arg| {
+            settings::switch(arg).env("GENAI_QUIET").hide_env(true)
+        })
     }
 }
 
-/// Adds to an error about an unknown command how to send it as a message. To that of `genai help`, for which clap
+/// Adds to an error about an unknown command how to send it as a message. To an error of `genai help`, for which clap
 /// suggests nothing, adds the most similar command.
 fn with_suggestion(mut error: clap::Error, program: &Command, words: &[OsString]) -> clap::Error {
-    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
-        && words
-            .get(first_word(words))
-            .is_some_and(|first| first == word.as_str())
-    {
-        let tip = format!("to send a message that begins with '{word}', use 'genai chat'");
-        let tip = ContextValue::StyledStrs(vec![tip.into()]);
-        error.insert(ContextKind::Suggested, tip);
-    }
-    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
-        && let [help, unknown] = &words[first_word(words)..]
-        && (help == "help" && unknown == word.as_str())
-        && let Some(similar) = nearest(word, program.get_subcommands().map(Command::get_name))
-    {
-        let similar = ContextValue::Strings(vec![similar.to_owned()]);
-        error.insert(ContextKind::SuggestedSubcommand, similar);
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    match &words[first_word(words)..] {
+        [first, ..] if first == word.as_str() => {
+            let tip = format!("to send a message that begins with '{word}', use 'genai chat'");
+            let tip = ContextValue::StyledStrs(vec![tip.into()]);
+            error.insert(ContextKind::Suggested, tip);
+        }
+        [help, unknown] if help == "help" && unknown == word.as_str() => {
+            if let Some(similar) = nearest(word, program.get_subcommands().map(Command::get_name)) {
+                let similar = ContextValue::Strings(vec![similar.to_owned()]);
+                error.insert(ContextKind::SuggestedSubcommand, similar);
+            }
+        }
+        _ => {}
     }
     error
 }
@@ -182,12 +187,9 @@ pub(crate) fn print(message: &clap::Error) -> anyhow::Result<Exit> {
     }
 }
 
-/// Returns the definition of the command line. Its options can also be set by environment variables.
+/// Returns the definition of the command line.
 fn program() -> Command {
-    let program = settings::with_environment(with_negative_numbers(Cli::command()));
-    program.mut_arg("quiet", |arg| {
-        settings::switch(arg).env("GENAI_QUIET").hide_env(true)
-    })
+    with_resume(Cli::definition())
 }
 
 /// Lets the options of a command and of its subcommands have a negative value: the error of a number out of range names

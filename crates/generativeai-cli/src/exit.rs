@@ -84,7 +84,7 @@ pub(crate) struct DownloadError(pub(crate) &'static str);
 
 impl fmt::Display for DownloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot download {}", self.0)
+        write!(f, "the model {} is not available", self.0)
     }
 }
 

@@ -72,7 +72,7 @@ fn other(error: &generativeai::Error, place: Place) -> Option<String> {
         }
         // The next message would need the same summary.
         (_, Place::Session) if error.to_string().starts_with(NO_SUMMARY) => {
-            "/compact N with a larger N needs a summary later, /compact off needs none"
+            "/compact N sets another budget, /compact off removes it"
         }
         (ErrorKind::Empty | ErrorKind::Shape, place) if has_reached_limit(error) => match place {
             Place::CommandLine | Place::Upstream => "raise the limit with --max-output-tokens",
@@ -142,7 +142,9 @@ fn readable(wait: Duration) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
-    use generativeai::Error;
+    use generativeai::protocol::content::Content;
+    use generativeai::testing::Scripted;
+    use generativeai::{Compaction, Error, GenerativeModel};
     use serde_json::json;
 
     use super::{DownloadError, Duration, ErrorKind, Place, readable};
@@ -195,8 +197,6 @@ mod tests {
         let remote = Error::new(ErrorKind::Unreachable, "no connection to `gpu:11434`");
         let full = "the prompt has 9 tokens, but the context of 8 tokens must also hold the reply";
         let full = Error::new(ErrorKind::Request, full);
-        let summary = Error::new(ErrorKind::Truncated, "the summary exceeds the limit");
-        let summary = summary.with_context(super::NO_SUMMARY);
         for (error, place, hint) in [
             (
                 &ollama,
@@ -207,7 +207,6 @@ mod tests {
             (&remote, Place::Session, "check the network"),
             (&ollama, Place::Upstream, "start Ollama with `ollama serve`"),
             (&full, Place::CommandLine, "--context"),
-            (&summary, Place::Session, "/compact off"),
             (
                 &full,
                 Place::Session,
@@ -219,6 +218,24 @@ mod tests {
             let is_upstream = place == Place::Upstream;
             assert!(!(is_upstream && shown.contains("model local")), "{shown}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_error_of_a_summary_has_a_hint() {
+        let cut = Error::new(ErrorKind::Truncated, "the reply ended early");
+        let backend = Scripted::default().then_error(&[], cut);
+        let long = "word ".repeat(40);
+        let chat = GenerativeModel::new("m").backend(backend).start_chat();
+        let chat = chat.with_history([&*long, "Yes."].map(Content::from));
+        let mut chat = chat.context_budget(30, Compaction::Summarize);
+
+        let error = chat.send_message("more").await.expect_err("no summary");
+
+        let hint = "/compact N sets another budget, /compact off removes it";
+        assert_eq!(
+            super::for_error(&error.into(), Place::Session).as_deref(),
+            Some(hint)
+        );
     }
 
     #[test]

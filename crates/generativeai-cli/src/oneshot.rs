@@ -1,14 +1,12 @@
 //! A single message and its reply, as in `genai chat MESSAGE`.
 
 use std::time::Instant;
-use std::{io, thread};
 
 use clap::ValueEnum;
 use generativeai::ChatSession;
 use generativeai::protocol::content::Content;
 use serde_json::Value;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 
 use crate::approval::{self, Approvals};
 use crate::conversation::Conversation;
@@ -20,6 +18,7 @@ use crate::reply::{
 use crate::schema;
 use crate::signals::Signals;
 use crate::storage;
+use crate::terminal;
 use crate::usage::ReplyUsage;
 
 /// Format of the answer on stdout.
@@ -105,8 +104,9 @@ impl OneShot {
                 return Ok(received);
             };
             let mut read = |printer: &mut Printer| {
-                let line = signals.unless_stopped(read_line(printer));
-                let line = runtime.block_on(line).flatten();
+                printer.ask("> ");
+                let line = terminal::read_line(|| signals.is_stopped());
+                let line = line.ok().flatten().filter(|line| !line.is_empty());
                 if line.is_none() {
                     // The cursor is behind the question, or behind `^C`.
                     printer.control("\n");
@@ -165,18 +165,4 @@ impl OneShot {
         }
         Ok(Exit::Success)
     }
-}
-
-/// Reads a line from the terminal. Returns `None` at the end of the input (Ctrl-D), or after a read error.
-async fn read_line(printer: &mut Printer) -> Option<String> {
-    printer.ask("> ");
-    let (sender, received) = oneshot::channel();
-    // After tokio has installed its handler of SIGINT, Ctrl-C no longer interrupts a read. So a thread reads, which
-    // blocks until the program ends if no line follows.
-    thread::spawn(move || {
-        let mut line = String::new();
-        let length = io::stdin().read_line(&mut line);
-        let _ = sender.send(matches!(length, Ok(1..)).then_some(line));
-    });
-    received.await.ok().flatten()
 }

@@ -125,7 +125,7 @@ fn execute(repl: &mut Repl<'_>, line: &str) -> anyhow::Result<bool> {
                     "unknown command /{command}: did you mean /{suggestion}?"
                 )),
                 None => repl.printer.note(format_args!(
-                    "unknown command /{command}: try /help, or // to send a message with a slash"
+                    "unknown command /{command}: try /help, or //{command} to send it"
                 )),
             }
             Ok(())

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ArgAction, Command};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::environment;
 use crate::exit::UsageError;
@@ -122,13 +123,18 @@ pub(crate) fn with_variable(
     let (Some(option), Some(value)) = (option, value) else {
         return error;
     };
-    let used = COMMANDS_WITH_SETTINGS
-        .iter()
-        .filter(|name| words.iter().any(|word| word == **name));
+    // As in `--model <MODEL>`. clap has not built the commands that are not used, and cannot format their options.
+    let long = option.strip_prefix("--");
+    let long = long.and_then(|long| long.split([' ', '[']).next());
+    let used = COMMANDS_WITH_SETTINGS.iter().filter(|name| {
+        // `sessions resume` has the options of `chat`.
+        let is_resume = |word: &OsString| word == "resume" && **name == "chat";
+        words.iter().any(|word| word == **name || is_resume(word))
+    });
     let set = used
         .filter_map(|name| program.find_subcommand(name))
         .flat_map(Command::get_arguments)
-        .filter(|arg| arg.to_string() == option)
+        .filter(|arg| arg.get_long() == long)
         .filter_map(Arg::get_env)
         .find(|variable| std::env::var_os(variable).is_some_and(|set| set == *value));
     if let Some(variable) = set {
@@ -175,15 +181,19 @@ pub(crate) fn with_defaults(program: Command, settings: Vec<Setting>) -> Command
     })
 }
 
-/// Returns the place of the model in the configuration file, if a command uses that one.
+/// Returns the place of the model in the configuration file, if the parsed command line uses that one.
 pub(crate) fn place_of_model(
     settings: &[Setting],
     command: &str,
-    model: Option<&str>,
+    matches: &ArgMatches,
 ) -> Option<String> {
+    let mut used = matches;
+    while let Some((_, subcommand)) = used.subcommand() {
+        used = subcommand;
+    }
     let is_set = |setting: &&Setting| setting.command == command && setting.option == "model";
     let setting = settings.iter().find(is_set)?;
-    let is_used = setting.values.first().map(String::as_str) == model;
+    let is_used = used.value_source(&setting.option) == Some(ValueSource::DefaultValue);
     let path = path().ok().filter(|_| is_used)?;
     Some(format!("{}, line {}", path.display(), setting.line))
 }

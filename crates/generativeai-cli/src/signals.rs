@@ -115,6 +115,11 @@ impl Signals {
         });
     }
 
+    /// Returns whether there is a signal.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.borrow().stopped().is_some()
+    }
+
     /// Waits for a signal.
     pub(crate) async fn stop(&self) {
         self.wait_for(|state| state.stopped().is_some()).await;

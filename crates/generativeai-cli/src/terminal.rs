@@ -1,14 +1,17 @@
 //! Modes of the terminal. They are restored when the program ends, also because of a panic or a signal.
 
 use std::io::{self, IsTerminal};
-use std::panic;
 use std::sync::Once;
 use std::time::Duration;
+use std::{panic, thread};
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::disable_raw_mode;
 
 use crate::environment;
+
+/// Time between two checks for a signal, while a line is read.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Restores the terminal, if it was changed. Called before the program ends because of a panic or a signal.
 pub(crate) fn restore() {
@@ -29,14 +32,35 @@ pub(crate) fn suspend() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
-/// Waits until the terminal has input that can be read, at most this long. Also returns `true` if the terminal is gone.
-pub(crate) fn wait_for_input(limit: Duration) -> bool {
-    modes::wait_for_input(limit)
-}
-
-/// Returns whether the terminal was closed: then stdin does not behave like one.
-pub(crate) fn is_gone() -> bool {
-    !io::stdin().is_terminal()
+/// Reads a line from the terminal, which is empty at the end of the input (Ctrl-D). Returns `None` if the reading is
+/// stopped by a signal.
+///
+/// # Errors
+/// The terminal was closed.
+pub(crate) fn read_line(is_stopped: impl Fn() -> bool) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        if modes::wait_for_input(SIGNAL_INTERVAL) && line.is_empty() {
+            // The signal of a Ctrl-C before the line may not be recorded yet.
+            thread::sleep(SIGNAL_INTERVAL);
+        }
+        if is_stopped() {
+            return Ok(None);
+        }
+        // A read cannot be interrupted, so it begins when there is input. A Ctrl-C may have discarded it.
+        if !modes::wait_for_input(Duration::ZERO) {
+            continue;
+        }
+        // A single byte: the next line is left for its own call.
+        let mut byte = [0];
+        match rustix::io::read(io::stdin(), &mut byte)? {
+            // A closed terminal does not behave like one.
+            0 if !io::stdin().is_terminal() => return Err(io::ErrorKind::UnexpectedEof.into()),
+            0 => break,
+            _ => line.extend(byte),
+        }
+    }
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
 }
 
 /// Mode in which the terminal delivers single keys without echo, until this is dropped. So keys typed during a reply do
@@ -53,7 +77,9 @@ impl KeyMode {
 
     /// Sets the mode if the terminal has input that can be read now. In line mode, this is an entered line.
     pub(crate) fn if_input() -> Option<Self> {
-        wait_for_input(Duration::ZERO).then(Self::new).flatten()
+        modes::wait_for_input(Duration::ZERO)
+            .then(Self::new)
+            .flatten()
     }
 
     /// Reads pressed keys. Returns `None` if there are none, and if the program runs in the background.
@@ -148,7 +174,8 @@ mod modes {
         tcgetpgrp(io::stdin()).map_or(true, |group| group == getpgrp())
     }
 
-    /// Waits until the terminal has input, at most this long. A signal ends the wait.
+    /// Waits until the terminal has input, at most this long. A signal ends the wait. Also returns `true` if the terminal
+    /// is gone.
     pub(super) fn wait_for_input(limit: Duration) -> bool {
         let stdin = io::stdin();
         let mut ready = [PollFd::new(&stdin, PollFlags::IN)];

@@ -86,10 +86,10 @@ impl ToolServers {
                 // The user chose the server, and so trusts its declarations of read-only tools, which run without
                 // a question.
                 let connection = connection.trust_read_only_hints();
+                let functions = connection.functions().await?;
                 let (server, name) = (command.unwrap_or(name).to_owned(), name.clone());
                 let connection = connection
                     .reconnect_with(move || open_again(server.clone(), name.clone(), log));
-                let functions = connection.functions().await?;
                 anyhow::Ok((connection, functions))
             };
             let note = format_args!("(waiting for the tools of `{name}`; Ctrl-C stops)");
@@ -265,9 +265,11 @@ async fn open_again(
     print_line(&format!(
         "(the MCP server `{name}` has ended; connecting again)"
     ));
-    let (write, _) = log.writer(name);
+    let (write, path) = log.writer(name.clone());
     let opened = open(&server, write).await;
     opened.map_err(|error| {
+        let server = described(&name, path, None);
+        print_line(&format!("(cannot connect again to {server}: {error:#})"));
         let other = |error| Error::new(ErrorKind::Configuration, format!("{error:#}"));
         error.downcast().unwrap_or_else(other)
     })

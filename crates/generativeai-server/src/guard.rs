@@ -11,7 +11,6 @@ pub(crate) use origin::AllowedOrigins;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
 use crate::error::ApiError;
@@ -37,18 +36,11 @@ type Report = dyn Fn(&str) + Send + Sync;
 pub(crate) struct OnRefused(pub(crate) Option<Arc<Report>>);
 
 impl OnRefused {
-    /// Checks the host and the origin of a request, and reports a refusal.
-    pub(crate) fn check(
-        &self,
-        hosts: &AllowedHosts,
-        origins: &AllowedOrigins,
-        parts: &Parts,
-    ) -> Result<(), ApiError> {
-        let checked = hosts.check(parts).and_then(|()| origins.check(parts));
-        if let (Err(error), Some(report)) = (&checked, &self.0) {
+    /// Reports a refusal.
+    pub(crate) fn report(&self, error: &ApiError) {
+        if let Some(report) = &self.0 {
             report(error.message());
         }
-        checked
     }
 }
 

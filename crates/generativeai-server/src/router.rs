@@ -42,7 +42,9 @@ async fn respond(api: &Api, parts: &Parts, body: Body) -> Result<Response, ApiEr
 /// names the remedy. The page is served before the API, whose key it does not need.
 async fn dispatch(api: &Api, parts: &Parts, body: &mut IncomingBody) -> Result<Response, ApiError> {
     check_header_count(&parts.headers)?;
-    api.on_refused.check(&api.hosts, &api.origins, parts)?;
+    let allowed = api.hosts.check(parts);
+    let allowed = allowed.and_then(|()| api.origins.check(parts));
+    allowed.inspect_err(|error| api.on_refused.report(error))?;
     if parts.method == Method::OPTIONS {
         return preflight(api, parts);
     }

@@ -240,9 +240,12 @@ impl Connection {
     /// Sets how to connect again after the connection has ended, for example because the server has crashed. By
     /// default all later calls fail.
     ///
-    /// The next call of a function runs `connect`, once. If that fails, so does the call. A call during which the
-    /// connection ends fails as well, and is not repeated: its tool may have run. The functions stay those of the first
-    /// connection. Has no effect if it was set before.
+    /// The next call of a function, or of [`functions`](Self::functions), runs `connect`, which must return a new
+    /// connection. Concurrent calls run it once. If it fails, so do they. A call during which the connection ends fails
+    /// as well, and is not repeated: its tool may have run. The functions stay those of the first connection.
+    ///
+    /// `connect` applies to all clones and functions, and the first one that is set stays. It must not contain a clone
+    /// of this connection, which would never close then. Over HTTP an expired session is renewed without it.
     ///
     /// ```no_run
     /// use std::process::Command;
@@ -261,10 +264,14 @@ impl Connection {
     {
         let connect = move || -> BoxFuture<_> {
             let connecting = connect();
-            Box::pin(async move { Ok(connecting.await?.server.take()) })
+            Box::pin(async move {
+                connecting.await?.server.take().ok_or_else(|| {
+                    let message = "the new connection to the MCP server is closed";
+                    Error::new(ErrorKind::Configuration, message)
+                })
+            })
         };
-        // An error means that it was set before.
-        let _ = self.server.reconnect.set(Box::new(connect));
+        self.server.reconnect_with(Box::new(connect));
         self
     }
 
@@ -296,7 +303,8 @@ impl Connection {
             .collect())
     }
 
-    /// Closes the connection, including its clones and functions, and waits until a child process has ended.
+    /// Closes the connection, including its clones and functions, and waits until a child process has ended. A process
+    /// that a call starts meanwhile, with [`reconnect_with`](Self::reconnect_with), ends during that call.
     pub async fn close(self) {
         self.server.close().await;
     }

@@ -3,13 +3,13 @@
 mod delete;
 mod transfer;
 
-use std::ffi::OsString;
-
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::{Args, Command, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates;
 use generativeai::GenerativeModel;
 use generativeai_store::Store;
 
+use super::chat::Chat;
 use crate::exit::{Exit, UsageError, refused};
 use crate::render::Printer;
 use crate::{completions, session_list, storage, transcript};
@@ -58,19 +58,8 @@ enum Action {
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
         output: Format,
     },
-    /// Continue a session: like `genai chat --session NAME`, but the session must exist
-    Resume {
-        /// Name or number of the session
-        #[arg(add = ArgValueCandidates::new(completions::sessions))]
-        name: String,
-        /// A message, and options of `genai chat`, such as --model or --tool
-        #[arg(
-            value_name = "OPTION",
-            trailing_var_arg = true,
-            allow_hyphen_values = true
-        )]
-        options: Vec<OsString>,
-    },
+    // Its arguments are replaced by `with_resume`.
+    Resume(Box<Chat>),
     /// Rename a session
     Rename {
         /// Name or number of the session
@@ -91,17 +80,19 @@ enum Action {
 }
 
 impl Sessions {
-    /// Returns the command line of `genai chat` for which `genai sessions resume` is a shorthand.
-    pub(crate) fn as_chat(&self) -> Option<Vec<OsString>> {
-        let Action::Resume { name, options } = &self.action else {
-            return None;
-        };
-        let words = ["genai", "chat", "--session", name].map(OsString::from);
-        Some(words.into_iter().chain(options.iter().cloned()).collect())
+    /// Returns the chat that `genai sessions resume` continues.
+    pub(crate) fn resumed(&mut self) -> Option<&mut Chat> {
+        match &mut self.action {
+            Action::Resume(chat) => Some(chat),
+            _ => None,
+        }
     }
 
     /// Runs the command.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        if let Action::Resume(chat) = self.action {
+            return chat.run(printer);
+        }
         super::runtime()?.block_on(async {
             let store = self.action.store().await?;
             self.action.run(&store, printer).await
@@ -148,8 +139,7 @@ impl Action {
                 let line = |hit| session_list::hit_line(hit, &words);
                 printer.answer(&hits.iter().map(line).collect::<String>())
             }
-            // Not reached: the command-line parser has replaced this command by `genai chat`, see `Sessions::as_chat`.
-            Self::Resume { .. } => Ok(()),
+            Self::Resume(_) => unreachable!("`Sessions::run` runs the chat"),
             Self::Rename { new, .. } if new.trim().is_empty() => {
                 Err(UsageError("the new name is empty".to_owned()).into())
             }
@@ -163,6 +153,28 @@ impl Action {
             Self::Import(import) => import.run(store, printer).await,
         }
     }
+}
+
+/// Defines `genai sessions resume` as `genai chat` with the session as its first argument.
+pub(crate) fn with_resume(program: Command) -> Command {
+    let Some(chat) = program.find_subcommand("chat").cloned() else {
+        return program;
+    };
+    let resume = chat
+        .name("resume")
+        .about("Continue a session: like `genai chat --session NAME`, but the session must exist")
+        .long_about(None)
+        .mut_arg("session", |arg| {
+            let name = arg.long(Resettable::Reset).index(1).required(true);
+            name.help("Name or number of the session")
+        })
+        .mut_arg("words", |arg| arg.index(2))
+        // Both conflict with the name.
+        .mut_arg("continue_last", |arg| arg.hide(true))
+        .mut_arg("new", |arg| arg.conflicts_with("session").hide(true));
+    program.mut_subcommand("sessions", |sessions| {
+        sessions.mut_subcommand("resume", |_| resume)
+    })
 }
 
 /// Prints the messages of a session, with the partial reply of an unfinished turn. The stored session does not change.

@@ -4,10 +4,9 @@ mod completion;
 mod keys;
 mod marker;
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use reedline::{
@@ -24,9 +23,6 @@ use crate::{environment, state_file};
 use completion::{CommandHighlighter, PromptCompleter};
 use keys::{Keys, QuoteValidator};
 use marker::Marker;
-
-/// Time between two checks for a signal, while a terminal without editing waits for a line.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Maximum number of entries of the history.
 const MAX_HISTORY: usize = 1_000;
@@ -142,10 +138,7 @@ impl Prompt {
                     signals.ignore_interrupts_during(|| edit(editor, printer));
                 }
                 Ok(signal) => break signal,
-                Err(error) => {
-                    let exit = signals.exit_soon().map(Input::Exit);
-                    return exit.ok_or(error).context("cannot read from the terminal");
-                }
+                Err(error) => return read_failed(error, signals),
             }
         };
         let input = match signal {
@@ -184,9 +177,9 @@ fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
     let mut text = String::new();
     printer.ask(marker::PROMPT);
     loop {
-        // A read cannot be interrupted, so it begins when the terminal has a line.
-        while !terminal::wait_for_input(SIGNAL_INTERVAL) {
-            if signals.wake_flag().load(Relaxed) {
+        let line = match terminal::read_line(|| signals.is_stopped()) {
+            Ok(Some(line)) => line,
+            Ok(None) => {
                 // The terminal has shown `^C`, and by default has discarded the typed text.
                 printer.control("\n");
                 let interrupt = match text.is_empty() {
@@ -195,19 +188,19 @@ fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
                 };
                 return Ok(signals.exit().map_or(interrupt, Input::Exit));
             }
-        }
-        let read = signals.exit_at_once_during(|| io::stdin().lock().read_line(&mut text));
-        if !matches!(read, Ok(1..))
-            && terminal::is_gone()
-            && let Some(exit) = signals.exit_soon()
-        {
-            return Ok(Input::Exit(exit));
-        }
-        let length = read.context("cannot read from the terminal")?;
+            Err(error) => return read_failed(error, signals),
+        };
+        text += &line;
         match QuoteValidator.validate(&text) {
             _ if text.is_empty() => return Ok(Input::End),
-            ValidationResult::Incomplete if length > 0 => printer.ask(marker::CONTINUATION),
+            ValidationResult::Incomplete if !line.is_empty() => printer.ask(marker::CONTINUATION),
             _ => return Ok(Input::Line(keys::unquote(&text))),
         }
     }
+}
+
+/// Returns the input after a read error: of a closed terminal, the exit.
+fn read_failed(error: io::Error, signals: &Signals) -> anyhow::Result<Input> {
+    let exit = signals.exit_soon().map(Input::Exit);
+    exit.ok_or(error).context("cannot read from the terminal")
 }

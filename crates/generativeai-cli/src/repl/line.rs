@@ -101,7 +101,7 @@ const fn entry(
 
 /// Last lines of the help, if the prompt is a line editor.
 pub(super) const NOTES: &str = "\
-@FILE in a message attaches the file. Start a message with // to send a /.
+@FILE in a message attaches the file. //word at its start sends /word.
 Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
 Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
 Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program.";
@@ -115,7 +115,7 @@ impl CommandEntry {
 
 /// Last lines of the help, if the terminal delivers lines.
 pub(super) const PLAIN_NOTES: &str = "\
-@FILE in a message attaches the file. Start a message with // to send a /.
+@FILE in a message attaches the file. //word at its start sends /word.
 \"\"\" surrounds a multi-line message. Ctrl-C stops a reply; its text is kept.";
 
 /// Returns the help: a row for each command, and notes about keys.
@@ -131,7 +131,7 @@ pub(super) fn help(notes: &str) -> String {
 }
 
 impl<'a> Line<'a> {
-    /// Parses a line.
+    /// Parses a line. Several lines whose first word is not a command are a message: it may be pasted code.
     pub(super) fn parse(line: &'a str) -> Self {
         let line = line.trim();
         // Users know these words from other prompts. A message to a model rarely consists of one of them.
@@ -145,7 +145,9 @@ impl<'a> Line<'a> {
                 Self::Message(line)
             };
         };
-        if is_comment(words) {
+        let first = words.trim_start_matches('/').split_whitespace().next();
+        let is_code = line.contains('\n') && first.and_then(find).is_none();
+        if is_code || is_comment(words) {
             return Self::Message(line);
         }
         if words.starts_with('/') {
@@ -230,6 +232,10 @@ mod tests {
         assert_eq!(Line::parse("//"), Line::Message("/"));
         assert_eq!(Line::parse("//undo"), Line::Message("/undo"));
         assert_eq!(Line::parse("///etc"), Line::Message("//etc"));
+        assert_eq!(
+            Line::parse("//undo it\nnow"),
+            Line::Message("/undo it\nnow")
+        );
     }
 
     #[test]
@@ -240,6 +246,9 @@ mod tests {
             "/// One.",
             "/////",
             "/* One. */",
+            "//go:build linux\npackage main",
+            "//nolint\nfn one()",
+            "/usr/bin/one\n/usr/bin/two",
         ] {
             assert_eq!(Line::parse(code), Line::Message(code));
         }

@@ -328,7 +328,7 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
 }
 
 #[test]
-fn without_the_tool_a_turn_that_waits_is_shown_written_and_undone() {
+fn a_turn_that_waits_is_shown_and_undone_without_the_tool_and_not_run_in_a_copy() {
     let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
     let saved = |command| saving(command, data.path());
     let tool = server("greet", "Good day");
@@ -354,11 +354,14 @@ fn without_the_tool_a_turn_that_waits_is_shown_written_and_undone() {
 
     let history = "you: Greet Ada.\nmodel: [calls greet] (waits for approval)";
     // A copy that is not saved does not ask about the calls: they would run twice.
-    let mut terminal = Terminal::start(&chat(&["--no-save", "--tool", &tool]));
-    terminal.wait_for("tools: [greet: not run: nobody approved the call] (interrupted)");
-    terminal.wait_for_prompt();
-    assert!(!terminal.screen().contains("stop?"));
-    terminal.quit();
+    for tool in [&[][..], &["--tool", &tool]] {
+        let mut terminal = Terminal::start(&chat(&[&["--no-save"], tool].concat()));
+        terminal.wait_for("tools: [greet: not run: nobody approved the call] (interrupted)");
+        terminal.wait_for_prompt();
+        assert!(!terminal.screen().contains("stop?"));
+        assert_contains(&terminal.ask("/fork"), "now in unsaved-2");
+        terminal.quit();
+    }
 
     let mut terminal = Terminal::start(&chat(&[]));
     terminal.wait_for(history);

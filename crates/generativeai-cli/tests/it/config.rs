@@ -94,11 +94,12 @@ fn an_error_about_the_model_of_the_file_names_the_file() {
 
         let failed = ran(settings.apply(genai(&["chat", "Hello"])).output());
         let named = ran(settings
-            .apply(genai(&["chat", "-m", "a b", "Hello"]))
+            .apply(genai(&["chat", "-m", model, "Hello"]))
             .output());
 
         failed.assert_reported(&place);
         failed.assert_reported(problem);
+        named.assert_reported(problem);
         assert!(!named.stderr.contains(&place), "{named:?}");
     }
     let settings = Settings::new("[serve]\nmodel = 'two words'\n");
@@ -157,13 +158,15 @@ fn a_switch_in_the_environment_has_the_usual_forms() {
 
 #[test]
 fn an_invalid_value_in_the_environment_is_refused_with_its_variable() {
-    let mut command = genai(&["chat", "Hello"]);
-    let command = command.env("GENAI_CHAT_TEMPERATURE", "warm");
+    for words in [&["chat", "Hello"][..], &["sessions", "resume", "hills"]] {
+        let mut command = genai(words);
+        let command = command.env("GENAI_CHAT_TEMPERATURE", "warm");
 
-    ran(command.output()).assert_refused(
-        2,
-        &["invalid value 'warm' for '--temperature <NUMBER> (from GENAI_CHAT_TEMPERATURE)'"],
-    );
+        ran(command.output()).assert_refused(
+            2,
+            &["invalid value 'warm' for '--temperature <NUMBER> (from GENAI_CHAT_TEMPERATURE)'"],
+        );
+    }
     let on_command_line = run(&["chat", "--temperature", "warm", "Hello"]);
     assert!(
         !on_command_line.stderr.contains("GENAI_"),

@@ -23,7 +23,7 @@ fn a_session_runs_with_the_embedded_model() {
     let unknown = terminal.ask("/nonsense");
     assert_contains(
         &unknown,
-        "unknown command /nonsense: try /help, or // to send",
+        "unknown command /nonsense: try /help, or //nonsense to send",
     );
     let help = terminal.ask("/help");
     assert_contains(&help, "undo the last message");

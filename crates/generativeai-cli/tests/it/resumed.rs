@@ -68,15 +68,32 @@ fn resume_accepts_the_options_of_a_chat() {
     ];
 
     let output = ran(user.saving(user.service.genai(&words)).output());
-    let misspelled = ["sessions", "resume", "hills", "--sytem", "Be brief."];
-    let misspelled = ran(user.saving(user.service.genai(&misspelled)).output());
+    let resume = |words: &[&str]| {
+        let words = [&["sessions", "resume"], words].concat();
+        ran(user.saving(user.service.genai(&words)).output())
+    };
+    let escaped = resume(&["--system", "Be kind.", "hills", "--", "--help"]);
 
     assert_eq!(output.code, Some(0), "{output:?}");
     user.service.request();
     let request = user.service.request();
     assert_contains(&request, "Be brief.");
     assert_contains(&request, "And in feet?");
-    misspelled.assert_refused(2, &["--sytem", "--system"]);
+    assert_eq!(escaped.code, Some(0), "{escaped:?}");
+    let request = user.service.request();
+    assert_contains(&request, "Be kind.");
+    assert_contains(&request, r#"{"text":"--help"}"#);
+    for (words, problem) in [
+        (&["hills", "--sytem", "x"][..], &["--sytem", "--system"][..]),
+        (&["nosuch", "--new"], &["--new", "<NAME>"]),
+        (&["hills", "--continue"], &["--continue", "<NAME>"]),
+        (
+            &["hills", "--session", "x"],
+            &["unexpected argument '--session'"],
+        ),
+    ] {
+        resume(words).assert_refused(2, problem);
+    }
 }
 
 /// A redo restores it.

@@ -62,6 +62,23 @@ fn a_server_that_has_ended_is_started_again_by_the_next_call() {
 }
 
 #[test]
+fn a_server_that_does_not_start_again_is_reported_with_its_log() {
+    let call = || Answer::Calls("greet", "");
+    let answers = vec![call(), call(), Answer::Texts(vec!["Done."])];
+    let service = Service::start(Answer::Each(answers));
+    let ends = tempfile::NamedTempFile::new().expect("a file");
+    let greet = server("greet", "Good day");
+    let tool = format!("{greet} {} once", ends.path().display());
+
+    let output = service.run(&["chat", "--tool", &tool, "--yes", "Greet Ada."]);
+
+    assert!(output.stdout.ends_with("Done.\n"), "{output:?}");
+    let failed = format!("(cannot connect again to `{tool}` (its log: ");
+    output.assert_reported(&failed);
+    output.assert_reported("does not answer");
+}
+
+#[test]
 fn a_call_without_tools_is_answered_by_the_next_message() {
     let folder = tempfile::tempdir().expect("a folder");
     let answers = vec![Answer::Calls("greet", ""), Answer::Texts(vec!["Hello."])];

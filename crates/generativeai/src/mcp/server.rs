@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::iter;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::ServiceError;
 use rmcp::model::{
@@ -24,8 +24,15 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Task of `rmcp` that reads the messages of the server. The connection closes when it is dropped.
 pub(super) type Service = RunningService<RoleClient, ClientConfig>;
 
-/// Function that connects to the server again. Returns `None` if that connection was closed at once.
-pub(super) type Reconnect = Box<dyn Fn() -> BoxFuture<Result<Option<Service>>> + Send + Sync>;
+/// Function that connects to the server again.
+type Connect = Box<dyn Fn() -> BoxFuture<Result<Service>> + Send + Sync>;
+
+/// How to connect to the server again.
+pub(super) struct Reconnect {
+    connect: Connect,
+    /// Time and message of the last failure. Calls that waited for this attempt fail with it.
+    failure: Option<(Instant, String)>,
+}
 
 /// Server at the other end of a connection.
 pub(super) struct Server {
@@ -35,10 +42,8 @@ pub(super) struct Server {
     has_query: bool,
     /// `None` after [`close`](Self::close).
     service: Mutex<Option<Service>>,
-    /// Connects again if the connection has ended.
-    pub(super) reconnect: OnceLock<Reconnect>,
-    /// Locked while `reconnect` runs, so that concurrent calls connect once.
-    reconnecting: tokio::sync::Mutex<()>,
+    /// Connects again if the connection has ended. Locked meanwhile, so that concurrent calls connect once.
+    reconnect: OnceLock<tokio::sync::Mutex<Reconnect>>,
 }
 
 impl Server {
@@ -48,8 +53,17 @@ impl Server {
             has_query,
             service: Mutex::new(Some(service)),
             reconnect: OnceLock::new(),
-            reconnecting: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// Sets how to connect again, unless it is set.
+    pub(super) fn reconnect_with(&self, connect: Connect) {
+        self.reconnect.get_or_init(|| {
+            tokio::sync::Mutex::new(Reconnect {
+                connect,
+                failure: None,
+            })
+        });
     }
 
     /// Removes the task that reads the messages of the server. Calls then fail.
@@ -73,21 +87,36 @@ impl Server {
 
     /// Connects again, if the connection has ended and the program has set how. Does nothing after
     /// [`close`](Self::close).
-    async fn restore(&self) -> Result<()> {
+    async fn restore(&self) -> std::result::Result<(), BoxError> {
         let has_ended = || self.peer().is_ok_and(|peer| peer.is_transport_closed());
         let Some(reconnect) = self.reconnect.get().filter(|_| has_ended()) else {
             return Ok(());
         };
-        let _turn = self.reconnecting.lock().await;
-        // Another call may have connected meanwhile.
+        let called = Instant::now();
+        let mut reconnect = reconnect.lock().await;
+        // Another call may have connected meanwhile, or failed to.
         if !has_ended() {
             return Ok(());
         }
-        let restored = reconnect().await?;
-        // Locked to the end, so that a connection that was closed meanwhile stays closed.
-        let mut service = self.service();
-        if service.is_some() {
-            *service = restored;
+        if let Some((failed, message)) = &reconnect.failure
+            && *failed >= called
+        {
+            return Err(message.clone().into());
+        }
+        let restored = (reconnect.connect)().await;
+        let restored = restored.inspect_err(|error| {
+            reconnect.failure = Some((Instant::now(), format!("{error:#}")));
+        })?;
+        // Locked to the end of the block, so that a connection that was closed meanwhile stays closed.
+        let mut unused = {
+            let mut service = self.service();
+            match service.is_some() {
+                true => service.replace(restored),
+                false => Some(restored),
+            }
+        };
+        if let Some(unused) = &mut unused {
+            let _ = unused.close().await;
         }
         Ok(())
     }
@@ -102,6 +131,7 @@ impl Server {
             let cause = cause_of(cause, self.has_query);
             Error::new(ErrorKind::Unreachable, message).with_source(cause)
         };
+        self.restore().await.map_err(failed)?;
         let peer = self.peer().map_err(|error| failed(of_request(error)))?;
         let listing = tokio::time::timeout(TIMEOUT, peer.list_all_tools()).await;
         listing
@@ -121,7 +151,7 @@ impl Server {
             let cause = cause_of(cause, self.has_query);
             Error::new(ErrorKind::Function, message).with_source(cause)
         };
-        self.restore().await.map_err(|error| failed(error.into()))?;
+        self.restore().await.map_err(failed)?;
         let call = CallToolRequestParams::new(tool).with_arguments(arguments);
         let called = match self.send(CallToolRequest::new(call).into()).await {
             Ok(ServerResult::CallToolResult(result)) => {

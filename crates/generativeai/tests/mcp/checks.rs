@@ -13,6 +13,7 @@ use generativeai::protocol::content::FunctionCall;
 use generativeai::testing::Scripted;
 use generativeai::{Approval, AutomaticFunctionCalling, ErrorKind, GenerativeModel, Toolbox};
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 use crate::server::KEY;
 
@@ -37,6 +38,8 @@ all! {
     after_close_calls_fail_and_the_server_has_ended,
     the_connection_stays_open_as_long_as_its_functions_exist,
     the_next_call_connects_again_once_after_the_server_has_ended,
+    calls_that_wait_for_an_attempt_to_connect_again_fail_with_it,
+    a_connection_that_is_closed_while_it_connects_again_stays_closed,
     a_command_that_is_not_a_server_is_an_error_that_names_it,
     an_invalid_address_or_header_is_refused,
     annotations_are_trusted_for_read_only_alone_and_only_if_the_server_is_trusted,
@@ -362,10 +365,76 @@ async fn the_next_call_connects_again_once_after_the_server_has_ended() {
     }
     assert_eq!(connects.load(SeqCst), 1);
     respond(&tools, "end").await;
+    let functions = connection.functions().await.expect("the tools");
+    assert_eq!((functions.len(), connects.load(SeqCst)), (2, 2));
+    respond(&tools, "end").await;
     connection.close().await;
     let closed = respond(&tools, "film").await;
     assert!(closed["response"]["error"].is_string(), "{closed}");
-    assert_eq!(connects.load(SeqCst), 1);
+    assert_eq!(connects.load(SeqCst), 2);
+}
+
+async fn calls_that_wait_for_an_attempt_to_connect_again_fail_with_it() {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let connection = Connection::spawn(command("serve-lines")).await;
+    let counted = Arc::clone(&attempts);
+    let connection = connection.expect("a connection").reconnect_with(move || {
+        // The second attempt returns a connection that is closed.
+        let is_first = counted.fetch_add(1, SeqCst) == 0;
+        async move {
+            if is_first {
+                return Connection::spawn(Command::new("true")).await;
+            }
+            let closed = Connection::spawn(command("serve-lines")).await?;
+            closed.clone().close().await;
+            Ok(closed)
+        }
+    });
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+    respond(&tools, "end").await;
+
+    let film = || respond(&tools, "film");
+    let (one, other, third) = tokio::join!(film(), film(), film());
+    let closed = film().await;
+
+    for failed in [one, other, third] {
+        assert!(
+            failed.to_string().contains("`true` does not answer"),
+            "{failed}"
+        );
+    }
+    assert!(
+        closed
+            .to_string()
+            .contains("connection to the MCP server is closed"),
+        "{closed}"
+    );
+    assert_eq!(attempts.load(SeqCst), 2);
+}
+
+async fn a_connection_that_is_closed_while_it_connects_again_stays_closed() {
+    let closed = Arc::new(Notify::new());
+    let is_closed = Arc::clone(&closed);
+    let connection = Connection::spawn(command("serve-lines")).await;
+    let connection = connection.expect("a connection").reconnect_with(move || {
+        let is_closed = Arc::clone(&is_closed);
+        async move {
+            is_closed.notified().await;
+            Connection::spawn(command("serve-lines")).await
+        }
+    });
+    let tools = Toolbox::from(connection.functions().await.expect("the tools"));
+    respond(&tools, "end").await;
+
+    let close = async {
+        connection.close().await;
+        closed.notify_one();
+    };
+    let (film, ()) = tokio::join!(respond(&tools, "film"), close);
+
+    for response in [film, respond(&tools, "film").await] {
+        assert!(response["response"]["error"].is_string(), "{response}");
+    }
 }
 
 async fn a_command_that_is_not_a_server_is_an_error_that_names_it() {

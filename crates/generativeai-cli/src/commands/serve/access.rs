@@ -52,6 +52,9 @@ pub(super) fn print_refusals() -> impl Fn(&str) + Send + Sync {
         let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
         if printed.len() < MAX_REFUSALS && printed.insert(message.to_owned()) {
             print_line(&format!("(refused: {message})"));
+            if printed.len() == MAX_REFUSALS {
+                print_line("(further reasons are not shown)");
+            }
         }
     }
 }
