@@ -29,6 +29,7 @@ use crate::openai;
 use crate::render::Printer;
 use crate::signals::StopSignals;
 use crate::supervisor::{self, StartFailed, Supervisor};
+use crate::warnings;
 
 /// Heading of options that only tests of clients need.
 const FOR_CLIENTS: &str = "For developers of clients";
@@ -311,6 +312,7 @@ impl Serve {
                 (server.max_concurrent(SERVICE_REQUESTS), None, None)
             }
             Source::File(path) if self.in_process => {
+                warnings::print();
                 let local = backend::local(&path, &self.engine)?;
                 let context = i32::try_from(local.context()).ok();
                 (Server::new(local), context, None)
