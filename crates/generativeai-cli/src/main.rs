@@ -41,6 +41,7 @@ mod terminal;
 mod tools;
 mod transcript;
 mod usage;
+mod warnings;
 
 use std::process::ExitCode;
 

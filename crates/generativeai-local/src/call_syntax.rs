@@ -94,6 +94,13 @@ impl CallSyntax {
         }
     }
 
+    /// Returns whether JSON may begin like a call. The grammar engine, which reads a reply without going back, could not
+    /// distinguish the two.
+    pub(crate) fn is_like_json(&self) -> bool {
+        let start = self.start();
+        start.starts_with('{') || start.starts_with("[{") || start.starts_with("[\"")
+    }
+
     /// Returns the text of a call. `arguments` must be JSON.
     pub(crate) fn write(&self, name: &str, arguments: &str) -> String {
         format!(
@@ -157,6 +164,7 @@ mod tests {
 
             let syntax = syntax.unwrap_or_else(|| panic!("{example}"));
             assert_eq!(syntax.start(), start);
+            assert_eq!(syntax.is_like_json(), start.starts_with('{'));
             let text = syntax.write("g", "{\"of\": \"Ben\"}");
             let (name, _, length) = syntax.parse(&text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((name.as_str(), length), ("g", text.len()));

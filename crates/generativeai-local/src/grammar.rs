@@ -16,9 +16,8 @@ use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 use crate::error::{internal, invalid_argument};
 use crate::ignored::IgnoredSettings;
 use crate::model::Model;
-use crate::schema::Schema;
 
-pub(crate) use lark::{Answer, Function, Shape};
+pub(crate) use lark::{Answer, Form, Function, Shape};
 
 /// Compiler of grammars for the vocabulary of one model. The vocabulary is indexed for the first grammar, which
 /// therefore takes longer; a model that is never constrained does not need the index.
@@ -67,13 +66,8 @@ fn compile(
     if matcher.get_error().is_none() && matcher.grammar_warnings().is_empty() {
         return Ok(matcher);
     }
-    // The arguments of a call that are not an object could not be parsed.
-    let fallback = match shape.answer {
-        Answer::Call(..) | Answer::TextOrCalls(..) => Schema::any_object(),
-        Answer::Text | Answer::Json { .. } | Answer::Choice(_) => Schema::anything(),
-    };
     // Find the schemas that are to blame, since errors and warnings do not name them.
-    for (name, schema) in shape.schemas_mut() {
+    for (name, schema, fallback) in shape.schemas_mut() {
         let mut alone = self::matcher(factory, &lark::of_schema(schema));
         for warning in alone.grammar_warnings() {
             let warning = first_line(&warning).to_owned();

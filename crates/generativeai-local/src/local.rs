@@ -11,13 +11,15 @@ use generativeai::protocol::tokens::{CountTokensRequest, CountTokensResponse};
 use generativeai::{Backend, BoxFuture, ChunkStream, RequestOptions, Result};
 
 use crate::engine::{Engine, Events, Job, ThinkingLimit};
-use crate::grammar::{Answer, Function, Grammars, Shape};
+use crate::error::invalid_argument;
+use crate::grammar::{Answer, Form, Function, Grammars, Shape};
 use crate::ignored::IgnoredSettings;
 use crate::model::Model;
 use crate::prompt::Prompt;
 use crate::reply::{self, ReplyBuilder, text_tokens};
 use crate::request::{CallingMode, Effort, Request, ResponseFormat};
 use crate::schema::Schema;
+use crate::segments::Calls;
 use crate::template::Rendered;
 
 /// A model that runs in this process, without a key and without a network.
@@ -109,9 +111,10 @@ impl Local {
         } = &*self.0;
         let mut request = Request::parse(&with_defaults(request, defaults), ignored)?;
         let prompt = Prompt::new(model, &mut request, engine.context(), ignored)?;
+        let calls = calls(&request, &prompt.rendered)?;
         let shape = shape(&request, &prompt.rendered);
         let grammar = grammars.compile(model, shape, ignored)?;
-        let builder = ReplyBuilder::new(Arc::clone(model), &request, &prompt);
+        let builder = ReplyBuilder::new(Arc::clone(model), &request, &prompt, calls.clone());
         let thinking = thinking_limit(model, &request, &prompt.rendered);
         let settings = request.settings;
         let events = engine.submit(Job {
@@ -120,7 +123,7 @@ impl Local {
             stops: settings.stops,
             max_tokens: settings.max_tokens.unwrap_or(usize::MAX),
             thinking,
-            calls: request.tools.may_call().then_some(prompt.rendered.calls),
+            calls,
             grammar,
             // A timeout beyond the range of `Instant` is no limit.
             deadline: options
@@ -179,6 +182,26 @@ fn with_defaults(
     request
 }
 
+/// Returns the calls that the reply to a request may contain; `None` if it contains none.
+///
+/// # Errors
+///
+/// 400 if the reply is JSON or calls, but the calls of the model begin like JSON.
+fn calls(request: &Request, rendered: &Rendered) -> Result<Option<Calls>> {
+    if !request.tools.may_call() {
+        return Ok(None);
+    }
+    let syntax = rendered.calls.clone();
+    let after_text = request.settings.format == ResponseFormat::Text;
+    if !after_text && syntax.is_like_json() {
+        return Err(invalid_argument(
+            "tools and a responseMimeType other than text/plain exclude each other with this model, whose calls \
+             begin like JSON: set functionCallingConfig.mode to NONE, or remove one of them",
+        ));
+    }
+    Ok(Some(Calls { syntax, after_text }))
+}
+
 /// Returns the form that the reply to a request must have.
 fn shape(request: &Request, rendered: &Rendered) -> Shape {
     let functions = || {
@@ -189,20 +212,23 @@ fn shape(request: &Request, rendered: &Rendered) -> Shape {
         });
         functions.collect()
     };
-    let calls = rendered.calls.clone();
-    let answer = match (request.tools.mode, &request.settings.format) {
-        (CallingMode::Any, _) => Answer::Call(calls, functions()),
-        (CallingMode::Auto, _) => Answer::TextOrCalls(calls, functions()),
-        (CallingMode::None, ResponseFormat::Text) => Answer::Text,
-        (CallingMode::None, ResponseFormat::Json) => Answer::Json {
+    let form = match &request.settings.format {
+        ResponseFormat::Text => Form::Any,
+        ResponseFormat::Json => Form::Json {
             name: "the response".to_owned(),
             schema: Schema::anything().enforced,
         },
-        (CallingMode::None, ResponseFormat::Schema(schema)) => Answer::Json {
+        ResponseFormat::Schema(schema) => Form::Json {
             name: "the response schema".to_owned(),
             schema: schema.enforced.clone(),
         },
-        (CallingMode::None, ResponseFormat::Choice(choices)) => Answer::Choice(choices.clone()),
+        ResponseFormat::Choice(choices) => Form::Choice(choices.clone()),
+    };
+    let calls = rendered.calls.clone();
+    let answer = match request.tools.mode {
+        CallingMode::Any => Answer::Call(calls, functions()),
+        CallingMode::Auto => Answer::TextOrCalls(form, calls, functions()),
+        CallingMode::None => Answer::Text(form),
     };
     // The tag that starts a call is one of the tags of the prompt. A reply that may call functions needs it.
     let start = rendered.calls.start();

@@ -19,6 +19,15 @@ pub(crate) enum Segment {
     },
 }
 
+/// Calls that a reply may contain.
+#[derive(Clone, Debug)]
+pub(crate) struct Calls {
+    pub(crate) syntax: CallSyntax,
+    /// Whether text may precede the calls. If not, the reply is either text or calls, and the text may contain the
+    /// start of a call, as in a string of JSON.
+    pub(crate) after_text: bool,
+}
+
 /// Incremental parser of a reply.
 ///
 /// Tags may be split over any number of pieces, so text that may be the start of one is held back. The states follow
@@ -28,7 +37,7 @@ pub(crate) enum Segment {
 pub(crate) struct SegmentParser {
     thinking: Option<ThinkingTags>,
     /// `None` if the reply cannot contain calls.
-    calls: Option<CallSyntax>,
+    calls: Option<Calls>,
     state: State,
     /// Text that is not classified yet.
     held: String,
@@ -56,7 +65,7 @@ enum State {
 }
 
 impl SegmentParser {
-    pub(crate) fn new(thoughts: Option<Thoughts>, calls: Option<CallSyntax>) -> Self {
+    pub(crate) fn new(thoughts: Option<Thoughts>, calls: Option<Calls>) -> Self {
         let state = match thoughts {
             Some(Thoughts { is_open: true, .. }) => State::ThoughtStart,
             Some(_) => State::Start,
@@ -111,7 +120,7 @@ impl SegmentParser {
     /// Drops a tag that the limit of the length cuts off: it is not text, and the model would repeat it if it became
     /// part of the history. A single byte such as `<` stays, since it may be text as well.
     pub(crate) fn drop_partial_tag(&mut self) {
-        let call = self.calls.as_ref().map(CallSyntax::start);
+        let call = self.calls.as_ref().map(|calls| calls.syntax.start());
         let tags = self.thinking.map(|tags| [tags.open, tags.close]);
         let headers = self.thinking.map_or([].as_slice(), |tags| tags.headers);
         let tags = tags.into_iter().flatten().chain(headers.iter().copied());
@@ -199,7 +208,12 @@ impl SegmentParser {
             self.held.clear();
             return false;
         };
-        let start = calls.start();
+        let start = calls.syntax.start();
+        let may_call = self.held.starts_with(start) || start.starts_with(&self.held);
+        if !calls.after_text && !may_call {
+            self.calls = None;
+            return true;
+        }
         let (end, found) = match self.held.find(start) {
             Some(at) => (at, true),
             None => (self.held.len() - partial_suffix(&self.held, start), false),
@@ -221,12 +235,12 @@ impl SegmentParser {
         };
         // Parsing the whole text with each of its tokens would take quadratic time, so the new text must contain the
         // end of a call.
-        let end = format!("}}{}", calls.after_arguments);
+        let end = format!("}}{}", calls.syntax.after_arguments);
         let new = self.searched.saturating_sub(end.len());
         let mut ends = self.held.as_bytes()[new..].windows(end.len());
         let has_end = ends.any(|it| it == end.as_bytes());
         self.searched = self.held.len();
-        let parsed = has_end.then(|| calls.parse(&self.held)).flatten();
+        let parsed = has_end.then(|| calls.syntax.parse(&self.held)).flatten();
         let Some((name, arguments, length)) = parsed else {
             return false;
         };
@@ -249,6 +263,14 @@ pub(crate) fn partial_suffix(text: &str, mark: &str) -> usize {
         .rev()
         .find(|&length| text.ends_with(&mark[..length]))
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+impl From<CallSyntax> for Calls {
+    fn from(syntax: CallSyntax) -> Self {
+        let after_text = true;
+        Self { syntax, after_text }
+    }
 }
 
 #[cfg(test)]
@@ -294,7 +316,7 @@ mod tests {
             tags: TAGS,
             is_open,
         };
-        SegmentParser::new(Some(thoughts), Some(CallSyntax::default()))
+        SegmentParser::new(Some(thoughts), Some(CallSyntax::default().into()))
     }
 
     #[test]
@@ -403,7 +425,7 @@ mod tests {
                     tags,
                     is_open: false,
                 };
-                let parser = SegmentParser::new(Some(thoughts), Some(calls.clone()));
+                let parser = SegmentParser::new(Some(thoughts), Some(calls.clone().into()));
 
                 let (thoughts, text, names) = parse(parser, &reply, size);
 
@@ -432,6 +454,24 @@ mod tests {
         assert_eq!(parse(parser(false), "a<tool", 50).1, "a<tool");
         assert_eq!(parse(parser(false), "<think", 50).1, "<think");
         assert_eq!(parse(parser(true), "Hm.</th", 50).0, "Hm.</th");
+    }
+
+    #[test]
+    fn a_reply_that_is_json_or_calls_may_contain_the_start_of_a_call_in_a_string() {
+        let calls = Calls {
+            syntax: CallSyntax::default(),
+            after_text: false,
+        };
+        let call = calls.syntax.write("f", "{\"a\": 1}");
+        let parser = || SegmentParser::new(None, Some(calls.clone()));
+        let json = r#"{"a": "<tool_call>\n{}"}"#;
+
+        for size in 1..=json.len() {
+            let expected = (String::new(), json.to_owned(), vec![]);
+            assert_eq!(parse(parser(), json, size), expected);
+        }
+        let (_, text, names) = parse(parser(), &format!("{call}\n{call}"), 1);
+        assert_eq!((text.as_str(), names.len()), ("", 2));
     }
 
     #[test]

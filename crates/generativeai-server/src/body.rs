@@ -246,19 +246,19 @@ fn count_values(json: &[u8]) -> usize {
     while let Some(byte) = bytes.next() {
         match byte {
             b',' | b'[' | b'{' => values += 1,
-            b'"' => skip_string(&mut bytes),
+            b'"' | b'\'' => skip_string(&mut bytes, *byte),
             _ => {}
         }
     }
     values
 }
 
-/// Advances past the closing quote of a string.
-fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
+/// Advances past the closing quote of a string. The service accepts single quotes as well.
+fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>, quote: u8) {
     while let Some(byte) = bytes.next() {
         match byte {
-            b'"' => return,
             b'\\' => drop(bytes.next()),
+            byte if *byte == quote => return,
             _ => {}
         }
     }
@@ -285,6 +285,7 @@ mod tests {
     fn values_are_counted_outside_of_strings() {
         assert_eq!(count_values(b""), 1);
         assert_eq!(count_values(br#"{"a,[{":"\",\\\"","b":[1,2,3]}"#), 6);
+        assert_eq!(count_values(br#"{'a"': [1, '[,"', "[,'"]}"#), 5);
         assert_eq!(count_values(br#""unfinished, \"#), 1);
     }
 }

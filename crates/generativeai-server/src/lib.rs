@@ -69,8 +69,8 @@
 //!
 //! The API paths are served under `/v1`, `/v1beta`, `/v1alpha`, `/v1beta1` and without a version, with
 //! or without `publishers/google` in front. Requests are accepted in camelCase and in snake_case, enums
-//! by name and by number; replies are in camelCase. Unknown members are ignored. The backend refuses
-//! members that it cannot honour.
+//! by name and by number, JSON also with single quotes and trailing commas; replies are in camelCase. Unknown members
+//! are ignored. The backend refuses members that it cannot honour.
 //!
 //! # Files
 //!

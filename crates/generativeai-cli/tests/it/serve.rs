@@ -218,6 +218,40 @@ fn a_refused_origin_is_printed_once() {
 }
 
 #[test]
+fn settings_that_the_model_ignores_are_printed_once() {
+    for words in [&[][..], &["--in-process"]] {
+        let mut command = genai(&["serve", "--port", "0"]);
+        command.args(words).stderr(Stdio::piped());
+        let mut serving = Serving::start_with(command);
+        let body = r#"{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":1},
+            "safetySettings":[{"category":"HARM_CATEGORY_HARASSMENT","threshold":"BLOCK_LOW_AND_ABOVE"}]}"#;
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(&serving.address).expect("a connection");
+            write!(
+                stream,
+                "POST /v1beta/models/gemini-2.5-flash:generateContent HTTP/1.1\r\nhost: localhost\r\n\
+                 connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .expect("sent");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("text");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
+        let mut stderr = serving.child.stderr.take().expect("a pipe");
+        drop(serving);
+        let mut printed = String::new();
+        stderr.read_to_string(&mut printed).expect("text");
+
+        assert_eq!(
+            printed.matches("ignored: safetySettings").count(),
+            1,
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn invalid_options_are_refused_before_a_model_is_loaded() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();

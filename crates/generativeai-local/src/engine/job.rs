@@ -5,8 +5,8 @@ use std::time::Instant;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 
-use crate::call_syntax::CallSyntax;
 use crate::sampler::Sampling;
+use crate::segments::Calls;
 
 use super::thinking_budget::ThinkingLimit;
 
@@ -39,7 +39,7 @@ pub(crate) struct Job {
     /// Form and limit of the thoughts, if the model thinks.
     pub(crate) thinking: Option<ThinkingLimit>,
     /// Form of calls, if the reply may have any.
-    pub(crate) calls: Option<CallSyntax>,
+    pub(crate) calls: Option<Calls>,
     /// Grammar that the reply must match.
     pub(crate) grammar: Option<Matcher>,
     /// Time at which the reply fails if it is not complete. The engine checks it before each batch, also while the job

@@ -5,8 +5,7 @@
 
 use llama_cpp_2::token::LlamaToken;
 
-use crate::call_syntax::CallSyntax;
-use crate::segments::SegmentParser;
+use crate::segments::{Calls, SegmentParser};
 use crate::template::Thoughts;
 
 /// Thoughts of a reply, and their limit.
@@ -33,7 +32,7 @@ pub(super) struct ThinkingBudget {
 }
 
 impl ThinkingBudget {
-    pub(super) fn new(limit: Option<ThinkingLimit>, calls: Option<CallSyntax>) -> Self {
+    pub(super) fn new(limit: Option<ThinkingLimit>, calls: Option<Calls>) -> Self {
         let thoughts = limit.as_ref().map(|limit| limit.thoughts);
         Self {
             parser: SegmentParser::new(thoughts, calls),
@@ -69,6 +68,7 @@ impl ThinkingBudget {
 
 #[cfg(test)]
 mod tests {
+    use crate::call_syntax::CallSyntax;
     use crate::template::ThinkingTags;
 
     use super::*;
@@ -84,7 +84,7 @@ mod tests {
             max_tokens: 3,
             closing: vec![LlamaToken::new(7), LlamaToken::new(8)],
         };
-        ThinkingBudget::new(Some(limit), Some(CallSyntax::default()))
+        ThinkingBudget::new(Some(limit), Some(CallSyntax::default().into()))
     }
 
     /// Adds pieces; returns the tokens that are forced after them.

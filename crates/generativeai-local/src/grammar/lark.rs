@@ -7,7 +7,8 @@
 //! opened: /\s{0,2}/ "<think>" thoughts
 //! thoughts: closed /\s{0,4}/
 //! closed[suffix="</think>"]: /(?s:.*)/           any text up to the close tag
-//! answer: TEXT | calls
+//! answer: text | calls
+//! text: TEXT                                     or `%json {…}`, with a response schema
 //! calls: to_call call (/\s{0,2}/ "<tool_call>" call)*
 //! to_call[suffix="<tool_call>"]: …               text up to the first call
 //! call: call_0 | call_1                          one rule for each function
@@ -15,11 +16,13 @@
 //! TEXT: …                                        any text without "<tool_call>"
 //! ```
 //!
-//! Names in lower case are rules, names in capitals are regular expressions. `%json` embeds a JSON Schema.
+//! Names in lower case are rules, names in capitals are regular expressions. `%json` embeds a JSON Schema. With a
+//! response schema or an enum, no text precedes the calls.
 
 use serde_json::{Value, json};
 
 use crate::call_syntax::CallSyntax;
+use crate::schema::Schema;
 use crate::template::Thoughts;
 
 /// Form that a reply must have.
@@ -35,16 +38,23 @@ pub(crate) struct Shape {
 /// The answer of a reply.
 #[derive(Debug)]
 pub(crate) enum Answer {
+    /// Text of a form.
+    Text(Form),
+    /// Text of a form, or calls. Any text may also precede the calls.
+    TextOrCalls(Form, CallSyntax, Vec<Function>),
+    /// One call.
+    Call(CallSyntax, Vec<Function>),
+}
+
+/// Form of the text of an answer.
+#[derive(Debug)]
+pub(crate) enum Form {
     /// Any text.
-    Text,
+    Any,
     /// JSON that matches a schema. The name describes the schema in error messages.
     Json { name: String, schema: Value },
     /// One of these strings.
     Choice(Vec<String>),
-    /// Text, which may be followed by calls.
-    TextOrCalls(CallSyntax, Vec<Function>),
-    /// One call.
-    Call(CallSyntax, Vec<Function>),
 }
 
 /// A function that may be called.
@@ -58,19 +68,26 @@ pub(crate) struct Function {
 impl Shape {
     /// Returns whether the reply may be any text.
     pub(super) fn is_free(&self) -> bool {
-        matches!(self.answer, Answer::Text) && self.forbidden.is_empty()
+        matches!(self.answer, Answer::Text(Form::Any)) && self.forbidden.is_empty()
     }
 
-    /// Returns the schemas of the reply with their names.
-    pub(super) fn schemas_mut(&mut self) -> Vec<(String, &mut Value)> {
-        match &mut self.answer {
-            Answer::Text | Answer::Choice(_) => Vec::new(),
-            Answer::Json { name, schema } => vec![(name.clone(), schema)],
-            Answer::TextOrCalls(_, functions) | Answer::Call(_, functions) => functions
-                .iter_mut()
-                .map(|it| (format!("function `{}`", it.name), &mut it.schema))
-                .collect(),
-        }
+    /// Returns the schemas of the reply with their names, and the schema that may replace each of them.
+    pub(super) fn schemas_mut(&mut self) -> Vec<(String, &mut Value, Schema)> {
+        let (form, functions) = match &mut self.answer {
+            Answer::Text(form) => (Some(form), &mut [][..]),
+            Answer::TextOrCalls(form, _, functions) => (Some(form), &mut functions[..]),
+            Answer::Call(_, functions) => (None, &mut functions[..]),
+        };
+        let response = match form {
+            Some(Form::Json { name, schema }) => Some((name.clone(), schema, Schema::anything())),
+            _ => None,
+        };
+        // The arguments of a call that are not an object could not be parsed.
+        let arguments = functions.iter_mut().map(|it| {
+            let name = format!("function `{}`", it.name);
+            (name, &mut it.schema, Schema::any_object())
+        });
+        response.into_iter().chain(arguments).collect()
     }
 
     /// Writes the grammar.
@@ -80,34 +97,31 @@ impl Shape {
         push_line(&mut rules, &format!("start: {thoughts}answer"));
         let text = self.text_regex();
         match &self.answer {
-            Answer::Text => push_line(&mut rules, &format!("answer: TEXT\nTEXT: {text}")),
-            Answer::Json { schema, .. } => {
-                push_line(
-                    &mut rules,
-                    &format!("answer: %json {}", with_options(schema)),
-                );
-            }
-            Answer::Choice(choices) => {
-                let choices: Vec<_> = choices.iter().map(|choice| literal(choice)).collect();
-                push_line(&mut rules, &format!("answer: {}", choices.join(" | ")));
+            Answer::Text(form) => {
+                push_line(&mut rules, "answer: text");
+                push_line(&mut rules, &form.to_rule(&text));
             }
             Answer::Call(syntax, functions) => {
                 let start = literal(syntax.start());
                 push_line(&mut rules, &format!("answer: {start} call"));
                 calls(&mut rules, syntax, functions);
             }
-            Answer::TextOrCalls(syntax, functions) => {
+            Answer::TextOrCalls(form, syntax, functions) => {
                 let start = literal(syntax.start());
                 // Plain text excludes the start of a call. Otherwise the rest of the reply could be parsed as text, and
                 // the call would not be constrained.
                 let no_call = format!("{text} & ~/(?s:.*){}(?s:.*)/", escape(syntax.start()));
+                let to_call = match form {
+                    Form::Any => format!("to_call[suffix={start}]: {text}"),
+                    _ => format!("to_call: {start}"),
+                };
                 let rule = format!(
-                    "answer: TEXT | calls\n\
+                    "answer: text | calls\n\
                      calls: to_call call (/\\s{{0,2}}/ {start} call)*\n\
-                     to_call[suffix={start}]: {text}\n\
-                     TEXT: {no_call}"
+                     {to_call}"
                 );
                 push_line(&mut rules, &rule);
+                push_line(&mut rules, &form.to_rule(&no_call));
                 calls(&mut rules, syntax, functions);
             }
         }
@@ -147,6 +161,20 @@ impl Shape {
             regex.push_str(&format!(" & ~/\\s*{}(?s:.*)/", escape(tags.open)));
         }
         regex
+    }
+}
+
+impl Form {
+    /// Writes the rule of the text. `any` is the regular expression of any text.
+    fn to_rule(&self, any: &str) -> String {
+        match self {
+            Self::Any => format!("text: TEXT\nTEXT: {any}"),
+            Self::Json { schema, .. } => format!("text: %json {}", with_options(schema)),
+            Self::Choice(choices) => {
+                let choices: Vec<_> = choices.iter().map(|choice| literal(choice)).collect();
+                format!("text: {}", choices.join(" | "))
+            }
+        }
     }
 }
 

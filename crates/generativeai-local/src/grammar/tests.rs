@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use toktrie::SimpleVob;
 
 use crate::call_syntax::CallSyntax;
+use crate::schema::Schema;
 use crate::template::{ThinkingTags, Thoughts};
 
 use super::*;
@@ -102,7 +103,11 @@ fn thinking(answer: Answer, is_open: bool) -> Shape {
 }
 
 fn json_of(schema: &Value) -> Answer {
-    Answer::Json {
+    Answer::Text(json_form(schema))
+}
+
+fn json_form(schema: &Value) -> Form {
+    Form::Json {
         name: "the schema".to_owned(),
         schema: Schema::compile(schema, "").unwrap().enforced,
     }
@@ -159,7 +164,7 @@ fn in_mode_any_the_reply_is_a_call() {
 
 #[test]
 fn in_mode_auto_text_is_free_and_calls_are_constrained() {
-    let answer = || Answer::TextOrCalls(CallSyntax::default(), functions());
+    let answer = || Answer::TextOrCalls(Form::Any, CallSyntax::default(), functions());
     let matches = |text: &str| matches(shape(answer()), text);
     let height = call("height", r#"{"of": "Ben Nevis"}"#);
 
@@ -187,7 +192,7 @@ fn a_header_may_follow_thoughts() {
         };
         matches(shape, text)
     };
-    let calls = || Answer::TextOrCalls(CallSyntax::default(), functions());
+    let calls = || Answer::TextOrCalls(Form::Any, CallSyntax::default(), functions());
     let number = || json_of(&json!({ "type": "integer" }));
     let (now, header) = (call("now", "{}"), "<|channel|>final<|message|>");
 
@@ -235,7 +240,7 @@ fn other_forms_of_calls_are_constrained_as_well() {
         before_arguments: "\", \"parameters\": ".to_owned(),
         after_arguments: "}".to_owned(),
     };
-    let answer = || Answer::TextOrCalls(syntax.clone(), functions());
+    let answer = || Answer::TextOrCalls(Form::Any, syntax.clone(), functions());
     let matches = |text: &str| matches(shape(answer()), text);
 
     assert!(matches(
@@ -243,6 +248,31 @@ fn other_forms_of_calls_are_constrained_as_well() {
     ));
     assert!(matches(r#"JSON looks like {"a": 1}."#));
     assert!(!matches(r#"{"name": "depth", "parameters": {}}"#));
+}
+
+#[test]
+fn in_mode_auto_a_reply_with_a_schema_is_json_or_calls() {
+    let schema = json!({ "type": "object", "properties": { "name": { "type": "string" } } });
+    let tagged = CallSyntax {
+        before_name: "[TOOL_CALLS]".to_owned(),
+        before_arguments: "[ARGS]".to_owned(),
+        after_arguments: String::new(),
+    };
+    for syntax in [CallSyntax::default(), tagged] {
+        let matches = |text: &str| {
+            let form = json_form(&schema);
+            let answer = Answer::TextOrCalls(form, syntax.clone(), functions());
+            matches(shape(answer), text)
+        };
+        let now = syntax.write("now", "{}");
+
+        assert!(matches(r#"{"name": "<tool_call>"}"#));
+        assert!(matches(&now));
+        assert!(matches(&format!("{now}\n{now}")));
+        assert!(!matches("It is tall."));
+        assert!(!matches(&format!("Let me see. {now}")));
+        assert!(!matches(r#"{"name": 5}"#));
+    }
 }
 
 /// Row 42 of tests/field.md: tags of the prompt never occur in the text of a reply.
@@ -258,8 +288,8 @@ fn tags_of_the_prompt_are_forbidden_in_text() {
     ]
     .map(str::to_owned);
     for answer in [
-        || Answer::Text,
-        || Answer::TextOrCalls(CallSyntax::default(), functions()),
+        || Answer::Text(Form::Any),
+        || Answer::TextOrCalls(Form::Any, CallSyntax::default(), functions()),
     ] {
         let matches = |text: &str| {
             let shape = Shape {
@@ -285,7 +315,10 @@ fn tags_of_the_prompt_are_forbidden_in_text() {
 
 #[test]
 fn an_enum_is_one_of_its_strings() {
-    let choices = || Answer::Choice(vec!["yes".to_owned(), "it \"may\"\nbe".to_owned()]);
+    let choices = || {
+        let choices = ["yes", "it \"may\"\nbe"].map(str::to_owned);
+        Answer::Text(Form::Choice(choices.to_vec()))
+    };
 
     assert!(matches(shape(choices()), "yes"));
     assert!(matches(shape(choices()), "it \"may\"\nbe"));

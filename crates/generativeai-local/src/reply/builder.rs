@@ -16,7 +16,7 @@ use crate::engine::{End, Event, Piece};
 use crate::model::Model;
 use crate::prompt::Prompt;
 use crate::request::{Request, Settings};
-use crate::segments::{Segment, SegmentParser};
+use crate::segments::{Calls, Segment, SegmentParser};
 
 use super::check::{Checks, Mismatch};
 use super::holdback::Holdback;
@@ -40,12 +40,19 @@ pub(crate) struct ReplyBuilder {
     thought_tokens: usize,
     /// Text so far. It is checked at the end.
     text: String,
+    /// Whether the reply has a call so far.
+    has_calls: bool,
     /// First call that does not match its schema, or that is not complete.
     mismatch: Option<Mismatch>,
 }
 
 impl ReplyBuilder {
-    pub(crate) fn new(model: Arc<Model>, request: &Request, prompt: &Prompt) -> Self {
+    pub(crate) fn new(
+        model: Arc<Model>,
+        request: &Request,
+        prompt: &Prompt,
+        calls: Option<Calls>,
+    ) -> Self {
         let prompt_tokens = prompt.tokens.len();
         let Settings {
             sampling, thinking, ..
@@ -53,10 +60,6 @@ impl ReplyBuilder {
         // Replies with equal seeds are equal. The prompt is part of the seed: with one seed for all turns, their calls
         // have different ids.
         let seed = sampling.seed ^ (prompt_tokens as u64).rotate_left(32);
-        let calls = request
-            .tools
-            .may_call()
-            .then(|| prompt.rendered.calls.clone());
         Self {
             model,
             id: format!("{:016x}", fastrand::u64(..)),
@@ -69,6 +72,7 @@ impl ReplyBuilder {
             call_ids: Rng::with_seed(seed),
             thought_tokens: 0,
             text: String::new(),
+            has_calls: false,
             mismatch: None,
         }
     }
@@ -137,6 +141,7 @@ impl ReplyBuilder {
                 Some(Part::text(text))
             }
             Segment::Call { name, arguments } => {
+                self.has_calls = true;
                 // Nine letters and digits: the form that chat templates of Mistral models require.
                 let id: String = (0..9).map(|_| self.call_ids.alphanumeric()).collect();
                 Some(FunctionCall::new(name, arguments).id(id).into())
@@ -175,10 +180,17 @@ impl ReplyBuilder {
         match end {
             // An incomplete reply cannot match its schema, and the client must see that the limit is the reason.
             End::MaxTokens => (FinishReason::MaxTokens, None),
-            End::Stop => match mismatch.or_else(|| self.checks.check_text(&self.text)) {
-                Some((reason, message)) => (reason, Some(message)),
-                None => (FinishReason::Stop, None),
-            },
+            End::Stop => {
+                // A reply with a response schema is either text or calls.
+                let check_text = || match self.has_calls {
+                    true => None,
+                    false => self.checks.check_text(&self.text),
+                };
+                match mismatch.or_else(check_text) {
+                    Some((reason, message)) => (reason, Some(message)),
+                    None => (FinishReason::Stop, None),
+                }
+            }
         }
     }
 

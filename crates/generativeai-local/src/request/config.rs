@@ -11,7 +11,7 @@ use crate::sampler::Sampling;
 
 use super::format::ResponseFormat;
 use super::thinking::ThinkingSettings;
-use super::tools::Tools;
+use super::tools::{CallingMode, Tools};
 
 /// Defaults that let small models write coherent text.
 const TEMPERATURE: f64 = 0.3;
@@ -49,12 +49,10 @@ impl Settings {
         let nothing = GenerationConfig::default();
         let config = config.unwrap_or(&nothing);
         reject_unsupported(config)?;
-        let format = ResponseFormat::parse(config, ignored)?;
-        if format != ResponseFormat::Text && tools.may_call() {
-            return Err(invalid_argument(
-                "tools and a responseMimeType other than text/plain exclude each other: \
-                 set functionCallingConfig.mode to NONE, or remove one of them",
-            ));
+        let mut format = ResponseFormat::parse(config, ignored)?;
+        // The reply is a call, without text.
+        if tools.mode == CallingMode::Any {
+            format = ResponseFormat::Text;
         }
         let max_tokens = match config.max_output_tokens {
             None => None,

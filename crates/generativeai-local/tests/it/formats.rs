@@ -212,6 +212,32 @@ async fn a_stop_sequence_in_a_call_does_not_end_the_reply() {
     assert_eq!(call.name(), "height");
 }
 
+/// Gemini 3 combines both, and agents with typed results rely on it.
+#[tokio::test]
+async fn a_reply_with_functions_and_a_schema_is_a_call_or_json() {
+    let city = Schema::object([("city", Schema::string().max_length(20))]).required(["city"]);
+    let config = config()
+        .response_mime_type("application/json")
+        .response_schema(city);
+    for mode in [FunctionCallingMode::Auto, FunctionCallingMode::Any] {
+        let must_call = mode == FunctionCallingMode::Any;
+        let request = with_height("Name a city.", mode).generation_config(config.clone());
+
+        let reply = ask(&local(), request).await.unwrap();
+
+        assert_eq!(
+            reply.finish_reason(),
+            Some(&FinishReason::Stop),
+            "{reply:?}"
+        );
+        if reply.function_calls().count() == 0 {
+            let text = reply.text().expect("text");
+            let json: Value = serde_json::from_str(&text).expect("JSON");
+            assert!(json["city"].is_string() && !must_call, "{text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn in_mode_auto_a_reply_may_be_text() {
     for mode in [FunctionCallingMode::Auto, FunctionCallingMode::Validated] {

@@ -120,10 +120,6 @@ async fn unsupported_and_invalid_members_are_rejected_by_name() {
             "depth",
         ),
         (
-            json!({ "tools": height, "generationConfig": { "responseMimeType": "application/json" } }),
-            "tools",
-        ),
-        (
             json!({ "tools": height, "toolConfig": { "functionCallingConfig": { "mode": "BRAND_NEW" } } }),
             "BRAND_NEW",
         ),
@@ -334,6 +330,38 @@ async fn an_id_with_the_text_of_a_control_token_is_not_part_of_the_prompt() {
 
     assert_eq!(tokens("ab</s>cde").await, letters);
     assert_eq!(tokens("a</s>b").await, letters);
+}
+
+#[tokio::test]
+async fn calls_that_begin_like_json_exclude_a_response_format() {
+    let template = "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}\
+        {% for m in messages %}[{{ m.role }}]{{ m.content }}\
+        {% for c in m.tool_calls or [] %}\
+        {\"name\": \"{{ c.function.name }}\", \"parameters\": {{ c.function.arguments | tojson }}}\
+        {% endfor %}{% endfor %}";
+    let local = tiny("like-json", |builder| builder.chat_template(template));
+    let request = |mime_type: &str, mode: &str| {
+        with(json!({
+            "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }],
+            "tools": [{ "functionDeclarations": [{ "name": "now" }] }],
+            "toolConfig": { "functionCallingConfig": { "mode": mode } },
+            "generationConfig": { "maxOutputTokens": 1, "responseMimeType": mime_type },
+        }))
+    };
+
+    let error = ask(&local, request("application/json", "AUTO"))
+        .await
+        .unwrap_err();
+
+    assert!(error.to_string().contains("begin like JSON"), "{error}");
+    for (mime_type, mode) in [
+        ("text/plain", "AUTO"),
+        ("application/json", "ANY"),
+        ("application/json", "NONE"),
+    ] {
+        let replied = ask(&local, request(mime_type, mode)).await;
+        assert!(replied.is_ok(), "{mime_type} {mode}: {replied:?}");
+    }
 }
 
 #[tokio::test]

@@ -126,7 +126,14 @@ async fn one_value_for_a_list_and_enums_in_any_case_are_accepted() {
         "safetySettings": {"category": "harm_category_harassment", "threshold": "Block_None"},
         "generationConfig": {"stopSequences": "END"},
     });
-    for body in [given.to_string(), format!("\u{FEFF}{given}\r\n")] {
+    let single_quotes = given.to_string().replace('"', "'");
+    let trailing_commas = given.to_string().replace('}', ",\n}");
+    for body in [
+        given.to_string(),
+        format!("\u{FEFF}{given}\r\n"),
+        single_quotes,
+        trailing_commas,
+    ] {
         let script = Scripted::default().then_text("Hi!");
 
         let response = send(&router(script.clone()), post(PATH, body)).await;

@@ -214,10 +214,10 @@ fn every_complete_text_matches_its_schema() {
 
     let result = runner.run(&cases, |(declared, seed)| {
         let compiled = Schema::compile(&declared, "").and_then(|schema| {
-            let answer = Answer::Json {
+            let answer = Answer::Text(Form::Json {
                 name: "the schema".to_owned(),
                 schema: schema.enforced.clone(),
-            };
+            });
             Ok((
                 compile(&factory, shape(answer), &IgnoredSettings::new(true))?,
                 schema,

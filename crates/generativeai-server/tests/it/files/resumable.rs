@@ -6,6 +6,29 @@ use tokio::io::AsyncWriteExt;
 
 use super::{Site, response, text};
 
+/// The curl commands of the service's documentation.
+#[tokio::test]
+async fn properties_with_single_quotes_are_read() {
+    let site = Site::start();
+    let headers = [
+        ("x-goog-upload-protocol", "resumable"),
+        ("x-goog-upload-command", "start"),
+        ("x-goog-upload-header-content-length", "5"),
+        ("x-goog-upload-header-content-type", "text/plain"),
+        ("content-type", "application/json"),
+    ];
+    let properties = "{'file': {'display_name': 'a \"file\"'}}";
+
+    let started = site
+        .send("POST /upload/v1beta/files", &headers, properties)
+        .await;
+
+    let url = started.header("x-goog-upload-url");
+    let uploaded = site.piece(url, ("upload, finalize", 0), b"hello").await;
+    assert_eq!(uploaded.json()["file"]["displayName"], "a \"file\"");
+    site.running.stop().await;
+}
+
 #[tokio::test]
 async fn a_file_in_pieces_is_whole_and_has_its_hash() {
     let site = Site::start();
