@@ -196,7 +196,7 @@ fn a_dumb_terminal_receives_no_escape_sequences() {
     terminal.type_keys("\"\"\"One\rtwo\"\"\"\r");
     service.request();
     assert_contains(&service.request(), r#"{"text":"One\ntwo"}"#);
-    terminal.wait_for_prompt();
+    terminal.wait_for("two\"\"\"");
     terminal.enter("/help");
     terminal.wait_for("surrounds a multi-line message");
     terminal.wait_for_prompt();
