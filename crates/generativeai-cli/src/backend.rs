@@ -267,7 +267,8 @@ pub(crate) fn remote(what: &str, alternatives: &str) -> anyhow::Result<Remote> {
     }
 }
 
-/// Loads a model file. Requests that do not set their sampling get the one that the makers of the model recommend.
+/// Loads a model file, and prints settings that it ignores. Requests that do not set their sampling get the one that the
+/// makers of the model recommend.
 pub(crate) fn local(path: &Path, options: &EngineOptions) -> anyhow::Result<Local> {
     let mut defaults = GenerationConfig::default();
     if let Some(sampling) = sampling(path) {
@@ -279,6 +280,7 @@ pub(crate) fn local(path: &Path, options: &EngineOptions) -> anyhow::Result<Loca
         .builder()
         .model(path)
         .sampling(&defaults)
+        .on_ignored(|reason| Printer::new().note(format_args!("ignored: {reason}")))
         .build()
         .context("cannot load the model")
 }

@@ -31,7 +31,7 @@ pub(crate) fn for_error(error: &anyhow::Error, place: Place) -> Option<String> {
             "check that this is an MCP server and that it starts outside of genai".to_owned(),
         );
     }
-    // The message has the remedy. The embedded model is none: it is the one that cannot be downloaded.
+    // The message has the remedy.
     if error.is::<DownloadError>() {
         return None;
     }

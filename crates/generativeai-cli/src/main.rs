@@ -41,7 +41,6 @@ mod terminal;
 mod tools;
 mod transcript;
 mod usage;
-mod warnings;
 
 use std::process::ExitCode;
 

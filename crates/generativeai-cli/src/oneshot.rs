@@ -105,6 +105,7 @@ impl OneShot {
             };
             let mut read = |printer: &mut Printer| {
                 printer.ask("> ");
+                terminal::wait_for_line(|| signals.is_stopped());
                 let line = terminal::read_line(|| signals.is_stopped());
                 let line = line.ok().flatten().filter(|line| !line.is_empty());
                 if line.is_none() {

@@ -32,6 +32,13 @@ pub(crate) fn suspend() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
+/// Waits for the first line of a message. The signal of a Ctrl-C before the line may not be recorded yet, so this waits a
+/// little longer than for the line.
+pub(crate) fn wait_for_line(is_stopped: impl Fn() -> bool) {
+    while !is_stopped() && !modes::wait_for_input(SIGNAL_INTERVAL) {}
+    thread::sleep(SIGNAL_INTERVAL);
+}
+
 /// Reads a line from the terminal, which is empty at the end of the input (Ctrl-D). Returns `None` if the reading is
 /// stopped by a signal.
 ///
@@ -40,10 +47,7 @@ pub(crate) fn suspend() {
 pub(crate) fn read_line(is_stopped: impl Fn() -> bool) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     while line.last() != Some(&b'\n') {
-        if modes::wait_for_input(SIGNAL_INTERVAL) && line.is_empty() {
-            // The signal of a Ctrl-C before the line may not be recorded yet.
-            thread::sleep(SIGNAL_INTERVAL);
-        }
+        modes::wait_for_input(SIGNAL_INTERVAL);
         if is_stopped() {
             return Ok(None);
         }

@@ -360,13 +360,17 @@ impl Chat {
         printer: &mut Printer,
     ) -> anyhow::Result<SessionChoice> {
         let Some(name) = &self.session else {
+            if self.session_must_exist {
+                let message = "name the session: `genai sessions list` lists all";
+                return Err(UsageError(message.to_owned()).into());
+            }
             return Ok(match self.continue_last {
                 true => SessionChoice::Existing(runtime.block_on(storage::last())?),
                 false => SessionChoice::New(String::new()),
             });
         };
         if name.trim().is_empty() {
-            let message = "the session name is empty: use --session NAME";
+            let message = "the session name is empty: write its name or number";
             return Err(UsageError(message.to_owned()).into());
         }
         if let Some(session) = runtime.block_on(storage::find(name))? {

@@ -14,7 +14,6 @@ use crate::engine_options::EngineOptions;
 use crate::exit::Exit;
 use crate::render::Printer;
 use crate::signals::StopSignals;
-use crate::warnings;
 
 // The parent enforces its own limits before it forwards a request. The limits here only need to be higher.
 /// Maximum number of concurrent requests.
@@ -50,7 +49,6 @@ impl Engine {
         );
         exit_with_the_parent()?;
         exit_on_panic();
-        warnings::print();
         let server = Server::new(backend::local(&self.model, &self.options)?)
             .api_key(key)
             .max_concurrent(REQUESTS)

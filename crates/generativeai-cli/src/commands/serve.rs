@@ -31,7 +31,6 @@ use crate::render::Printer;
 use crate::settings::with_place;
 use crate::signals::StopSignals;
 use crate::supervisor::{self, StartFailed, Supervisor};
-use crate::warnings;
 use access::{host, host_name, origin, print_refusals};
 
 /// Heading of options that only tests of clients need.
@@ -324,7 +323,6 @@ impl Serve {
                 (server.max_concurrent(SERVICE_REQUESTS), None, None)
             }
             Source::File(path) if self.in_process => {
-                warnings::print();
                 let local = backend::local(&path, &self.engine)?;
                 let context = i32::try_from(local.context()).ok();
                 (Server::new(local), context, None)

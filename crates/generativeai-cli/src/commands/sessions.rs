@@ -155,6 +155,9 @@ impl Action {
     }
 }
 
+/// Position of `resume` among the actions in the help.
+const RESUME_ORDER: usize = 3;
+
 /// Defines `genai sessions resume` as `genai chat` with the session as its first argument.
 pub(crate) fn with_resume(program: Command) -> Command {
     let Some(chat) = program.find_subcommand("chat").cloned() else {
@@ -164,12 +167,13 @@ pub(crate) fn with_resume(program: Command) -> Command {
         .name("resume")
         .about("Continue a session: like `genai chat --session NAME`, but the session must exist")
         .long_about(None)
+        .display_order(RESUME_ORDER)
         .mut_arg("session", |arg| {
             let name = arg.long(Resettable::Reset).index(1).required(true);
             name.help("Name or number of the session")
         })
         .mut_arg("words", |arg| arg.index(2))
-        // Both conflict with the name.
+        // Both conflict with the name. clap does not require the name if one of them is present, so the command does.
         .mut_arg("continue_last", |arg| arg.hide(true))
         .mut_arg("new", |arg| arg.conflicts_with("session").hide(true));
     program.mut_subcommand("sessions", |sessions| {

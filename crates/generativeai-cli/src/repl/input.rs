@@ -176,6 +176,7 @@ fn edit(editor: &mut Reedline, printer: &mut Printer) {
 fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
     let mut text = String::new();
     printer.ask(marker::PROMPT);
+    terminal::wait_for_line(|| signals.is_stopped());
     loop {
         let line = match terminal::read_line(|| signals.is_stopped()) {
             Ok(Some(line)) => line,

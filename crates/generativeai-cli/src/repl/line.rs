@@ -145,8 +145,11 @@ impl<'a> Line<'a> {
                 Self::Message(line)
             };
         };
+        // Only names that the help shows.
+        let suggestion = |name| nearest(name, COMMANDS.iter().map(CommandEntry::name));
         let first = words.trim_start_matches('/').split_whitespace().next();
-        let is_code = line.contains('\n') && first.and_then(find).is_none();
+        let is_command = |name| find(name).is_some() || suggestion(name).is_some();
+        let is_code = line.contains('\n') && !first.is_some_and(is_command);
         if is_code || is_comment(words) {
             return Self::Message(line);
         }
@@ -160,26 +163,19 @@ impl<'a> Line<'a> {
                 Self::UnexpectedArgument(entry.name())
             }
             Some(entry) => Self::Command(entry.command, argument),
-            None => {
-                // Only names that the help shows.
-                let names = COMMANDS.iter().map(CommandEntry::name);
-                Self::Unknown(name, nearest(name, names))
-            }
+            None => Self::Unknown(name, suggestion(name)),
         }
     }
 }
 
-/// Returns whether a slash and this text begin a comment in pasted code, such as `// one`, `/// one` or `/* one */`. No
-/// command begins like this.
+/// Returns whether a slash and this text begin a comment in pasted code, such as `// one`, `/// one` or `/* one */`, or
+/// other text that is no command, such as `/ one`.
 fn is_comment(words: &str) -> bool {
     let text = words.trim_start_matches('/');
-    match words.len() - text.len() {
-        0 => text.starts_with('*'),
-        slashes => {
-            text.starts_with(|char: char| char.is_whitespace() || char == '!')
-                || (text.is_empty() && slashes > 1)
-        }
-    }
+    let slashes = words.len() - text.len();
+    text.starts_with(|char: char| char.is_whitespace() || char == '!')
+        || slashes == 0 && text.starts_with('*')
+        || slashes > 1 && text.is_empty()
 }
 
 /// Finds a command by one of its names.
@@ -217,6 +213,10 @@ mod tests {
     #[test]
     fn an_unknown_command_is_not_sent_and_gets_a_suggestion() {
         assert_eq!(Line::parse("/unod it"), Line::Unknown("unod", Some("undo")));
+        assert_eq!(
+            Line::parse("/sytem Be brief.\nBe kind."),
+            Line::Unknown("sytem", Some("system"))
+        );
         assert_eq!(Line::parse("/xyz"), Line::Unknown("xyz", None));
         assert_eq!(Line::parse("/resum"), Line::Unknown("resum", None));
         assert_eq!(Line::parse("/edit it"), Line::UnexpectedArgument("edit"));
@@ -246,6 +246,8 @@ mod tests {
             "/// One.",
             "/////",
             "/* One. */",
+            "/ One.",
+            "/!one",
             "//go:build linux\npackage main",
             "//nolint\nfn one()",
             "/usr/bin/one\n/usr/bin/two",

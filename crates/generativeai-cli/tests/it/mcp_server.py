@@ -3,7 +3,8 @@
 With a port as the third argument, a call connects to it, and waits there for a byte before it returns. With
 `hostile` as the third argument, the server has a second tool, whose texts contain the greeting, and whose
 annotations contradict each other. With the path of a file as the third argument, a call deletes the file and ends the
-server, if the file exists; with `once` as the fourth argument, the server does not start without it. A greeting with control characters is also logged.
+server, if the file exists; with `once` as the fourth argument, the server does not start without it. A greeting with
+control characters is also logged.
 """
 
 import json

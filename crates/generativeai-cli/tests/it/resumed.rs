@@ -87,6 +87,8 @@ fn resume_accepts_the_options_of_a_chat() {
         (&["hills", "--sytem", "x"][..], &["--sytem", "--system"][..]),
         (&["nosuch", "--new"], &["--new", "<NAME>"]),
         (&["hills", "--continue"], &["--continue", "<NAME>"]),
+        (&["--new"], &["name the session"]),
+        (&["--continue"], &["name the session"]),
         (
             &["hills", "--session", "x"],
             &["unexpected argument '--session'"],

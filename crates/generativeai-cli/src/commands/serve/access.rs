@@ -50,11 +50,15 @@ pub(super) fn print_refusals() -> impl Fn(&str) + Send + Sync {
     let printed = Mutex::new(BTreeSet::new());
     move |message| {
         let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
-        if printed.len() < MAX_REFUSALS && printed.insert(message.to_owned()) {
+        let is_new = printed.len() < MAX_REFUSALS && printed.insert(message.to_owned());
+        let is_last = printed.len() == MAX_REFUSALS;
+        // Writing may block.
+        drop(printed);
+        if is_new {
             print_line(&format!("(refused: {message})"));
-            if printed.len() == MAX_REFUSALS {
-                print_line("(further reasons are not shown)");
-            }
+        }
+        if is_new && is_last {
+            print_line("(further reasons are not shown)");
         }
     }
 }
