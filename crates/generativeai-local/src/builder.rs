@@ -8,7 +8,7 @@ use generativeai::{Error, ErrorKind, Result};
 
 use crate::default_model;
 use crate::engine::{Engine, EngineOptions};
-use crate::ignored::IgnoredSettings;
+use crate::ignored::{IgnoredSettings, OnIgnored};
 use crate::local::Local;
 use crate::machine;
 use crate::model::Model;
@@ -53,6 +53,7 @@ pub struct Builder {
     /// Settings that apply where a request sets none.
     defaults: GenerationConfig,
     strict: bool,
+    on_ignored: OnIgnored,
 }
 
 impl Default for Builder {
@@ -67,6 +68,7 @@ impl Default for Builder {
             deterministic: false,
             defaults: GenerationConfig::default().max_output_tokens(DEFAULT_MAX_OUTPUT_TOKENS),
             strict: false,
+            on_ignored: OnIgnored::default(),
         }
     }
 }
@@ -168,12 +170,22 @@ impl Builder {
 
     /// Rejects settings that the model cannot follow, with a 400 that names them. Default: off.
     ///
-    /// By default, such a setting is ignored and logged once with `tracing`. Examples are safety settings, unknown or
-    /// misspelt members, a thinking budget for a model that does not think, and keywords of a schema that cannot be
-    /// enforced token by token. Members without which the reply would answer something else, such as images, are always
+    /// By default, such a setting is [ignored](Self::on_ignored). Examples are safety settings, unknown or misspelt
+    /// members, a thinking budget for a model that does not think, and keywords of a schema that cannot be enforced
+    /// token by token. Members without which the reply would answer something else, such as images, are always
     /// rejected.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
+        self
+    }
+
+    /// Sets a function that receives the reason why a setting is ignored, once for each reason. Default: a warning of
+    /// `tracing`.
+    ///
+    /// Requests wait while it runs, so it should not block. At most 256 reasons are reported. They contain names that a
+    /// request has chosen.
+    pub fn on_ignored(mut self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_ignored = OnIgnored(Arc::new(report));
         self
     }
 
@@ -204,7 +216,7 @@ impl Builder {
             deterministic: self.deterministic,
         };
         let engine = Engine::start(Arc::clone(&model), options)?;
-        let ignored = IgnoredSettings::new(self.strict);
+        let ignored = IgnoredSettings::new(self.strict).reported_to(self.on_ignored);
         let mut defaults = self.defaults;
         if self.deterministic {
             defaults.seed = Some(0);

@@ -98,7 +98,10 @@ impl CallSyntax {
     /// distinguish the two.
     pub(crate) fn is_like_json(&self) -> bool {
         let start = self.start();
-        start.starts_with('{') || start.starts_with("[{") || start.starts_with("[\"")
+        let list = start.strip_prefix('[');
+        // A list begins with a value: an object, a string, `true`, `false`, `null` or a number.
+        let is_value = |char: char| "{[\"tfn-".contains(char) || char.is_ascii_digit();
+        start.starts_with('{') || list.is_some_and(|list| list.starts_with(is_value))
     }
 
     /// Returns the text of a call. `arguments` must be JSON.

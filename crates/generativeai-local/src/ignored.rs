@@ -1,7 +1,8 @@
 //! Settings that the model cannot follow, and without which a reply is still valid.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use generativeai::Result;
 use generativeai::protocol::Unknown;
@@ -11,22 +12,46 @@ use crate::error::invalid_argument;
 /// Policy for settings that the model cannot follow, such as a thinking budget for a model that does not think.
 ///
 /// A program that is developed offline with the embedded model and deployed with Gemini should not need changes.
-/// Therefore such a setting is ignored and logged once per model. In strict mode it is rejected.
+/// Therefore such a setting is ignored and reported once per model. In strict mode it is rejected.
 #[derive(Debug)]
 pub(crate) struct IgnoredSettings {
     strict: bool,
-    logged: Mutex<HashSet<String>>,
+    on_ignored: OnIgnored,
+    reported: Mutex<HashSet<String>>,
+}
+
+/// Function that receives the reason why a setting is ignored. By default it is logged.
+#[derive(Clone)]
+pub(crate) struct OnIgnored(pub(crate) Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Default for OnIgnored {
+    fn default() -> Self {
+        Self(Arc::new(|reason| {
+            tracing::warn!(target: "generativeai_local", "ignored: {reason}");
+        }))
+    }
+}
+
+impl fmt::Debug for OnIgnored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnIgnored")
+    }
 }
 
 impl IgnoredSettings {
     pub(crate) fn new(strict: bool) -> Self {
         Self {
             strict,
-            logged: Mutex::default(),
+            on_ignored: OnIgnored::default(),
+            reported: Mutex::default(),
         }
     }
 
-    /// Ignores a setting, and logs the reason unless it was logged before.
+    pub(crate) fn reported_to(self, on_ignored: OnIgnored) -> Self {
+        Self { on_ignored, ..self }
+    }
+
+    /// Ignores a setting, and reports the reason unless it was reported before.
     ///
     /// # Errors
     ///
@@ -35,11 +60,14 @@ impl IgnoredSettings {
         if self.strict {
             return Err(invalid_argument(reason));
         }
+        // Clients choose the names in it.
+        let printable = |char: char| if char.is_control() { ' ' } else { char };
+        let reason: String = reason.chars().map(printable).take(MAX_REASON).collect();
         // The set stays valid if a thread panics while it holds the lock.
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if logged.len() < MAX_LOGGED && !logged.contains(&reason) {
-            tracing::warn!(target: "generativeai_local", "ignored: {reason}");
-            logged.insert(reason);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.len() < MAX_REPORTED && !reported.contains(&reason) {
+            (self.on_ignored.0)(&reason);
+            reported.insert(reason);
         }
         Ok(())
     }
@@ -62,12 +90,17 @@ impl IgnoredSettings {
 /// Most characters of an unknown name that a message contains. Clients choose the names.
 const MAX_NAME: usize = 64;
 
-/// Maximum number of reasons that are logged. Reasons contain names from requests, so a client could
+/// Most characters of a reason that is reported.
+const MAX_REASON: usize = 1_024;
+
+/// Maximum number of reasons that are reported. Reasons contain names from requests, so a client could
 /// otherwise let the set grow without bound.
-const MAX_LOGGED: usize = 256;
+const MAX_REPORTED: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     #[test]
@@ -77,13 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_logged_once() {
-        let ignored = IgnoredSettings::new(false);
+    fn a_reason_is_reported_once() {
+        let (sender, reasons) = mpsc::channel();
+        let report = move |reason: &str| sender.send(reason.to_owned()).unwrap();
+        let ignored = IgnoredSettings::new(false).reported_to(OnIgnored(Arc::new(report)));
 
-        for reason in ["a", "b", "a"] {
+        for reason in ["a", "b\nc", "a"] {
             ignored.ignore(reason.to_owned()).unwrap();
         }
 
-        assert_eq!(ignored.logged.lock().unwrap().len(), 2);
+        assert_eq!(reasons.try_iter().collect::<Vec<_>>(), ["a", "b c"]);
     }
 }

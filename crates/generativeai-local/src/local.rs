@@ -29,7 +29,7 @@ use crate::template::Rendered;
 /// the replies that are still being read have ended. Chats run concurrently, and a prefix that several prompts have
 /// in common is evaluated once.
 ///
-/// A setting that the model cannot follow is ignored and logged once, or rejected with
+/// A setting that the model cannot follow is ignored and [reported](crate::Builder::on_ignored) once, or rejected with
 /// [`Builder::strict`](crate::Builder::strict). A request that it cannot answer, such as one with an image, fails with
 /// a 400 `INVALID_ARGUMENT` that names the member. If the queue is full, a request fails with a 429
 /// `RESOURCE_EXHAUSTED` and a retry delay of one second.
@@ -192,13 +192,15 @@ fn calls(request: &Request, rendered: &Rendered) -> Result<Option<Calls>> {
         return Ok(None);
     }
     let syntax = rendered.calls.clone();
-    let after_text = request.settings.format == ResponseFormat::Text;
-    if !after_text && syntax.is_like_json() {
+    let format = &request.settings.format;
+    let is_json = matches!(format, ResponseFormat::Json | ResponseFormat::Schema(_));
+    if is_json && syntax.is_like_json() {
         return Err(invalid_argument(
-            "tools and a responseMimeType other than text/plain exclude each other with this model, whose calls \
-             begin like JSON: set functionCallingConfig.mode to NONE, or remove one of them",
+            "tools and the responseMimeType application/json exclude each other with this model, whose calls begin \
+             like JSON: set functionCallingConfig.mode to NONE, or remove one of them",
         ));
     }
+    let after_text = *format == ResponseFormat::Text;
     Ok(Some(Calls { syntax, after_text }))
 }
 

@@ -31,8 +31,9 @@ pub(crate) struct Calls {
 /// Incremental parser of a reply.
 ///
 /// Tags may be split over any number of pieces, so text that may be the start of one is held back. The states follow
-/// each other in the order in which [`State`] lists them. Without thoughts, `Start` leads to `Text`; after thoughts, a
-/// further open tag leads back to `ThoughtStart`; after a call, the reply continues with `Text`.
+/// each other in the order in which [`State`] lists them. Without a tag, `Start` leads to `Text`, and with a header to
+/// `AfterThought`; after thoughts, a further open tag leads back to `ThoughtStart`; after a call, the reply continues
+/// with `Text`.
 #[derive(Debug)]
 pub(crate) struct SegmentParser {
     thinking: Option<ThinkingTags>,
@@ -118,13 +119,16 @@ impl SegmentParser {
     }
 
     /// Drops a tag that the limit of the length cuts off: it is not text, and the model would repeat it if it became
-    /// part of the history. A single byte such as `<` stays, since it may be text as well.
+    /// part of the history. A single byte such as `<` stays, since it may be text as well, and so does the beginning of
+    /// a tag that begins with a word.
     pub(crate) fn drop_partial_tag(&mut self) {
         let call = self.calls.as_ref().map(|calls| calls.syntax.start());
         let tags = self.thinking.map(|tags| [tags.open, tags.close]);
         let headers = self.thinking.map_or([].as_slice(), |tags| tags.headers);
         let tags = tags.into_iter().flatten().chain(headers.iter().copied());
-        let tags = tags.chain(call);
+        let tags = tags
+            .chain(call)
+            .filter(|tag| !tag.starts_with(char::is_alphanumeric));
         let longest = tags.map(|tag| partial_suffix(&self.held, tag)).max();
         let length = longest.filter(|&length| length > 1).unwrap_or(0);
         self.held.truncate(self.held.len() - length);
@@ -472,6 +476,17 @@ mod tests {
         }
         let (_, text, names) = parse(parser(), &format!("{call}\n{call}"), 1);
         assert_eq!((text.as_str(), names.len()), ("", 2));
+        let thoughts = Thoughts {
+            tags: TAGS,
+            is_open: false,
+        };
+        for size in [1, 7, 100] {
+            let parser = || SegmentParser::new(Some(thoughts), Some(calls.clone()));
+            let (hm, text, names) = parse(parser(), &format!("<think>Hm.</think>\n{json}"), size);
+            assert_eq!((&*hm, &*text, names.len()), ("Hm.", json, 0));
+            let (hm, text, names) = parse(parser(), &format!("<think>Hm.</think>\n{call}"), size);
+            assert_eq!((&*hm, &*text, names.len()), ("Hm.", "", 1));
+        }
     }
 
     #[test]

@@ -213,7 +213,7 @@ fn is_used_up(label: &str, status: &Status) -> bool {
     // states the time in the message.
     let is_rate = contains(label, &["throttling"])
         || contains(label, &["toomany"]) && !message.contains("per day");
-    !is_rate && contains(label, &["quota", "insufficientbalance", "daily"])
+    contains(label, &["insufficient", "daily"]) || !is_rate && contains(label, &["quota"])
 }
 
 /// Creates the status of an error, in the form of Google's APIs. The type, code and parameter of the error become an

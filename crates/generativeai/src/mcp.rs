@@ -242,7 +242,8 @@ impl Connection {
     ///
     /// The next call of a function, or of [`functions`](Self::functions), runs `connect`, which must return a new
     /// connection. Concurrent calls run it once. If it fails, so do they. A call during which the connection ends fails
-    /// as well, and is not repeated: its tool may have run. The functions stay those of the first connection.
+    /// as well, and is not repeated: its tool may have run. The end is noticed by a task of the runtime, within a few
+    /// seconds. The functions stay those of the first connection.
     ///
     /// `connect` applies to all clones and functions, and the first one that is set stays. It must not contain a clone
     /// of this connection, which would never close then. Over HTTP an expired session is renewed without it.

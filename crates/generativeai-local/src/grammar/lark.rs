@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Names in lower case are rules, names in capitals are regular expressions. `%json` embeds a JSON Schema. With a
-//! response schema or an enum, no text precedes the calls.
+//! response format, no text precedes the calls.
 
 use serde_json::{Value, json};
 
@@ -138,7 +138,8 @@ impl Shape {
         let headers: Vec<_> = tags.headers.iter().map(|header| literal(header)).collect();
         let header = match headers.is_empty() {
             true => String::new(),
-            false => format!("(({}) /\\s{{0,4}}/)? ", headers.join(" | ")),
+            // gpt-oss names a channel, and then begins the message.
+            false => format!("(({}) /\\s{{0,4}}/){{0,2}} ", headers.join(" | ")),
         };
         let (open, close) = (literal(tags.open), literal(tags.close));
         let rule = format!("thoughts: closed /\\s{{0,4}}/\nclosed[suffix={close}]: /(?s:.*)/");

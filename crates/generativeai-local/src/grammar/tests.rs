@@ -201,6 +201,8 @@ fn a_header_may_follow_thoughts() {
         "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant",
     ] {
         assert!(matches(calls(), &format!("{thoughts}{header}It is tall.")));
+        let preamble = "<|channel|>commentary<|message|>I look it up.";
+        assert!(matches(calls(), &format!("{thoughts}{preamble}")));
         assert!(matches(
             calls(),
             &format!("{thoughts}<|channel|>commentary {now}")

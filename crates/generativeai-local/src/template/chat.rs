@@ -4,7 +4,7 @@ use generativeai::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 use crate::call_syntax::CallSyntax;
-use crate::conversation::Conversation;
+use crate::conversation::{Body, Conversation};
 use crate::error;
 
 use super::environment::Compiled;
@@ -151,7 +151,10 @@ impl Template {
             }
         }
         let native = self.native_tools.is_some() && conversation.uses_functions();
-        forms.retain(|form| native || !form.native_tools);
+        let mut messages = conversation.messages.iter();
+        let has_calls = messages
+            .any(|it| matches!(&it.body, Body::Assistant { calls, .. } if !calls.is_empty()));
+        forms.retain(|form| (native || !form.native_tools) && (has_calls || !form.split_calls));
         forms
     }
 

@@ -9,8 +9,8 @@
 pub(super) fn to_json(loose: &[u8]) -> Vec<u8> {
     let mut json = Vec::with_capacity(loose.len());
     let mut rest = loose.iter().copied();
-    // Position of a comma that only white space follows.
-    let mut comma = None;
+    // Position of a comma after a value that only white space follows, and the last byte that is not white space.
+    let (mut comma, mut last) = (None, b'[');
     while let Some(byte) = rest.next() {
         match byte {
             b'"' | b'\'' => push_string(&mut json, &mut rest, byte),
@@ -22,11 +22,11 @@ pub(super) fn to_json(loose: &[u8]) -> Vec<u8> {
             }
             _ => json.push(byte),
         }
-        comma = match byte {
-            b',' => Some(json.len() - 1),
-            byte if byte.is_ascii_whitespace() => comma,
-            _ => None,
-        };
+        if !byte.is_ascii_whitespace() {
+            let is_separator = byte == b',' && !b"[{,".contains(&last);
+            comma = is_separator.then(|| json.len() - 1);
+            last = byte;
+        }
     }
     json
 }
@@ -69,7 +69,10 @@ mod tests {
             ("[{'a': 1,}, \n]", "[{\"a\": 1 }  \n]"),
             (r#"["a,]", ',}',]"#, r#"["a,]", ",}" ]"#),
             // What the service refuses stays invalid.
-            ("[,,]", "[, ]"),
+            ("[,,]", "[,,]"),
+            ("[ ,]", "[ ,]"),
+            ("{,}", "{,}"),
+            // The service accepts names without quotes, which nothing documents.
             ("{a: 1}", "{a: 1}"),
             ("['a", "[\"a"),
             ("'\\", "\"\\"),

@@ -150,7 +150,7 @@ impl Status {
             "credits are depleted",
             "spending cap",
             "free quota tier",
-            "limit: 0,",
+            "limit: 0",
         ];
         self.is_daily_quota() || words.iter().any(|words| message.contains(words))
     }

@@ -222,6 +222,7 @@ fn an_account_without_credit_is_not_retried() {
         "Your project has exceeded its monthly spending cap.",
         "The model doesn't have a free quota tier.",
         "* Quota exceeded for metric: requests, limit: 0, model: m\nPlease retry in 3s.",
+        "* Quota exceeded for metric: requests, limit: 0\nPlease retry in 3s.",
     ] {
         assert_eq!(of(message), (ErrorKind::Quota, false), "{message}");
     }
