@@ -38,8 +38,8 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     ),
     (
         Row::D2,
-        "after an incomplete or broken stream `history`, sending, copying and `rewind` raise",
-        "the history is coherent, `unfinished` has the reason; sending and copying work",
+        "after an incomplete or broken stream `history`, sending, copying and `rewind` raise; an array without its end is broken",
+        "the history is coherent, `unfinished` has the reason; sending and copying work; a stream is complete if all candidates have ended",
     ),
     (
         Row::D3,
@@ -84,7 +84,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     (
         Row::D11,
         "unknown names and members are dropped",
-        "kept; an unknown finish reason stops",
+        "kept; an unknown finish reason stops, and a block message without a reason blocks",
     ),
     (
         Row::D12,
@@ -129,7 +129,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     (
         Row::D20,
         "the wording of errors",
-        "ours: kind, code, message of the server and payload are compared, sentences never",
+        "ours: kind, code, message of the server and payload are compared, sentences never; the message is one line, and of an HTML page its title",
     ),
     (
         Row::D21,
@@ -139,7 +139,7 @@ pub(crate) const TABLE: [(Row, &str, &str); 22] = [
     (
         Row::D22,
         "several candidates fail an automatic turn, and the first in the list counts; a 3xx is read as success",
-        "the candidate with the first index counts; a 3xx is an error",
+        "the candidate with the first index counts, and without an index the position is the index; a 3xx is an error",
     ),
 ];
 

@@ -19,7 +19,8 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// `by_default`: the Python SDK retries the method if no options are given.
+    /// Creates the count of the attempts of a request. With `by_default`, the Python SDK retries the method even without
+    /// options.
     pub(super) fn new(options: &Value, by_default: bool) -> Self {
         Self {
             made: 0,

@@ -200,7 +200,7 @@ pub(super) fn has_content(content: &Value) -> bool {
     parts.any(|part| !is_empty(part, true))
 }
 
-/// Returns whether a part has no data. Empty text and media without bytes are data, but not `content`.
+/// Returns whether a part has no data. With `content`, empty text and media without bytes do not count as data.
 pub(super) fn is_empty(part: &Value, content: bool) -> bool {
     let lacks = |value: &Value, name: &str| value[name].as_str().is_none_or(str::is_empty);
     let mut members = part.as_object().into_iter().flatten();

@@ -28,7 +28,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
 }
 
 /// Returns whether the Python SDK treats an input as absent. For it, typed objects of default values are empty (D17).
-fn is_refused(value: &Value, rows: &Rows) -> bool {
+fn is_absent(value: &Value, rows: &Rows) -> bool {
     let has_only_defaults = value.get("$proto").is_some() && !is_true(&value["value"]);
     is_empty(value) || has_only_defaults && !rows.here(Row::D17)
 }
@@ -52,7 +52,7 @@ pub(super) fn odd<T>(rows: &Rows, row: Row, here: Option<T>) -> Result<T, Value>
 
 /// Converts one content.
 pub(super) fn content(value: &Value, rows: &Rows) -> Result<Value, Value> {
-    if is_refused(value, rows) {
+    if is_absent(value, rows) {
         return Err(fault::request());
     }
     entry(value, rows)

@@ -350,7 +350,7 @@ fn whole_elements(text: &str) -> Vec<String> {
     }
 }
 
-/// Encodes colons in the name of a model, which are not followed by a method.
+/// Encodes the colons in the name of a model. The last colon of a path precedes the method.
 fn encoded(path: &str) -> String {
     match path.rsplit_once(':') {
         Some((name, method)) => format!("{}:{method}", name.replace(':', "%3A")),
