@@ -41,11 +41,12 @@ pub(crate) fn kind_of(code: u16) -> &'static str {
     match code {
         300..=399 => "Configuration",
         401 | 403 => "Authentication",
+        402 => "Quota",
         404 => "NotFound",
-        408 | 504 => "Timeout",
+        408 | 504 | 524 => "Timeout",
         429 => "RateLimited",
         501 => "Unsupported",
-        500..=599 => "Unavailable",
+        499..=599 => "Unavailable",
         _ => "Request",
     }
 }

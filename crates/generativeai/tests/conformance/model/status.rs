@@ -116,5 +116,8 @@ fn code_of(status: &Value) -> u16 {
 
 /// Returns whether a retry may help.
 pub(super) fn is_transient(code: u16) -> bool {
-    matches!(code, 408 | 429 | 500 | 502 | 503 | 504)
+    matches!(
+        code,
+        408 | 429 | 499 | 500 | 502 | 503 | 504 | 520..=524 | 529
+    )
 }
