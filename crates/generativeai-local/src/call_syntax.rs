@@ -145,6 +145,23 @@ mod tests {
     }
 
     #[test]
+    fn calls_in_a_list_are_like_json_if_a_value_may_begin_like_them() {
+        for (start, expected) in [
+            ("[{\"name\": \"", true),
+            ("[tool_calls]", true),
+            ("[1:", true),
+            ("[TOOL_CALLS]", false),
+            ("<tool_call>", false),
+        ] {
+            let syntax = CallSyntax {
+                before_name: start.to_owned(),
+                ..CallSyntax::default()
+            };
+            assert_eq!(syntax.is_like_json(), expected, "{start}");
+        }
+    }
+
+    #[test]
     fn a_syntax_is_derived_from_an_example() {
         let arguments = members(json!({ "of": "Ben" }));
         for (example, start) in [

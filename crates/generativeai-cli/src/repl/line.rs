@@ -169,7 +169,7 @@ impl<'a> Line<'a> {
 }
 
 /// Returns whether a slash and this text begin a comment in pasted code, such as `// one`, `/// one` or `/* one */`, or
-/// other text that is no command, such as `/ one`.
+/// other text that is not a command, such as `/ one`.
 fn is_comment(words: &str) -> bool {
     let text = words.trim_start_matches('/');
     let slashes = words.len() - text.len();

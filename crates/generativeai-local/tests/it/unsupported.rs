@@ -341,11 +341,15 @@ async fn calls_that_begin_like_json_exclude_a_response_format() {
         {% endfor %}{% endfor %}";
     let local = tiny("like-json", |builder| builder.chat_template(template));
     let request = |mime_type: &str, mode: &str| {
+        let schema = json!({ "type": "STRING", "enum": ["yes", "no"] });
+        let schema = (mime_type == "text/x.enum").then_some(schema);
         with(json!({
             "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }],
             "tools": [{ "functionDeclarations": [{ "name": "now" }] }],
             "toolConfig": { "functionCallingConfig": { "mode": mode } },
-            "generationConfig": { "maxOutputTokens": 1, "responseMimeType": mime_type },
+            "generationConfig": {
+                "maxOutputTokens": 1, "responseMimeType": mime_type, "responseSchema": schema,
+            },
         }))
     };
 
@@ -356,6 +360,7 @@ async fn calls_that_begin_like_json_exclude_a_response_format() {
     assert!(error.to_string().contains("begin like JSON"), "{error}");
     for (mime_type, mode) in [
         ("text/plain", "AUTO"),
+        ("text/x.enum", "AUTO"),
         ("application/json", "ANY"),
         ("application/json", "NONE"),
     ] {
