@@ -21,7 +21,7 @@ pub use count::CountTokens;
 pub use generate::{GenerateContent, GenerateStream};
 pub use generative_model::GenerativeModel;
 pub(crate) use saved::SavedModel;
-pub(crate) use setters::message_setters;
+pub(crate) use setters::request_setters;
 pub(crate) use settings::{RequestTemplate, Settings};
 pub use structured::GenerateJson;
 pub(crate) use structured::correction;

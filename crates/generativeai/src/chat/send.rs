@@ -11,7 +11,7 @@ use super::reply::ReplyStream;
 use super::session::ChatSession;
 use super::turn::Turn;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Mode, Settings, message_setters};
+use crate::model::{Mode, Settings, request_setters};
 use crate::protocol::content::{Content, Role};
 use crate::protocol::response::GenerateContentResponse;
 use crate::tools::Decision;
@@ -272,12 +272,12 @@ impl<'chat, C: DerefMut<Target = ChatSession>> SendMessage<'chat, C> {
 }
 
 impl<C> SendMessage<'_, C> {
-    message_setters! {
+    request_setters! {
         generation_config safety_settings tools tool_config request_options members accept_finish_reasons
         automatic_continuation
     }
 
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(opening) = &mut self.opening {
             change(opening.settings());
         }

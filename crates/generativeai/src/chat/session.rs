@@ -186,7 +186,7 @@ impl ChatSession {
     /// They apply from the next message on. Tools for a single message are set with
     /// [`SendMessage::tools`](crate::SendMessage::tools).
     pub fn set_tools(&mut self, tools: impl Into<Toolbox>) {
-        self.model.set_tools(tools);
+        self.model.set_tools(tools.into());
     }
 
     /// Returns the model.

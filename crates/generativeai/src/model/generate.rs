@@ -11,7 +11,7 @@ use futures_core::Stream;
 use super::continuation::{Hops, Mode};
 use super::generative_model::GenerativeModel;
 use super::prepare::without_empty;
-use super::setters::message_setters;
+use super::setters::request_setters;
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{Contents, Role};
@@ -85,11 +85,11 @@ pub struct GenerateContent<'model> {
 }
 
 impl GenerateContent<'_> {
-    message_setters! {
+    request_setters! {
         generation_config safety_settings tools tool_config request_options automatic_continuation members
     }
 
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self
     }

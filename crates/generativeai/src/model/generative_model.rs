@@ -103,6 +103,11 @@ impl GenerativeModel {
         self.backend = Arc::new(OnceLock::from(backend));
     }
 
+    /// Sets the tools, like the setter `tools`.
+    pub(crate) fn set_tools(&mut self, tools: Toolbox) {
+        self.settings.tools = Some(tools);
+    }
+
     /// Sets the system instruction, which describes how the model is to behave in the whole conversation. A string or a
     /// part becomes a content without a role.
     ///

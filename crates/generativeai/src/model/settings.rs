@@ -47,14 +47,6 @@ pub(crate) struct RequestTemplate {
 }
 
 impl Settings {
-    /// Sets the labels. They replace earlier ones of these settings.
-    pub(crate) fn set_labels(
-        &mut self,
-        labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
-    ) {
-        self.request = mem::take(&mut self.request).labels(labels);
-    }
-
     /// Returns these settings merged over others. Generation configurations are merged by field, labels by name, and
     /// safety settings follow each other. Tools and their configuration are replaced as a whole.
     pub(crate) fn over(&self, below: &Self) -> Self {
