@@ -16,10 +16,7 @@
 //! ```
 
 use super::{Function, Toolbox};
-use crate::protocol::tools::{
-    CodeExecution, ComputerUse, EnterpriseWebSearch, FileSearch, FunctionDeclaration, GoogleMaps,
-    GoogleSearch, GoogleSearchRetrieval, McpServer, Tool, UrlContext,
-};
+use crate::protocol::tools::Tool;
 
 impl From<Function> for Toolbox {
     fn from(function: Function) -> Self {
@@ -33,29 +30,12 @@ impl From<&Toolbox> for Toolbox {
     }
 }
 
-macro_rules! from_tool {
-    ($($tool:ty),*) => {
-        $(impl From<$tool> for Toolbox {
-            fn from(tool: $tool) -> Self {
-                Self::default().tool(tool)
-            }
-        })*
-    };
+// A declaration, or a tool of the service.
+impl<T: Into<Tool>> From<T> for Toolbox {
+    fn from(tool: T) -> Self {
+        Self::default().tool(tool)
+    }
 }
-
-from_tool!(
-    Tool,
-    FunctionDeclaration,
-    CodeExecution,
-    GoogleSearch,
-    GoogleSearchRetrieval,
-    EnterpriseWebSearch,
-    UrlContext,
-    FileSearch,
-    GoogleMaps,
-    ComputerUse,
-    McpServer
-);
 
 impl<T: Into<Toolbox>> From<Option<T>> for Toolbox {
     fn from(tools: Option<T>) -> Self {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::ready;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::{Function, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::content::{FunctionCall, FunctionResponse};
 use crate::protocol::response::FinishReason;
-use crate::protocol::tools::{FunctionDeclaration, Tool};
+use crate::protocol::tools::Tool;
 use crate::stream::BoxFuture;
 
 /// Tools of a model or a message, in order.
@@ -33,18 +34,19 @@ use crate::stream::BoxFuture;
 ///     .tools((now, ask, CodeExecution::default(), UrlContext::default()));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Toolbox(Arc<Contents>);
+pub struct Toolbox(Arc<Vec<Entry>>);
 
-#[derive(Clone, Debug, Default)]
-struct Contents {
-    /// Tools in the order they were added, before declarations are merged.
-    tools: Vec<Tool>,
-    functions: Vec<Function>,
+/// Function or tool as it was added to a toolbox, before declarations are merged.
+#[derive(Clone, Debug)]
+enum Entry {
+    Function(Function),
+    Tool(Box<Tool>),
 }
 
 impl Toolbox {
-    fn contents_mut(&mut self) -> &mut Contents {
-        Arc::make_mut(&mut self.0)
+    fn add(mut self, entry: Entry) -> Self {
+        Arc::make_mut(&mut self.0).push(entry);
+        self
     }
 
     /// Adds a function that runs in this process.
@@ -59,17 +61,14 @@ impl Toolbox {
     /// assert!(!tools.is_empty());
     /// ```
     #[must_use]
-    pub fn function(mut self, function: Function) -> Self {
-        let declaration = function.declaration().clone();
-        self.contents_mut().functions.push(function);
-        self.tool(declaration)
+    pub fn function(self, function: Function) -> Self {
+        self.add(Entry::Function(function))
     }
 
     /// Adds a declaration or a tool of the service.
     #[must_use]
-    pub fn tool(mut self, tool: impl Into<Tool>) -> Self {
-        self.contents_mut().tools.push(tool.into());
-        self
+    pub fn tool(self, tool: impl Into<Tool>) -> Self {
+        self.add(Entry::Tool(Box::new(tool.into())))
     }
 
     /// Replaces the JSON Schema of all declarations by the subset of OpenAPI 3.0 that older models read.
@@ -85,14 +84,15 @@ impl Toolbox {
     /// # Errors
     /// The subset cannot express a schema: see [`Function::with_openapi_schema`]. The message names the function.
     pub fn with_openapi_schema(mut self) -> Result<Self> {
-        let contents = self.contents_mut();
-        for tool in &mut contents.tools {
-            for declaration in &mut tool.function_declarations {
-                *declaration = std::mem::take(declaration).with_openapi_schema()?;
+        for entry in Arc::make_mut(&mut self.0) {
+            match entry {
+                Entry::Function(function) => *function = function.clone().with_openapi_schema()?,
+                Entry::Tool(tool) => {
+                    for declaration in &mut tool.function_declarations {
+                        *declaration = std::mem::take(declaration).with_openapi_schema()?;
+                    }
+                }
             }
-        }
-        for function in &mut contents.functions {
-            *function = function.clone().with_openapi_schema()?;
         }
         Ok(self)
     }
@@ -134,17 +134,20 @@ impl Toolbox {
 
     /// Returns whether the toolbox is empty.
     pub fn is_empty(&self) -> bool {
-        self.0.tools.is_empty()
+        self.0.is_empty()
     }
 
     /// Returns the tools as a request contains them: neighbouring declarations that were added one at a time are merged
     /// into one tool, as the service expects them.
     pub fn tools(&self) -> Vec<Tool> {
-        let mut merged: Vec<Tool> = Vec::with_capacity(self.0.tools.len());
+        let mut merged: Vec<Tool> = Vec::with_capacity(self.0.len());
         // A tool with several declarations was grouped by the caller, and is not merged.
         let mut extends_last = false;
-        for tool in &self.0.tools {
-            let mut tool = tool.clone();
+        for entry in &*self.0 {
+            let mut tool = match entry {
+                Entry::Function(function) => function.declaration().clone().into(),
+                Entry::Tool(tool) => Tool::clone(tool),
+            };
             let declarations = std::mem::take(&mut tool.function_declarations);
             let is_one_declaration = declarations.len() == 1 && tool == Tool::default();
             match merged.last_mut() {
@@ -169,12 +172,7 @@ impl Toolbox {
         let mut names = HashSet::new();
         let message = if let Some(name) = self.names().find(|name| !names.insert(*name)) {
             format!("duplicate function name `{name}`: rename one of the two")
-        } else if let Some(function) = self
-            .0
-            .functions
-            .iter()
-            .find(|function| !function.takes_object())
-        {
+        } else if let Some(function) = self.functions().find(|function| !function.takes_object()) {
             format!(
                 "the function `{}` can never be called: the arguments of a call are an object, so its parameter has to \
                  be a struct with a field for each argument",
@@ -188,7 +186,7 @@ impl Toolbox {
 
     /// Returns whether any function runs in this process.
     pub(crate) fn has_functions(&self) -> bool {
-        !self.0.functions.is_empty()
+        self.functions().next().is_some()
     }
 
     /// Returns whether a name is declared without a function, so that the caller answers its calls.
@@ -255,31 +253,31 @@ impl Toolbox {
 
     /// Returns the function of this name, if one runs in this process.
     pub fn function_named(&self, name: &str) -> Option<&Function> {
-        self.0
-            .functions
-            .iter()
-            .find(|function| function.name() == name)
+        self.functions().find(|function| function.name() == name)
+    }
+
+    fn functions(&self) -> impl Iterator<Item = &Function> {
+        self.0.iter().filter_map(|entry| match entry {
+            Entry::Function(function) => Some(function),
+            Entry::Tool(_) => None,
+        })
     }
 
     /// Returns the names of all declared functions.
     fn names(&self) -> impl Iterator<Item = &str> {
-        let declarations = self
-            .0
-            .tools
-            .iter()
-            .flat_map(|tool| &tool.function_declarations);
-        declarations.map(|declaration: &FunctionDeclaration| {
-            declaration.name.as_deref().unwrap_or_default()
-        })
+        let declarations = self.0.iter().flat_map(|entry| match entry {
+            Entry::Function(function) => slice::from_ref(function.declaration()),
+            Entry::Tool(tool) => tool.function_declarations.as_slice(),
+        });
+        declarations.map(|declaration| declaration.name.as_deref().unwrap_or_default())
     }
 }
 
 impl Extend<Toolbox> for Toolbox {
     fn extend<I: IntoIterator<Item = Toolbox>>(&mut self, others: I) {
+        let entries = Arc::make_mut(&mut self.0);
         for other in others {
-            let contents = self.contents_mut();
-            contents.functions.extend_from_slice(&other.0.functions);
-            contents.tools.extend_from_slice(&other.0.tools);
+            entries.extend_from_slice(&other.0);
         }
     }
 }
@@ -287,7 +285,7 @@ impl Extend<Toolbox> for Toolbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::tools::CodeExecution;
+    use crate::protocol::tools::{CodeExecution, FunctionDeclaration};
 
     fn declared(names: &[&str]) -> Tool {
         Tool::functions(

@@ -101,12 +101,6 @@ impl From<FunctionDeclaration> for Tool {
     }
 }
 
-impl From<Vec<FunctionDeclaration>> for Tool {
-    fn from(declarations: Vec<FunctionDeclaration>) -> Self {
-        Self::functions(declarations)
-    }
-}
-
 macro_rules! builtin_tool {
     ($($field:ident: $type:ty,)*) => {
         $(impl From<$type> for Tool {
