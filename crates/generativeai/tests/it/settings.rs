@@ -117,3 +117,49 @@ async fn members_of_a_request_can_be_set_for_the_model_and_for_a_message() {
         assert!(error.to_string().contains(name), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_model_that_an_older_version_saved_has_all_of_its_settings() {
+    let script = Scripted::default().then_text("A");
+    let saved = json!({
+        "model": {
+            "name": "models/m",
+            "generationConfig": {"seed": 7},
+            "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}],
+            "tools": [{"codeExecution": {}}],
+            "request": {"labels": {"team": "a"}, "brandNew": 1},
+        },
+    });
+    let chat: ChatSession = serde_json::from_value(saved).unwrap();
+    let mut chat = chat.backend(script.clone());
+
+    chat.send_message("Hi").await.unwrap();
+
+    let mut sent = json!(script.requests()[0]);
+    sent.as_object_mut().unwrap().remove("contents");
+    assert_eq!(
+        sent,
+        json!({
+            "model": "models/m", "generationConfig": {"seed": 7}, "tools": [{"codeExecution": {}}],
+            "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}],
+            "labels": {"team": "a"}, "brandNew": 1,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_new_member_with_the_name_of_a_saved_field_is_saved_as_well() {
+    let model = GenerativeModel::new("m").request_member("name", "other");
+    let saved = serde_json::to_string(&model.start_chat()).unwrap();
+    let loaded: ChatSession = serde_json::from_str(&saved).unwrap();
+    let script = Scripted::default().then_text("A");
+
+    let mut chat = loaded.backend(script.clone());
+    chat.send_message("Hi").await.unwrap();
+
+    let sent = json!(script.requests()[0]);
+    assert_eq!(
+        (&sent["model"], &sent["name"]),
+        (&json!("models/m"), &json!("other"))
+    );
+}
