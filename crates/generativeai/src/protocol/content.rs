@@ -73,7 +73,7 @@ pub use code::*;
 pub use contents::Contents;
 pub(crate) use contents::Transcript;
 #[cfg(feature = "remote")]
-pub(crate) use contents::{Json, is_foreign_signature};
+pub(crate) use contents::is_foreign_signature;
 pub use function::*;
 pub use media::*;
 pub use message::*;

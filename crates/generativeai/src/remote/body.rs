@@ -1,29 +1,18 @@
 //! Body of a request: serialized once, in pieces that all attempts share.
 
+use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem;
-use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use serde::Serialize;
 
-use crate::protocol::content::Json;
 use crate::protocol::request::GenerateContentRequest;
 
-/// A serialized body that any number of attempts can send. Clones share its bytes.
-#[derive(Clone)]
-pub(super) struct SharedBody(Arc<Parts>);
-
-/// Parts of a body, in the order they are sent. The JSON of `contents` is shared with the history. A body that is not a
-/// request with contents is in `rest` alone.
+/// A serialized body that any number of attempts can send: its pieces, none of which is empty. By default it is empty.
 #[derive(Default)]
-struct Parts {
-    before: &'static str,
-    contents: Option<Json>,
-    after: &'static str,
-    rest: Bytes,
-}
+pub(super) struct SharedBody(Vec<Bytes>);
 
 impl SharedBody {
     /// Serializes a value.
@@ -32,11 +21,9 @@ impl SharedBody {
     }
 
     /// Wraps bytes, such as a piece of a file.
-    pub(super) fn of_bytes(rest: Bytes) -> Self {
-        Self(Arc::new(Parts {
-            rest,
-            ..Parts::default()
-        }))
+    pub(super) fn of_bytes(bytes: Bytes) -> Self {
+        let filled = Some(bytes).filter(|bytes| !bytes.is_empty());
+        Self(filled.into_iter().collect())
     }
 
     /// Serializes a request, without its model, which is part of the URL.
@@ -49,31 +36,16 @@ impl SharedBody {
             return Self::of(&request);
         }
         let mut rest = to_json(&request);
-        let mut after = "]}";
-        if rest == b"{}" {
-            rest.clear();
-        } else {
-            // The members of the request follow the contents in one object: the opening brace of `rest` becomes a
-            // comma, and its closing brace ends the object.
-            rest[0] = b',';
-            after = "]";
+        // The members of the request follow the contents in one object: the opening brace of `rest` becomes a comma,
+        // and its closing brace ends the object.
+        rest[0] = b',';
+        if rest == b",}" {
+            rest.remove(0);
         }
-        Self(Arc::new(Parts {
-            before: "{\"contents\":[",
-            contents: Some(contents.json()),
-            after,
-            rest: rest.into(),
-        }))
-    }
-
-    /// Returns the pieces, none of which is empty.
-    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let parts = &*self.0;
-        [parts.before.as_bytes()]
-            .into_iter()
-            .chain(parts.contents.iter().flat_map(Json::pieces))
-            .chain([parts.after.as_bytes(), &parts.rest])
-            .filter(|piece| !piece.is_empty())
+        let mut pieces = vec![Bytes::from_static(b"{\"contents\":[")];
+        pieces.extend(contents.json());
+        pieces.extend([Bytes::from_static(b"]"), rest.into()]);
+        Self(pieces)
     }
 
     /// Creates the body of one attempt.
@@ -83,36 +55,22 @@ impl SharedBody {
 
     fn to_buf(&self) -> BodyBuf {
         BodyBuf {
-            body: self.clone(),
-            piece: 0,
-            offset: 0,
-            remaining: self.pieces().map(<[u8]>::len).sum(),
+            remaining: self.0.iter().map(Bytes::len).sum(),
+            pieces: self.0.iter().cloned().collect(),
         }
     }
 }
 
-/// Body of one attempt; empty by default.
+/// Body of one attempt.
 ///
 /// All pieces are in one frame, which hyper writes with vectored I/O: in hyper, a frame costs more than a piece.
 pub(super) type RequestBody = Full<BodyBuf>;
 
 /// Bytes of a body that have not been sent.
 pub(super) struct BodyBuf {
-    body: SharedBody,
-    /// Index of the current piece.
-    piece: usize,
-    /// Number of bytes of the current piece that have been sent.
-    offset: usize,
+    pieces: VecDeque<Bytes>,
+    /// Sum of the lengths of the pieces.
     remaining: usize,
-}
-
-impl BodyBuf {
-    fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        // The offset belongs to the first piece: `take` leaves 0 for the others.
-        let mut offset = self.offset;
-        let pieces = self.body.pieces().skip(self.piece);
-        pieces.map(move |piece| &piece[mem::take(&mut offset)..])
-    }
 }
 
 impl Buf for BodyBuf {
@@ -121,26 +79,25 @@ impl Buf for BodyBuf {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.chunks().next().unwrap_or_default()
+        self.pieces.front().map(Bytes::as_ref).unwrap_or_default()
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let filled = slices.iter_mut().zip(self.chunks());
+        let filled = slices.iter_mut().zip(&self.pieces);
         filled
-            .map(|(slice, chunk)| *slice = IoSlice::new(chunk))
+            .map(|(slice, piece)| *slice = IoSlice::new(piece))
             .count()
     }
 
-    fn advance(&mut self, count: usize) {
+    fn advance(&mut self, mut count: usize) {
         assert!(count <= self.remaining, "cannot advance past the end");
         self.remaining -= count;
-        self.offset += count;
-        for piece in self.body.pieces().skip(self.piece) {
-            if self.offset < piece.len() {
-                break;
+        while let Some(piece) = self.pieces.front_mut() {
+            if count < piece.len() {
+                return piece.advance(count);
             }
-            self.offset -= piece.len();
-            self.piece += 1;
+            count -= piece.len();
+            self.pieces.pop_front();
         }
     }
 }
@@ -152,6 +109,7 @@ fn to_json(value: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
+    use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
 
     use hyper::body::Body as _;

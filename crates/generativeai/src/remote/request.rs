@@ -14,11 +14,11 @@ pub(super) struct Outgoing {
     uri: Uri,
     /// Headers in addition to those of every request.
     headers: Vec<(HeaderName, HeaderValue)>,
-    body: Option<SharedBody>,
+    body: SharedBody,
 }
 
 impl Outgoing {
-    fn new(method: Method, uri: Uri, body: Option<SharedBody>) -> Self {
+    fn new(method: Method, uri: Uri, body: SharedBody) -> Self {
         Self {
             method,
             uri,
@@ -29,22 +29,22 @@ impl Outgoing {
 
     /// Creates a GET request.
     pub(super) fn get(uri: Uri) -> Self {
-        Self::new(Method::GET, uri, None)
+        Self::new(Method::GET, uri, SharedBody::default())
     }
 
     /// Creates a DELETE request.
     pub(super) fn delete(uri: Uri) -> Self {
-        Self::new(Method::DELETE, uri, None)
+        Self::new(Method::DELETE, uri, SharedBody::default())
     }
 
     /// Creates a POST request with a body of JSON.
     pub(super) fn post(uri: Uri, body: SharedBody) -> Self {
         let json = HeaderValue::from_static("application/json");
-        Self::new(Method::POST, uri, Some(body)).header(CONTENT_TYPE, json)
+        Self::new(Method::POST, uri, body).header(CONTENT_TYPE, json)
     }
 
-    /// Creates a POST request with a body of bytes, or without one.
-    pub(super) fn post_bytes(uri: Uri, body: Option<SharedBody>) -> Self {
+    /// Creates a POST request with a body of bytes.
+    pub(super) fn post_bytes(uri: Uri, body: SharedBody) -> Self {
         Self::new(Method::POST, uri, body)
     }
 
@@ -56,8 +56,7 @@ impl Outgoing {
 
     /// Builds the HTTP request of one attempt. The client adds `host` and `content-length`.
     pub(super) fn to_http(&self, headers: &HeaderMap) -> Request<RequestBody> {
-        let body = self.body.as_ref().map(SharedBody::to_request_body);
-        let mut request = Request::new(body.unwrap_or_default());
+        let mut request = Request::new(self.body.to_request_body());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         // Reserves room for the headers that hyper adds: a map that grows is rebuilt.

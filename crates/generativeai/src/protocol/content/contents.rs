@@ -6,7 +6,7 @@ use std::slice;
 use std::sync::Arc;
 use std::vec;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::protocol::content::Content;
@@ -115,41 +115,22 @@ impl Contents {
         history.map(Transcript::contents).unwrap_or_default()
     }
 
-    /// Returns the JSON of the contents: cached for the history, written for the new contents.
+    /// Returns the JSON of the contents, in pieces: those of the history are shared, and the new contents are written.
     #[cfg_attr(
         not(feature = "remote"),
         allow(dead_code, reason = "used by the backend that sends JSON")
     )]
-    pub(crate) fn json(&self) -> Json {
-        let new = json::write_elements(&self.new, |_| {});
-        let history = self.history.as_deref();
-        Json {
-            history: history.map(Transcript::json).unwrap_or_default(),
-            new,
-        }
-    }
-}
-
-/// JSON of contents, in pieces. The pieces of a history are shared.
-pub(crate) struct Json {
-    history: Arc<Vec<Bytes>>,
-    new: Vec<u8>,
-}
-
-#[cfg_attr(
-    not(feature = "remote"),
-    allow(dead_code, reason = "used by the backend that sends JSON")
-)]
-impl Json {
-    /// Returns the pieces of a JSON array without its brackets. None of them is empty.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let history = self.history.iter().map(|piece| &piece[..]);
-        let pieces = history.chain([&self.new[..]]);
-        let filled = pieces.filter(|piece| !piece.is_empty());
+    pub(crate) fn json(&self) -> Vec<Bytes> {
+        let new = Bytes::from(json::write_elements(&self.new, |_| {}));
+        let history = self.history.as_deref().map(Transcript::json);
+        let history = history.iter().flat_map(|pieces| pieces.iter().cloned());
+        let pieces = history.chain([new]);
+        let mut pieces: Vec<Bytes> = pieces.filter(|piece| !piece.is_empty()).collect();
         // Each content has a comma in front of it; the first comma is left out.
-        filled
-            .enumerate()
-            .map(|(at, piece)| &piece[usize::from(at == 0)..])
+        if let Some(first) = pieces.first_mut() {
+            first.advance(1);
+        }
+        pieces
     }
 }
 
@@ -273,15 +254,13 @@ mod tests {
         texts.iter().map(|&text| Content::user(text)).collect()
     }
 
-    /// Reads the contents behind the JSON of a history.
+    /// Reads the contents behind the JSON of a history, each with a comma in front of it.
     pub(super) fn read(history: Arc<Vec<Bytes>>) -> Vec<Content> {
-        let new = Vec::new();
-        read_json(&Json { history, new })
+        read_json(history.concat().get(1..).unwrap_or_default())
     }
 
-    fn read_json(json: &Json) -> Vec<Content> {
-        let pieces: Vec<&[u8]> = json.pieces().collect();
-        let json = [b"[", &pieces.concat()[..], b"]"].concat();
+    fn read_json(elements: &[u8]) -> Vec<Content> {
+        let json = [b"[", elements, b"]"].concat();
         serde_json::from_slice(&json).expect("an array of contents")
     }
 
@@ -294,8 +273,11 @@ mod tests {
         assert_eq!(contents.len(), 3);
         assert_eq!(contents.clone().into_iter().next(), users(&["a"]).pop());
         assert_eq!(contents, Contents::from(users(&["a", "b", "c"])));
-        assert_eq!(read_json(&contents.json()), users(&["a", "b", "c"]));
-        assert_eq!(contents.json().pieces().count(), 2);
+        assert_eq!(
+            read_json(&contents.json().concat()),
+            users(&["a", "b", "c"])
+        );
+        assert_eq!(contents.json().len(), 2);
     }
 
     #[test]

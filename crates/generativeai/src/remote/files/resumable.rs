@@ -235,7 +235,7 @@ impl Session {
 
     fn request(&self, piece: &Piece, next: Next) -> Outgoing {
         if next == Next::Query {
-            return Outgoing::post_bytes(self.url.clone(), None)
+            return Outgoing::post_bytes(self.url.clone(), SharedBody::default())
                 .header(COMMAND, HeaderValue::from_static("query"));
         }
         let sent = usize::try_from(self.received - piece.offset).expect("a part of a piece");
@@ -245,8 +245,7 @@ impl Session {
         } else {
             "upload"
         };
-        let body = (!bytes.is_empty()).then(|| SharedBody::of_bytes(bytes));
-        Outgoing::post_bytes(self.url.clone(), body)
+        Outgoing::post_bytes(self.url.clone(), SharedBody::of_bytes(bytes))
             .header(COMMAND, HeaderValue::from_static(command))
             .header(OFFSET, self.received.into())
     }
