@@ -44,7 +44,7 @@ use std::fmt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 use rmcp::ServiceExt;
 use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use rmcp::service::RoleClient;
@@ -53,6 +53,7 @@ use rmcp::transport::{IntoTransport, StreamableHttpClientTransport, TokioChildPr
 use tokio::process::ChildStderr;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::remote;
 use crate::stream::BoxFuture;
 use crate::tools::Function;
 
@@ -167,10 +168,10 @@ impl Connection {
         needs_runtime()?;
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            let (name, value) = header(name.as_ref(), value.as_ref())?;
+            let (name, value) = remote::header(name.as_ref(), value.as_ref())?;
             map.append(name, value);
         }
-        let client = crate::remote::client_for(url, map)?;
+        let client = remote::client_for(url, map)?;
         let config = StreamableHttpClientTransportConfig::with_uri(url);
         let transport = StreamableHttpClientTransport::with_client(client, config);
         Self::handshake(url.to_owned(), transport).await
@@ -347,17 +348,4 @@ fn needs_runtime() -> Result<()> {
             Err(Error::new(ErrorKind::Configuration, message))
         }
     }
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
-    let invalid = |message| Error::new(ErrorKind::Configuration, message);
-    let Ok(parsed) = name.parse() else {
-        return Err(invalid(format!("invalid header name `{name}`")));
-    };
-    let Ok(mut value) = HeaderValue::from_str(value) else {
-        let message = format!("the value of the header `{name}` contains invalid characters");
-        return Err(invalid(message));
-    };
-    value.set_sensitive(true);
-    Ok((parsed, value))
 }

@@ -46,4 +46,4 @@ pub use api::Remote;
 pub use builder::RemoteBuilder;
 pub use files::{AttachFile, FileList, UploadFile, UploadProgress};
 #[cfg(feature = "mcp")]
-pub(crate) use reqwest_client::client_for;
+pub(crate) use {builder::header, reqwest_client::client_for};

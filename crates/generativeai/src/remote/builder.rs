@@ -434,20 +434,25 @@ impl RemoteBuilder {
         // Compressed responses are not requested: their size would have to be limited before and after decompression.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &self.headers {
-            let bad = || {
-                configuration(format!(
-                    "the header `{}` cannot be sent",
-                    name.escape_debug()
-                ))
-            };
-            let name: HeaderName = name.parse().map_err(|error| bad().with_source(error))?;
-            let mut value =
-                HeaderValue::from_str(value.reveal()).map_err(|error| bad().with_source(error))?;
-            value.set_sensitive(true);
+            let (name, value) = header(name, value.reveal())?;
             headers.insert(name, value);
         }
         Ok(headers)
     }
+}
+
+/// Parses a header of the caller. Its value may be a key, so `Debug` does not print it.
+pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
+    let bad = || {
+        configuration(format!(
+            "the header `{}` cannot be sent",
+            name.escape_debug()
+        ))
+    };
+    let parsed: HeaderName = name.parse().map_err(|error| bad().with_source(error))?;
+    let mut value = HeaderValue::from_str(value).map_err(|error| bad().with_source(error))?;
+    value.set_sensitive(true);
+    Ok((parsed, value))
 }
 
 /// Trims a key and checks it. Errors describe the problem without quoting the key.

@@ -67,10 +67,10 @@ impl Failure {
         errors: &ErrorReader,
     ) -> Self {
         let body = redacted(body, &errors.secrets);
-        let error = match (errors.profile.read_error)(Some(code), &event_data(&body)) {
+        let error = match (errors.profile.read_error)(Some(code), &event_data(body.as_bytes())) {
             Some(error) => error,
             None => {
-                let excerpt = match excerpt(&body).as_str() {
+                let excerpt = match excerpt(body.as_bytes()).as_str() {
                     "" => "empty response".to_owned(),
                     text => text.to_owned(),
                 };
@@ -86,7 +86,7 @@ impl Failure {
     /// Looks for an error in a response with a success code; `None` if this JSON is not an error.
     pub(crate) fn in_success(json: &[u8], errors: &ErrorReader) -> Option<Self> {
         let json = redacted(json, &errors.secrets);
-        (errors.profile.read_error)(None, &json).map(Self::from_service)
+        (errors.profile.read_error)(None, json.as_bytes()).map(Self::from_service)
     }
 
     /// Creates the failure for an error that the service reported, before anything of a reply was returned.
@@ -191,13 +191,13 @@ pub(super) fn unreadable(body: &[u8], cause: serde_json::Error, errors: &ErrorRe
     let text = cause.to_string();
     match redacted(text.as_bytes(), &errors.secrets) {
         Cow::Borrowed(_) => error.with_source(cause),
-        Cow::Owned(text) => error.with_source(String::from_utf8_lossy(&text).into_owned()),
+        Cow::Owned(text) => error.with_source(text),
     }
 }
 
 /// Returns an [`excerpt`] without the keys that the body repeats.
 pub(super) fn redacted_excerpt(body: &[u8], errors: &ErrorReader) -> String {
-    excerpt(&redacted(body, &errors.secrets))
+    excerpt(redacted(body, &errors.secrets).as_bytes())
 }
 
 /// Returns the beginning of a body as one line of text, without control characters, which a terminal would interpret.
@@ -239,11 +239,12 @@ fn html_title(text: &str) -> Option<&str> {
     Some(title().unwrap_or_default())
 }
 
-/// Replaces the keys that a body repeats.
-fn redacted<'body>(body: &'body [u8], secrets: &[Secret]) -> Cow<'body, [u8]> {
+/// Returns a body as text without the keys that it repeats.
+fn redacted<'body>(body: &'body [u8], secrets: &[Secret]) -> Cow<'body, str> {
+    let text = String::from_utf8_lossy(body);
     secrets
         .iter()
-        .fold(Cow::Borrowed(body), |body, secret| secret.redact(body))
+        .fold(text, |text, secret| secret.redact(text))
 }
 
 fn with_retry_after(error: Error, wait: Option<Duration>) -> Error {

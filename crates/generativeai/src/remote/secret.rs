@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memmem;
 use serde_json::Value;
 
 /// Minimum length of a key that is redacted in responses: a shorter one could be any word.
 const MIN_REDACTED: usize = 6;
 
 /// Text that replaces a key.
-const REPLACEMENT: &[u8] = b"[key]";
+const REPLACEMENT: &str = "[key]";
 
 /// An API key or token. `Debug` does not print it.
 #[derive(Clone)]
@@ -27,30 +26,19 @@ impl Secret {
     }
 
     /// Replaces the key in a text. An error message of the service may quote an invalid key, in JSON with escapes.
-    pub(super) fn redact<'text>(&self, text: Cow<'text, [u8]>) -> Cow<'text, [u8]> {
+    pub(super) fn redact<'text>(&self, text: Cow<'text, str>) -> Cow<'text, str> {
         if self.0.len() < MIN_REDACTED {
             return text;
         }
         let json = Value::from(self.0.as_str()).to_string();
-        let escaped = &json[1..json.len() - 1];
-        replace(replace(text, escaped.as_bytes()), self.0.as_bytes())
+        let forms = [&json[1..json.len() - 1], &self.0];
+        forms
+            .into_iter()
+            .fold(text, |text, key| match text.contains(key) {
+                true => text.replace(key, REPLACEMENT).into(),
+                false => text,
+            })
     }
-}
-
-/// Replaces a key in the form in which it is given.
-fn replace<'text>(text: Cow<'text, [u8]>, key: &[u8]) -> Cow<'text, [u8]> {
-    if memmem::find(&text, key).is_none() {
-        return text;
-    }
-    let mut redacted = Vec::with_capacity(text.len());
-    let mut rest = 0;
-    for found in memmem::find_iter(&text, key) {
-        redacted.extend_from_slice(&text[rest..found]);
-        redacted.extend_from_slice(REPLACEMENT);
-        rest = found + key.len();
-    }
-    redacted.extend_from_slice(&text[rest..]);
-    Cow::Owned(redacted)
 }
 
 impl fmt::Debug for Secret {
@@ -64,8 +52,7 @@ mod tests {
     use super::*;
 
     fn redact(key: &str, text: &str) -> String {
-        let redacted = Secret::new(key).redact(Cow::Borrowed(text.as_bytes()));
-        String::from_utf8(redacted.into_owned()).expect("text")
+        Secret::new(key).redact(text.into()).into_owned()
     }
 
     #[test]
