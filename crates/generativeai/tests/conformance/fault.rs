@@ -51,12 +51,25 @@ pub(crate) fn kind_of(code: u16) -> &'static str {
     }
 }
 
-/// Converts a recorded error. `accessor`: it is the error of an accessor such as `text`.
-pub(crate) fn recorded(error: &Value, accessor: bool) -> Value {
+/// Converts a recorded error of a call, such as sending a message.
+pub(crate) fn of_call(error: &Value) -> Value {
+    recorded(error, |error, class| match class {
+        _ if is_set(error, "message_is_python") => accident(),
+        "ValueError" | "TypeError" | "KeyError" => request(),
+        unknown => kind(unknown),
+    })
+}
+
+/// Converts a recorded error of an accessor, such as `text`.
+pub(crate) fn of_accessor(error: &Value) -> Value {
+    recorded(error, |_, _| kind("NoText"))
+}
+
+/// Converts a recorded error. `other` converts an error whose class does not determine its kind.
+fn recorded(error: &Value, other: fn(&Value, &str) -> Value) -> Value {
     let member = |name: &str| error.get(name);
     let class = member("kind").and_then(Value::as_str).unwrap_or_default();
-    let says = |name: &str| member(name).and_then(Value::as_bool).unwrap_or(false);
-    if says("kind_is_python") {
+    if is_set(error, "kind_is_python") {
         return accident();
     }
     if let Some(code) = member("http_code").and_then(Value::as_u64) {
@@ -69,16 +82,17 @@ pub(crate) fn recorded(error: &Value, accessor: bool) -> Value {
         }
         "StopCandidateException" => stopped(&error["payload"]),
         "BrokenResponseError" => {
-            json!({"kind": "Broken", "cause": recorded(&error["cause"], false)["kind"]})
+            json!({"kind": "Broken", "cause": of_call(&error["cause"])["kind"]})
         }
         "IncompleteIterationError" => incomplete(),
         "NotImplementedError" => kind("Unsupported"),
         "RuntimeError" => kind("Function"),
-        _ if accessor => kind("NoText"),
-        _ if says("message_is_python") => accident(),
-        "ValueError" | "TypeError" | "KeyError" => request(),
-        unknown => kind(unknown),
+        class => other(error, class),
     }
+}
+
+fn is_set(error: &Value, name: &str) -> bool {
+    error[name] == true
 }
 
 fn recorded_http(error: &Value, code: u16) -> Value {

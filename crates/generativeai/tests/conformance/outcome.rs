@@ -24,7 +24,7 @@ pub(crate) fn recorded(scenario: &Scenario) -> Outcome {
     Outcome {
         setup: match expect["setup"].get("error") {
             Some(error) => json!({
-                "error": fault::recorded(error, false), "at": expect["setup"]["at"],
+                "error": fault::of_call(error), "at": expect["setup"]["at"],
             }),
             None => json!({"ok": true}),
         },
@@ -41,14 +41,16 @@ pub(crate) fn recorded(scenario: &Scenario) -> Outcome {
 }
 
 fn recorded_step(step: &Value, op: &str) -> Value {
-    let accessor = matches!(op, "text" | "parts" | "candidates");
-    let mut result = match step.get("error") {
-        Some(error) => json!({"error": fault::recorded(error, accessor)}),
-        None => json!({"ok": recorded_value(step.get("ok").unwrap_or(&Value::Null), op)}),
+    let mut result = match (step.get("error"), op) {
+        (Some(error), "text" | "parts" | "candidates") => {
+            json!({"error": fault::of_accessor(error)})
+        }
+        (Some(error), _) => json!({"error": fault::of_call(error)}),
+        (None, _) => json!({"ok": recorded_value(step.get("ok").unwrap_or(&Value::Null), op)}),
     };
     if let Some(history) = step.get("history_after") {
         result["history_after"] = match history.get("error") {
-            Some(error) => json!({"error": fault::recorded(error, false)}),
+            Some(error) => json!({"error": fault::of_call(error)}),
             None => canonical(history.get("ok").unwrap_or(history)),
         };
     }
@@ -80,13 +82,13 @@ fn answer_in_place(answer: &mut Value) {
         *response = canonical(response);
     }
     if let Some(error) = answer.get_mut("iteration_error") {
-        *error = fault::recorded(error, false);
+        *error = fault::of_call(error);
     }
     if let Some(error) = answer
         .get_mut("text")
         .and_then(|text| text.get_mut("error"))
     {
-        *error = fault::recorded(error, true);
+        *error = fault::of_accessor(error);
     }
 }
 

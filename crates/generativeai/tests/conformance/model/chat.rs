@@ -188,37 +188,56 @@ pub(super) fn role_of(content: &Value) -> Option<&str> {
 
 /// Removes the parts of a content that have no data, and empty text of the model next to other parts (D15).
 pub(super) fn remove_empty_parts(content: &mut Value) {
-    let only_content = role_of(content) == Some("model") && has_content(content);
+    let stays = match role_of(content) {
+        Some("model") if has_content(content) => part_has_content,
+        _ => has_data,
+    };
     if let Some(parts) = content["parts"].as_array_mut() {
-        parts.retain(|part| !is_empty(part, only_content));
+        parts.retain(stays);
     }
 }
 
 /// Returns whether any part of a content is not empty (D15).
 pub(super) fn has_content(content: &Value) -> bool {
     let mut parts = content["parts"].as_array().into_iter().flatten();
-    parts.any(|part| !is_empty(part, true))
+    parts.any(part_has_content)
 }
 
-/// Returns whether a part has no data. With `content`, empty text and media without bytes do not count as data.
-pub(super) fn is_empty(part: &Value, content: bool) -> bool {
-    let lacks = |value: &Value, name: &str| value[name].as_str().is_none_or(str::is_empty);
+/// Returns whether a part has data. Empty text is data.
+pub(super) fn has_data(part: &Value) -> bool {
     let mut members = part.as_object().into_iter().flatten();
-    members.all(|(name, value)| match name.as_str() {
-        "thought" => true,
-        "text" => value.is_null() || content && value == "",
-        "thoughtSignature" => value == "",
-        "inlineData" if content => lacks(value, "data"),
-        "functionCall" => lacks(value, "name") && value["willContinue"] != true,
-        "inlineData" | "fileData" | "functionResponse" => {
-            let mut members = value
-                .as_object()
-                .into_iter()
-                .flat_map(|members| members.values());
-            members.all(Value::is_null)
-        }
-        _ => value.is_null(),
+    members.any(|(name, value)| is_data(name, value))
+}
+
+/// Returns whether a part has data other than empty text and media without bytes.
+fn part_has_content(part: &Value) -> bool {
+    let mut members = part.as_object().into_iter().flatten();
+    members.any(|(name, value)| {
+        let is_hollow = match name.as_str() {
+            "text" => value == "",
+            "inlineData" => lacks(value, "data"),
+            _ => false,
+        };
+        !is_hollow && is_data(name, value)
     })
+}
+
+/// Returns whether a member of a part is data.
+fn is_data(name: &str, value: &Value) -> bool {
+    match name {
+        "thought" => false,
+        "thoughtSignature" => value != "",
+        "functionCall" => !lacks(value, "name") || value["willContinue"] == true,
+        "inlineData" | "fileData" | "functionResponse" => {
+            let members = value.as_object().into_iter().flatten();
+            !members.map(|(_, value)| value).all(Value::is_null)
+        }
+        _ => !value.is_null(),
+    }
+}
+
+fn lacks(value: &Value, name: &str) -> bool {
+    value[name].as_str().is_none_or(str::is_empty)
 }
 
 /// Returns whether a content has parts.

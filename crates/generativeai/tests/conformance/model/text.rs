@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::chat::is_empty;
+use super::chat::has_data;
 use crate::fault;
 use crate::rows::{Row, Rows};
 
@@ -23,14 +23,14 @@ fn read(response: &Value, rows: &Rows) -> Option<String> {
         .as_array()
         .filter(|parts| !parts.is_empty())?;
     let here = rows.here(Row::D21);
-    let has_data = |part: &&Value| {
+    let is_shown = |part: &&Value| {
         let members = part.as_object().into_iter().flatten();
         let mut names = members.map(|(name, _)| name);
         let is_metadata = |name: &String| name == "thought" || name == "thoughtSignature";
-        !is_empty(part, false) && !names.all(is_metadata)
+        has_data(part) && !names.all(is_metadata)
     };
     let (filled, all): (Vec<_>, Vec<_>) = (
-        parts.iter().filter(has_data).collect(),
+        parts.iter().filter(is_shown).collect(),
         parts.iter().collect(),
     );
     let parts = if here && !filled.is_empty() {
