@@ -28,18 +28,12 @@ pub struct FileList {
     options: RequestOptions,
     /// Files of the current page that have not been returned.
     files: VecDeque<File>,
-    page: Page,
+    /// Token of the next page, unless that is the first one.
+    token: Option<String>,
     /// Tokens of the pages so far.
     tokens: HashSet<String>,
-}
-
-/// The next page to request.
-#[derive(Debug)]
-enum Page {
-    First,
-    After(String),
-    /// The last page was received, or an error was returned.
-    None,
+    /// Whether the last page was received, or an error was returned.
+    is_over: bool,
 }
 
 impl FileList {
@@ -48,8 +42,9 @@ impl FileList {
             remote,
             options: RequestOptions::default(),
             files: VecDeque::new(),
-            page: Page::First,
+            token: None,
             tokens: HashSet::new(),
+            is_over: false,
         }
     }
 
@@ -65,18 +60,13 @@ impl FileList {
     /// The error of the request for a page. [`Decode`](ErrorKind::Decode) if the service repeats a page, since the list
     /// would never end. An error is the last item.
     pub async fn next(&mut self) -> Option<Result<File>> {
-        loop {
-            if let Some(file) = self.files.pop_front() {
-                return Some(Ok(file));
-            }
-            if matches!(self.page, Page::None) {
-                return None;
-            }
+        while self.files.is_empty() && !self.is_over {
             if let Err(error) = self.load().await {
-                self.page = Page::None;
+                self.is_over = true;
                 return Some(Err(error));
             }
         }
+        self.files.pop_front().map(Ok)
     }
 
     /// Turns the list into a [`Stream`].
@@ -91,27 +81,20 @@ impl FileList {
 
     /// Requests the next page.
     async fn load(&mut self) -> Result<()> {
-        let token = match &self.page {
-            Page::After(token) => Some(token.as_str()),
-            Page::First | Page::None => None,
-        };
-        let address = self.remote.address().files(token);
+        let address = self.remote.address().files(self.token.as_deref());
         let request = address.map(Outgoing::get);
-        let page: ListFilesResponse = self
-            .remote
-            .client
-            .unary(request, self.options.clone())
-            .await?;
-        self.page = match page.next_page_token {
-            None => Page::None,
-            Some(next) if next.is_empty() => Page::None,
+        let options = self.options.clone();
+        let page: ListFilesResponse = self.remote.client.unary(request, options).await?;
+        self.token = page.next_page_token.filter(|token| !token.is_empty());
+        match &self.token {
+            None => self.is_over = true,
             // A service that ignores the token, for example, would return the first page forever.
-            Some(next) if !self.tokens.insert(next.clone()) => {
+            Some(token) if !self.tokens.insert(token.clone()) => {
                 let message = "the list of files repeats a page";
                 return Err(Error::new(ErrorKind::Decode, message));
             }
-            Some(next) => Page::After(next),
-        };
+            Some(_) => {}
+        }
         self.files = page.files.into();
         Ok(())
     }
@@ -120,7 +103,7 @@ impl FileList {
 impl fmt::Debug for FileList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileList")
-            .field("page", &self.page)
+            .field("token", &self.token)
             .finish_non_exhaustive()
     }
 }
