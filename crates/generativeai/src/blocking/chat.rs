@@ -9,7 +9,7 @@ use super::runtime::{next, wait};
 use crate::backend::Backend;
 use crate::chat::{Compaction, Event, Journal, Unfinished};
 use crate::error::{Error, Result};
-use crate::model::{Settings, message_setters};
+use crate::model::{Settings, request_setters};
 use crate::protocol::content::{Content, FunctionCall};
 use crate::protocol::response::GenerateContentResponse;
 use crate::tools::{AutomaticFunctionCalling, Decision, Toolbox};
@@ -158,7 +158,7 @@ impl From<ChatSession> for crate::ChatSession {
 pub struct SendMessage<'chat>(crate::SendMessage<'chat>);
 
 impl<'chat> SendMessage<'chat> {
-    message_setters! {
+    request_setters! {
         generation_config safety_settings tools tool_config request_options accept_finish_reasons automatic_continuation members
     }
 

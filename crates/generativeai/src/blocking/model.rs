@@ -2,22 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::delegate::delegate;
 use super::runtime::{next, wait};
-use crate::backend::{Backend, RequestOptions};
+use crate::backend::Backend;
 use crate::error::Result;
-use crate::model::{Settings, message_setters};
+use crate::model::{Settings, request_setters};
 use crate::protocol::caches::CachedContent;
-use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::{Content, Contents};
 use crate::protocol::models::Model;
-use crate::protocol::request::{ModelArmorConfig, ServiceTier};
-use crate::protocol::response::{FinishReason, GenerateContentResponse};
-use crate::protocol::safety::SafetySetting;
+use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensResponse;
-use crate::protocol::tools::ToolConfig;
 use crate::tools::Toolbox;
 
 /// [Model](crate::GenerativeModel) without `async`.
@@ -53,6 +48,16 @@ impl GenerativeModel {
         crate::GenerativeModel::from_cached_content(cached).map(Self)
     }
 
+    request_setters! {
+        #[must_use]
+        generation_config safety_settings tools tool_config request_options automatic_continuation members
+        accept_finish_reasons
+    }
+
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        Self(self.0.with(change))
+    }
+
     delegate! { self: "GenerativeModel";
         setters {
             backend(backend: impl Backend + 'static);
@@ -60,18 +65,6 @@ impl GenerativeModel {
             without_system_instruction();
             with_settings_from(other: &crate::GenerativeModel);
             cached_content(name: impl Into<String>);
-            generation_config(config: GenerationConfig);
-            safety_settings(settings: impl IntoIterator<Item = impl Into<SafetySetting>>);
-            tools(tools: impl Into<Toolbox>);
-            tool_config(config: impl Into<ToolConfig>);
-            request_options(options: RequestOptions);
-            labels(labels: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>);
-            service_tier(tier: impl Into<ServiceTier>);
-            store(store: bool);
-            model_armor_config(config: ModelArmorConfig);
-            request_member(name: impl Into<String>, value: impl Into<Value>);
-            accept_finish_reasons(reasons: impl IntoIterator<Item = FinishReason>);
-            automatic_continuation(enabled: bool);
         }
         methods {
             [&self] name() -> &str;
@@ -123,7 +116,7 @@ impl From<GenerativeModel> for crate::GenerativeModel {
 pub struct GenerateContent<'model>(crate::GenerateContent<'model>);
 
 impl<'model> GenerateContent<'model> {
-    message_setters! {
+    request_setters! {
         generation_config safety_settings tools tool_config request_options automatic_continuation members
     }
 
@@ -233,7 +226,7 @@ impl Iterator for GenerateStream {
 pub struct CountTokens<'model>(crate::CountTokens<'model>);
 
 impl CountTokens<'_> {
-    message_setters! {
+    request_setters! {
         generation_config safety_settings tools tool_config request_options members
     }
 

@@ -277,7 +277,7 @@ impl<C> SendMessage<'_, C> {
         automatic_continuation
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(opening) = &mut self.opening {
             change(opening.settings());
         }

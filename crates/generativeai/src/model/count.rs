@@ -4,7 +4,7 @@ use std::future::{IntoFuture, ready};
 
 use super::generative_model::GenerativeModel;
 use super::prepare::without_empty;
-use super::setters::message_setters;
+use super::setters::request_setters;
 use super::settings::Settings;
 use crate::error::Result;
 use crate::protocol::content::Contents;
@@ -65,7 +65,7 @@ pub struct CountTokens<'model> {
 }
 
 impl CountTokens<'_> {
-    message_setters! {
+    request_setters! {
         generation_config safety_settings tools tool_config request_options members
     }
 

@@ -89,7 +89,7 @@ impl GenerateContent<'_> {
         generation_config safety_settings tools tool_config request_options automatic_continuation members
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self
     }
