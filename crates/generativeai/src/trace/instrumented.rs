@@ -11,7 +11,7 @@ use tracing::{Instrument, Span};
 
 use super::spans::{GenerationSpan, record, record_error};
 use crate::error::Result;
-use crate::protocol::response::GenerateContentResponse;
+use crate::protocol::response::{Candidate, GenerateContentResponse};
 use crate::protocol::tokens::CountTokensResponse;
 use crate::stream::{BoxFuture, ChunkStream};
 
@@ -65,8 +65,29 @@ pub(super) fn chunks(generation: GenerationSpan, chunks: ChunkStream) -> ChunkSt
 struct Chunks {
     generation: GenerationSpan,
     chunks: ChunkStream,
-    /// Reply for the span to record.
+    /// Reply for the span to record: merged, or only its metadata if the content is not traced.
     reply: GenerateContentResponse,
+}
+
+/// Merges the part of a chunk that the span will record. Without the content, only metadata is copied: merging all of
+/// it would copy the whole reply.
+fn merge(reply: &mut GenerateContentResponse, chunk: &GenerateContentResponse, with_content: bool) {
+    if with_content {
+        reply.merge_chunk(chunk);
+        return;
+    }
+    let candidates = chunk.candidates.iter().map(|candidate| Candidate {
+        index: candidate.index,
+        finish_reason: candidate.finish_reason.clone(),
+        ..Candidate::default()
+    });
+    reply.merge_chunk(&GenerateContentResponse {
+        candidates: candidates.collect(),
+        usage_metadata: chunk.usage_metadata.clone(),
+        model_version: chunk.model_version.clone(),
+        response_id: chunk.response_id.clone(),
+        ..GenerateContentResponse::default()
+    });
 }
 
 // Polled by hand: `Instrument` enters a span for futures, not for streams.
@@ -75,11 +96,11 @@ impl Stream for Chunks {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let span = &this.generation.span;
+        let GenerationSpan { span, with_content } = &this.generation;
         let _entered = span.enter();
         let polled = this.chunks.as_mut().poll_next(cx);
         match &polled {
-            Poll::Ready(Some(Ok(chunk))) => this.reply.merge_chunk(chunk),
+            Poll::Ready(Some(Ok(chunk))) => merge(&mut this.reply, chunk, *with_content),
             Poll::Ready(Some(Err(error))) => record_error(span, error),
             Poll::Ready(None) | Poll::Pending => {}
         }
