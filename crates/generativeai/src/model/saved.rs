@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::generative_model::GenerativeModel;
 use super::settings::Settings;
-use crate::protocol::Message as _;
+use crate::protocol::config::GenerationConfig;
+use crate::protocol::content::Content;
 use crate::protocol::request::GenerateContentRequest;
+use crate::protocol::safety::SafetySetting;
+use crate::protocol::tools::{Tool, ToolConfig};
 use crate::tools::Toolbox;
 
 /// Name and settings of a model. Functions are saved as declarations.
@@ -20,50 +23,61 @@ use crate::tools::Toolbox;
 pub(crate) struct SavedModel {
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    system_instruction: Option<Content>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cached_content: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation_config: Option<Box<GenerationConfig>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    safety_settings: Option<Vec<SafetySetting>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tools: Option<Vec<Tool>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     automatic_continuation: Option<bool>,
-    #[serde(flatten)]
-    request: GenerateContentRequest,
-    /// Unknown members of the request, which could have the name of a field above. Older versions also saved labels and
-    /// other members here.
-    #[serde(default, rename = "request", skip_serializing_if = "is_default")]
-    more: GenerateContentRequest,
+    /// Labels, service tier and other members of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<Box<GenerateContentRequest>>,
 }
 
 impl GenerativeModel {
     /// Returns the saved form of the model.
     pub(crate) fn save(&self) -> SavedModel {
         let mut request = self.settings.request.clone();
-        let tools = self.settings.tools.as_ref();
-        request.tools = tools.map(Toolbox::tools).unwrap_or_default();
+        let safety_settings = mem::take(&mut request.safety_settings);
         SavedModel {
             name: self.name.clone(),
+            system_instruction: request.system_instruction.take(),
+            cached_content: request.cached_content.take(),
+            generation_config: request.generation_config.take(),
+            safety_settings: Some(safety_settings).filter(|settings| !settings.is_empty()),
+            tools: self.settings.tools.as_ref().map(Toolbox::tools),
+            tool_config: request.tool_config.take(),
             automatic_continuation: self.settings.continues,
-            more: GenerateContentRequest {
-                unknown: mem::take(&mut request.unknown),
-                ..GenerateContentRequest::default()
-            },
-            request,
+            request: Some(Box::new(request)).filter(|request| **request != Default::default()),
         }
     }
 
     /// Creates a model from its saved form, without a backend and without functions that can run.
     pub(crate) fn load(saved: SavedModel) -> Self {
-        let mut request = saved.request;
-        request.overwrite(&saved.more);
-        let tools = Some(mem::take(&mut request.tools)).filter(|tools| !tools.is_empty());
+        let request = GenerateContentRequest {
+            system_instruction: saved.system_instruction,
+            cached_content: saved.cached_content,
+            generation_config: saved.generation_config,
+            safety_settings: saved.safety_settings.unwrap_or_default(),
+            tool_config: saved.tool_config,
+            ..*saved.request.unwrap_or_default()
+        };
         Self {
             name: saved.name,
             backend: Arc::default(),
             settings: Settings {
                 request,
-                tools: tools.map(Toolbox::from),
+                tools: saved.tools.map(Toolbox::from),
                 continues: saved.automatic_continuation,
                 ..Settings::default()
             },
         }
     }
-}
-
-fn is_default(request: &GenerateContentRequest) -> bool {
-    *request == GenerateContentRequest::default()
 }
