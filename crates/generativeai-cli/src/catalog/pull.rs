@@ -240,16 +240,9 @@ async fn fetch_rest(
 }
 
 /// Error of a connection that broke. The partial download is kept.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the connection broke: run the command again to resume the download")]
 struct Interrupted;
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection broke: run the command again to resume the download")
-    }
-}
-
-impl std::error::Error for Interrupted {}
 
 /// Returns whether the connection broke, for the hub or for pip, which reports `Unreachable`.
 fn is_interrupted(error: &anyhow::Error) -> bool {
