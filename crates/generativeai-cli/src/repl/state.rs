@@ -179,7 +179,7 @@ impl<'a> Repl<'a> {
         for mention in mentions {
             match mention {
                 Mention::File(path) => self.attach(&path)?,
-                Mention::Missing(missing) => self.printer.note(missing),
+                Mention::Missing(note) => self.printer.note(note),
             }
         }
         Ok(())
