@@ -4,13 +4,13 @@ pub(crate) mod mention;
 pub(crate) mod upload;
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use generativeai::protocol::content::{Blob, Content, Part};
 
-use crate::bounded::read_at_most;
+use crate::file;
 
 /// Maximum size of a file that is sent inline, in bytes.
 ///
@@ -47,7 +47,7 @@ impl Attachment {
         if !metadata.is_file() {
             bail!("{name} is not a file");
         }
-        let read = File::open(path).and_then(|file| read_at_most(file, MAX_SIZE));
+        let read = file::read(path, MAX_SIZE);
         let Some(bytes) = read.with_context(|| format!("cannot read {name}"))? else {
             bail!("{name} is too large: the maximum is {} MiB", MAX_SIZE >> 20);
         };
