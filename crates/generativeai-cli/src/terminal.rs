@@ -13,6 +13,12 @@ use crate::environment;
 /// Time between two checks for a signal, while a line is read.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Returns whether the user can be asked a question. Stdout may be a pipe: questions go to stderr, and answers come from
+/// stdin.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Restores the terminal, if it was changed. Called before the program ends because of a panic or a signal.
 pub(crate) fn restore() {
     // An error means that the terminal is gone.

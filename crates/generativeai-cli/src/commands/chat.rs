@@ -2,7 +2,6 @@
 
 mod files;
 
-use std::io::{self, IsTerminal};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +27,7 @@ use crate::schema;
 use crate::settings::{self, ConfigFile, SingleRun, with_place};
 use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
+use crate::terminal;
 use crate::tools::{ServerLog, ToolServers};
 use files::{Mentioned, attached, mentioned};
 
@@ -338,7 +338,8 @@ impl Chat {
         let default = match is_interactive {
             _ if self.yes => DefaultDecision::Run,
             true => DefaultDecision::Ask,
-            false => DefaultDecision::for_single_message(),
+            false if terminal::can_ask() => DefaultDecision::Ask,
+            false => DefaultDecision::Deny,
         };
         Some(Approvals::new(tools.tools().clone(), allowed, default))
     }
@@ -372,8 +373,7 @@ impl Chat {
         }
         if !self.new {
             let has_message = !self.words.is_empty() || self.template.is_some();
-            let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-            let may_ask = is_terminal
+            let may_ask = terminal::can_ask()
                 && !has_message
                 && !self.session_must_exist
                 && !storage::is_number(name);

@@ -77,15 +77,16 @@ pub(crate) async fn receive(
     let mut stop = pin!(stop);
     let mut late = pin!(sleep(SHOW_WAITING_AFTER));
     let outcome = loop {
-        let event = {
+        // `None` if the user stops the reply.
+        let next = {
             // Pinned outside of the inner loop, so that the note about a retry does not drop it: it may be running
             // functions that the model called.
             let mut next = pin!(reply.next());
             loop {
                 tokio::select! {
                     biased;
-                    () = &mut stop => break Event::Stop,
-                    chunk = &mut next => break chunk.map_or(Event::End, Event::Chunk),
+                    () = &mut stop => break None,
+                    chunk = &mut next => break Some(chunk),
                     Some(retry) = retries.recv() => printer.note(retry),
                     () = &mut late, if !late.is_elapsed() => sink.waiting(printer),
                 }
@@ -95,14 +96,14 @@ pub(crate) async fn receive(
         while let Ok(retry) = retries.try_recv() {
             printer.note(retry);
         }
-        match event {
-            Event::Chunk(Ok(chunk)) => sink.chunk(&chunk, printer)?,
-            Event::Chunk(Err(error)) => {
+        match next {
+            Some(Some(Ok(chunk))) => sink.chunk(&chunk, printer)?,
+            Some(Some(Err(error))) => {
                 sink.end(End::Failed(&error), printer)?;
                 return Err(error.into());
             }
-            Event::End => break Outcome::Complete,
-            Event::Stop => break Outcome::Stopped,
+            Some(None) => break Outcome::Complete,
+            None => break Outcome::Stopped,
         }
     };
     let (hops, response) = (reply.hops(), reply.response().cloned());
@@ -114,15 +115,6 @@ pub(crate) async fn receive(
     };
     sink.end(end, printer)?;
     Ok(Received { outcome, hops })
-}
-
-/// Event while a reply arrives.
-enum Event {
-    Chunk(generativeai::Result<GenerateContentResponse>),
-    /// The reply is over.
-    End,
-    /// The user stops the reply.
-    Stop,
 }
 
 /// Describes a failed attempt and the wait before the next.
