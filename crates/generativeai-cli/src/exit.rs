@@ -60,6 +60,12 @@ pub(crate) fn refused(error: Error) -> anyhow::Error {
     }
 }
 
+/// Returns whether an error is one of the SDK and has this kind.
+pub(crate) fn has_kind(error: &anyhow::Error, kind: ErrorKind) -> bool {
+    let error = error.downcast_ref::<Error>();
+    error.is_some_and(|error| error.kind() == kind)
+}
+
 /// Context of an error of an MCP server. The message contains its name.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the tools of {0}")]

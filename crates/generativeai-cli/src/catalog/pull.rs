@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use generativeai::{Error, ErrorKind};
+use generativeai::ErrorKind;
 use generativeai_local::download::{FileContent, Part};
 use generativeai_local::package::Pip;
 
@@ -14,7 +14,7 @@ use super::cache::{Cache, CacheState};
 use super::entries::{DEFAULT, Entry, FALLBACK, LICENCE, PackagedPart};
 use super::hub::{FileInfo, Hub};
 use crate::environment;
-use crate::exit::DownloadError;
+use crate::exit::{DownloadError, has_kind};
 use crate::render::{Printer, Progress};
 
 /// Environment variable that forbids downloads of models.
@@ -246,18 +246,12 @@ struct Interrupted;
 
 /// Returns whether the connection broke, for the hub or for pip, which reports `Unreachable`.
 fn is_interrupted(error: &anyhow::Error) -> bool {
-    error.is::<Interrupted>() || is_of_kind(error, ErrorKind::Unreachable)
+    error.is::<Interrupted>() || has_kind(error, ErrorKind::Unreachable)
 }
 
 /// Returns whether the model cannot be stored. Another source would not help.
 fn is_disk_failure(error: &anyhow::Error) -> bool {
-    is_of_kind(error, ErrorKind::Storage)
-}
-
-fn is_of_kind(error: &anyhow::Error, kind: ErrorKind) -> bool {
-    error
-        .downcast_ref()
-        .is_some_and(|error: &Error| error.kind() == kind)
+    has_kind(error, ErrorKind::Storage)
 }
 
 #[cfg(test)]

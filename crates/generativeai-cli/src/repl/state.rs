@@ -22,7 +22,7 @@ use crate::attachment::{self, Attachment, upload};
 use crate::backend::OpenModel;
 use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
-use crate::exit::ReaderGone;
+use crate::exit::{ReaderGone, has_kind};
 use crate::render::Printer;
 use crate::reply::{self, Outcome, Received};
 use crate::schema;
@@ -261,7 +261,8 @@ impl<'a> Repl<'a> {
                 )
             }
             Err(error) if error.is::<ReaderGone>() => return Err(error),
-            Err(error) if is_conflict(&error) => {
+            // Another process changed the session.
+            Err(error) if has_kind(&error, ErrorKind::Conflict) => {
                 self.reload(draft)?;
                 return Ok(Ending::Reloaded);
             }
@@ -447,10 +448,4 @@ impl<'a> Repl<'a> {
         }
         self.conversation().usage.add(usage);
     }
-}
-
-/// Returns whether another process changed the session.
-fn is_conflict(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::Conflict)
 }

@@ -11,14 +11,11 @@ use tokio::time::sleep;
 use crate::approval;
 use crate::render::Printer;
 
-/// Time without a chunk after which the sink shows that the program waits.
+/// Time without a chunk after which the terminal shows that the program waits.
 const SHOW_WAITING_AFTER: Duration = Duration::from_millis(800);
 
 /// Destination of a reply, which shows it in some format.
 pub(crate) trait Sink {
-    /// Shows that the program waits for the reply. Called at most once.
-    fn waiting(&mut self, _: &mut Printer) {}
-
     /// Shows the next chunk.
     fn chunk(
         &mut self,
@@ -88,7 +85,7 @@ pub(crate) async fn receive(
                     () = &mut stop => break None,
                     chunk = &mut next => break Some(chunk),
                     Some(retry) = retries.recv() => printer.note(retry),
-                    () = &mut late, if !late.is_elapsed() => sink.waiting(printer),
+                    () = &mut late, if !late.is_elapsed() => printer.show_waiting(),
                 }
             }
         };
@@ -106,6 +103,7 @@ pub(crate) async fn receive(
             None => break Outcome::Stopped,
         }
     };
+    printer.clear_waiting();
     let (hops, response) = (reply.hops(), reply.response().cloned());
     let is_complete = outcome == Outcome::Complete;
     let end = match &response {
