@@ -37,7 +37,7 @@ pub(crate) enum DefaultDecision {
     Run,
     /// Ask the user.
     Ask,
-    /// Deny the call, since there is no terminal to ask at.
+    /// Deny the call, since the program cannot ask without a terminal.
     Deny,
 }
 

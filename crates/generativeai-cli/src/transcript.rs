@@ -5,6 +5,7 @@ use std::fmt;
 use generativeai::protocol::content::{Content, FunctionResponse, Part, Role};
 
 use crate::approval;
+use crate::attachment;
 use crate::conversation::Conversation;
 
 /// Maximum length of a message that is shown to identify a turn, and of an error of a function, in characters.
@@ -188,8 +189,7 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
 
 /// Returns the beginning of the text of a message, without its files.
 pub(crate) fn excerpt(content: &Content) -> String {
-    let text = content.parts.iter().rev().find_map(Part::as_text);
-    short(text.unwrap_or_default().trim())
+    short(attachment::text_of(content).trim())
 }
 
 /// Returns the beginning of a text.
