@@ -4,7 +4,6 @@
 //! requests, when no reply streams and the terminal is free.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part};
@@ -40,17 +39,6 @@ pub(crate) enum DefaultDecision {
     Ask,
     /// Deny the call, since the program cannot ask without a terminal.
     Deny,
-}
-
-impl DefaultDecision {
-    /// Returns the decision for a single message. Stdout may be a pipe: questions go to stderr and answers come from
-    /// stdin, so these two must be terminals.
-    pub(crate) fn for_single_message() -> Self {
-        match io::stdin().is_terminal() && io::stderr().is_terminal() {
-            true => Self::Ask,
-            false => Self::Deny,
-        }
-    }
 }
 
 /// Tools that may run, and the decisions so far. Clones share both.
@@ -178,22 +166,25 @@ impl Approvals {
         loop {
             printer.note(ANSWERS);
             let line = read(printer)?;
-            let arguments = match Answer::parse(&line) {
-                Some(Answer::Run) => return Some(Decision::Run),
-                Some(Answer::Deny(reason)) => return Some(Decision::deny(reason)),
-                Some(Answer::Always) => return Some(self.remember(name, Decision::Run)),
-                Some(Answer::AlwaysSave) => {
+            let line = line.trim();
+            let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let arguments = match (word.to_lowercase().as_str(), rest.trim()) {
+                ("y" | "yes", "") => return Some(Decision::Run),
+                ("n" | "no", "") => return Some(Decision::deny(NO)),
+                ("n" | "no", reason) => return Some(Decision::deny(reason)),
+                ("a" | "always", "") => return Some(self.remember(name, Decision::Run)),
+                ("a" | "always", "save") => {
                     self.save(name, printer);
                     return Some(self.remember(name, Decision::Run));
                 }
-                Some(Answer::Never) => return Some(self.remember(name, Decision::deny(NO))),
-                Some(Answer::Stop) => return None,
-                Some(Answer::Edit("")) => {
+                ("never", "") => return Some(self.remember(name, Decision::deny(NO))),
+                ("s" | "stop", _) => return None,
+                ("e" | "edit", "") => {
                     printer.note("the arguments, as JSON on one line:");
                     read(printer)?
                 }
-                Some(Answer::Edit(arguments)) => arguments.to_owned(),
-                None => continue,
+                ("e" | "edit", arguments) => arguments.to_owned(),
+                _ => continue,
             };
             match serde_json::from_str(&arguments) {
                 Ok(Value::Object(arguments)) => return Some(Decision::RunWith(arguments)),
@@ -202,9 +193,7 @@ impl Approvals {
             }
         }
     }
-}
 
-impl Approvals {
     /// Adds a tool to the list `allow` of the settings, for its server alone. An error is printed: the tool is then
     /// allowed in this run only.
     fn save(&self, name: &str, printer: &mut Printer) {
@@ -217,38 +206,6 @@ impl Approvals {
             )),
             Err(error) => printer.error(&error),
         }
-    }
-}
-
-/// Answer to a question about a call.
-enum Answer<'l> {
-    Run,
-    /// With the reason.
-    Deny(&'l str),
-    Always,
-    AlwaysSave,
-    Never,
-    /// With the new arguments, which may be empty.
-    Edit(&'l str),
-    Stop,
-}
-
-impl<'l> Answer<'l> {
-    /// Parses a line. Returns `None` if it is not an answer.
-    fn parse(line: &'l str) -> Option<Self> {
-        let line = line.trim();
-        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        Some(match (word.to_lowercase().as_str(), rest.trim()) {
-            ("y" | "yes", "") => Self::Run,
-            ("n" | "no", "") => Self::Deny(NO),
-            ("n" | "no", reason) => Self::Deny(reason),
-            ("a" | "always", "") => Self::Always,
-            ("a" | "always", "save") => Self::AlwaysSave,
-            ("never", "") => Self::Never,
-            ("e" | "edit", arguments) => Self::Edit(arguments),
-            ("s" | "stop", _) => Self::Stop,
-            _ => return None,
-        })
     }
 }
 

@@ -4,13 +4,13 @@ pub(crate) mod mention;
 pub(crate) mod upload;
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use generativeai::protocol::content::{Blob, Content, Part};
+use generativeai::protocol::content::{Blob, Content, Data, Part};
 
-use crate::bounded::read_at_most;
+use crate::file;
 
 /// Maximum size of a file that is sent inline, in bytes.
 ///
@@ -23,8 +23,6 @@ const MAX_SIZE: u64 = 14 << 20;
 pub(crate) struct Attachment {
     pub(crate) path: PathBuf,
     pub(crate) part: Part,
-    /// MIME type, or `text`.
-    kind: String,
     /// Size in bytes.
     size: usize,
     /// Number of tokens, if the model counts them.
@@ -47,21 +45,20 @@ impl Attachment {
         if !metadata.is_file() {
             bail!("{name} is not a file");
         }
-        let read = File::open(path).and_then(|file| read_at_most(file, MAX_SIZE));
+        let read = file::read(path, MAX_SIZE);
         let Some(bytes) = read.with_context(|| format!("cannot read {name}"))? else {
             bail!("{name} is too large: the maximum is {} MiB", MAX_SIZE >> 20);
         };
         if bytes.is_empty() {
             bail!("{name} is empty");
         }
-        let (part, kind) = match as_text(&bytes) {
-            Some(text) => (Part::text(quote(path, text)), "text".to_owned()),
-            None => media(path, &bytes)?,
+        let part = match as_text(&bytes) {
+            Some(text) => Part::text(quote(path, text)),
+            None => media(path)?,
         };
         Ok(Self {
             path: path.to_owned(),
             part,
-            kind,
             size: bytes.len(),
             tokens: None,
         })
@@ -88,18 +85,18 @@ fn quote(path: &Path, text: &str) -> String {
     format!("{name}:\n{fence}{extension}\n{text}{end}{fence}")
 }
 
-/// Returns a part with a file that is not text, and the MIME type that belongs to its extension.
-fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<(Part, String)> {
+/// Returns a part with a file that is not text. Its MIME type belongs to its extension.
+fn media(path: &Path) -> anyhow::Result<Part> {
     let name = path.display();
     // The file has been read before, so an error means that its type is unknown.
     let Ok(blob) = Blob::from_file(path) else {
         bail!("{name} is neither text nor of a known type");
     };
-    let kind = blob.mime_type.unwrap_or_default();
-    if kind.starts_with("text/") {
+    let kind = blob.mime_type.as_deref();
+    if kind.is_some_and(|kind| kind.starts_with("text/")) {
         bail!("{name} is not UTF-8 text: convert it to UTF-8");
     }
-    Ok((Part::from(Blob::new(kind.clone(), bytes)), kind))
+    Ok(blob.into())
 }
 
 /// Returns the text of the user in a message: its last text part. Text parts before it are attached files.
@@ -128,7 +125,16 @@ pub(crate) fn edited(original: &Content, added: &[Attachment], text: &str) -> Co
 
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, kind, size) = (self.path.display(), &self.kind, size(self.size));
+        let kind = match &self.part.data {
+            Some(Data::InlineData(blob)) => blob.mime_type.as_deref(),
+            Some(Data::FileData(file)) => file.mime_type.as_deref(),
+            _ => Some("text"),
+        };
+        let (path, kind, size) = (
+            self.path.display(),
+            kind.unwrap_or_default(),
+            size(self.size),
+        );
         write!(f, "{path} ({kind}, {size}")?;
         match self.tokens {
             Some(tokens) => write!(f, ", {tokens} tokens)"),

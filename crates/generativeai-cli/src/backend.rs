@@ -140,49 +140,42 @@ impl ModelChoice {
         printer: &mut Printer,
     ) -> anyhow::Result<OpenModel> {
         let chosen = self.to_string();
-        let mut uploader = None;
-        let model = match self {
-            Self::Gemini(name) => {
-                let remote = uploader.insert(gemini(&name)?).clone();
-                GenerativeModel::new(name).backend(remote)
-            }
+        let (name, backend, uploader) = match self {
             // An uploaded file can be read by its own service only. The next model could not answer the same message,
             // so nothing is uploaded.
             Self::Several(choices) => {
                 let (mut first, mut fallback) = (None, Fallback::default());
                 for choice in choices {
-                    let (name, backend) = choice.backend(options, printer)?;
+                    let (name, backend, _) = choice.backend(options, printer)?;
                     first.get_or_insert_with(|| name.clone());
                     fallback = fallback.then_model(name, backend);
                 }
-                GenerativeModel::new(first.unwrap_or_default()).backend(fallback)
+                let backend: Arc<dyn Backend> = Arc::new(fallback);
+                (first.unwrap_or_default(), backend, None)
             }
-            one => {
-                let (name, backend) = one.backend(options, printer)?;
-                GenerativeModel::new(name).backend(backend)
-            }
+            one => one.backend(options, printer)?,
         };
         Ok(OpenModel {
-            model,
+            model: GenerativeModel::new(name).backend(backend),
             chosen,
             uploader,
         })
     }
 
-    /// Opens a single model. Returns its name and its backend.
+    /// Opens a single model. Returns its name, its backend, and the client that uploads files for it.
     fn backend(
         self,
         options: &EngineOptions,
         printer: &mut Printer,
-    ) -> anyhow::Result<(String, Arc<dyn Backend>)> {
+    ) -> anyhow::Result<(String, Arc<dyn Backend>, Option<Remote>)> {
         Ok(match self {
             Self::Gemini(name) => {
                 let remote = gemini(&name)?;
-                (name, Arc::new(remote))
+                (name, Arc::new(remote.clone()), Some(remote))
             }
             Self::OpenAi(model) => {
                 let client = model.client(printer)?;
-                (model.name, Arc::new(client))
+                (model.name, Arc::new(client), None)
             }
             local_model => {
                 let name = local_model.to_string();
@@ -197,7 +190,7 @@ impl ModelChoice {
                     })
                 })?;
                 printer.clear_waiting();
-                (local.name().to_owned(), Arc::new(local))
+                (local.name().to_owned(), Arc::new(local), None)
             }
         })
     }

@@ -6,5 +6,5 @@ mod hub;
 mod pull;
 
 pub(crate) use cache::{Cache, CacheState};
-pub(crate) use entries::{CATALOG, Entry, LOCAL, entry, sampling, similar};
+pub(crate) use entries::{CATALOG, Entry, LICENCE, LOCAL, entry, sampling, similar};
 pub(crate) use pull::{fetch, fetch_default, is_offline};

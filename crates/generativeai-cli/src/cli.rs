@@ -79,7 +79,6 @@ impl Cli {
             return Ok(Some(cli));
         }
         let config = settings::read(&Self::definition())?;
-        let allowed = settings::allowed(&config.settings);
         let with_settings = settings::with_defaults(Self::definition(), config.settings.clone());
         let matches = Self::matches(with_resume(with_settings), &words)?;
         let mut cli = Self::from_arg_matches(&matches)?;
@@ -90,10 +89,8 @@ impl Cli {
             serve.place_of_model = place_of_model("serve");
         } else if let Some(chat) = cli.chat() {
             chat.session_must_exist = is_resume;
-            // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
-            chat.allowed = allowed;
             chat.place_of_model = place_of_model("chat");
-            (chat.prompts, chat.servers) = (config.prompts, config.servers);
+            chat.config = config;
         }
         Ok(Some(cli))
     }

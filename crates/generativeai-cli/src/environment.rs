@@ -1,5 +1,7 @@
 //! Environment variables.
 
+use std::path::PathBuf;
+
 /// Returns whether a variable is set and not empty.
 pub(crate) fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty())
@@ -8,6 +10,17 @@ pub(crate) fn is_set(name: &str) -> bool {
 /// Returns whether the terminal can only print text, such as the one of a text editor.
 pub(crate) fn is_dumb_terminal() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Returns the folder `generativeai` in the one that an XDG variable names, or else in a folder of the home folder.
+/// Ignores relative paths, as the XDG specification requires.
+pub(crate) fn folder(variable: &str, in_home: &str) -> Option<PathBuf> {
+    let absolute = |name| {
+        let path = std::env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    let folder = absolute(variable).or_else(|| Some(absolute("HOME")?.join(in_home)))?;
+    Some(folder.join("generativeai"))
 }
 
 /// Parses the value of a switch.

@@ -1,6 +1,5 @@
 //! Exit codes of the program, and the errors that determine them.
 
-use std::fmt;
 use std::process::ExitCode;
 
 use generativeai::{Error, ErrorKind};
@@ -48,16 +47,9 @@ impl From<Exit> for ExitCode {
 }
 
 /// An error in the arguments, the input or the settings. The message contains the problem and the remedy.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UsageError {}
 
 /// Converts an error about settings or a name into a usage error, since the arguments caused it. Other errors, such as
 /// those of the network, stay.
@@ -68,34 +60,23 @@ pub(crate) fn refused(error: Error) -> anyhow::Error {
     }
 }
 
+/// Returns whether an error is one of the SDK and has this kind.
+pub(crate) fn has_kind(error: &anyhow::Error, kind: ErrorKind) -> bool {
+    let error = error.downcast_ref::<Error>();
+    error.is_some_and(|error| error.kind() == kind)
+}
+
 /// Context of an error of an MCP server. The message contains its name.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the tools of {0}")]
 pub(crate) struct ToolServerError(pub(crate) String);
 
-impl fmt::Display for ToolServerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot use the tools of {}", self.0)
-    }
-}
-
 /// Context of an error of the download of a model. The message contains its name.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the model {0} is not available")]
 pub(crate) struct DownloadError(pub(crate) &'static str);
 
-impl fmt::Display for DownloadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the model {} is not available", self.0)
-    }
-}
-
 /// Error of writing to stdout after its reader closed the pipe. The exit code is 0: `genai … | head` ends like this.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the reader of the output closed the pipe")]
 pub(crate) struct ReaderGone;
-
-impl fmt::Display for ReaderGone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reader of the output closed the pipe")
-    }
-}
-
-impl std::error::Error for ReaderGone {}

@@ -6,10 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use tempfile::NamedTempFile;
 
 use crate::attachment::mention::expand_home;
 use crate::conversation::Conversation;
+use crate::file;
 
 /// Returns the conversation as JSON, in the format of a serialized `ChatSession`.
 pub(crate) fn json(conversation: &Conversation) -> anyhow::Result<String> {
@@ -27,13 +27,13 @@ pub(crate) fn write(
 ) -> anyhow::Result<PathBuf> {
     if name.is_empty() {
         return match own.filter(|path| path.extension().is_some_and(|end| end == extension)) {
-            Some(path) => replace(path, text),
+            Some(path) => replaced(path, text),
             None => create_numbered(extension, text),
         };
     }
     let path = expand_home(name);
     if own == Some(&path) {
-        return replace(&path, text);
+        return replaced(&path, text);
     }
     match create(&path, text) {
         Ok(()) => Ok(path),
@@ -63,22 +63,9 @@ fn create_numbered(extension: &str, text: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// Replaces a file, and returns its path.
-fn replace(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
-    overwrite(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+fn replaced(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
+    file::replace(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path.to_owned())
-}
-
-/// Replaces a file atomically: a temporary file gets the new text and is renamed, or deleted if that fails. After a
-/// crash, the file has either the old text or the new one.
-fn overwrite(path: &Path, text: &str) -> io::Result<()> {
-    // The parent of a name without a folder is the empty path.
-    let folder = Path::new(".").join(path.parent().unwrap_or(path));
-    // A temporary file is readable only by the user.
-    let mut new = NamedTempFile::new_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    new.as_file().sync_all()?;
-    new.persist(path)?;
-    Ok(())
 }
 
 /// Creates a file that only the user can read. Fails if it exists.

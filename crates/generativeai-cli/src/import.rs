@@ -11,8 +11,8 @@ use std::io::Read;
 use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
 use serde_json::{Map, Value, json};
 
-use crate::bounded::read_at_most;
 use crate::exit::UsageError;
+use crate::file::read_at_most;
 use list::EXPECTED;
 use parts::text;
 

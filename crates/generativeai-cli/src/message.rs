@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::fs::{FileType, fstat};
 
-use crate::bounded::read_at_most;
 use crate::exit::UsageError;
+use crate::file::read_at_most;
 use crate::render::Printer;
 
 /// Maximum number of bytes read from stdin. The Gemini API limits a request to 20 MB.

@@ -1,9 +1,8 @@
 //! Instructions of a project, read from a file in the current folder.
 
-use std::fs::File;
 use std::path::Path;
 
-use crate::bounded::read_at_most;
+use crate::file;
 
 /// Names of files with instructions. The first that exists is used; the second is one that other tools read as well.
 const NAMES: &[&str] = &["GENAI.md", "AGENTS.md"];
@@ -24,16 +23,16 @@ pub(crate) struct Instructions {
 /// The reason why the file cannot be used: it cannot be read, is too large, or is not text.
 pub(crate) fn read(folder: &Path) -> Result<Option<Instructions>, String> {
     let is_there = |name: &&str| folder.join(name).is_file();
-    let Some(file) = NAMES.iter().copied().find(is_there) else {
+    let Some(name) = NAMES.iter().copied().find(is_there) else {
         return Ok(None);
     };
-    let refused = |why: String| format!("{file} is not used: {why}");
-    let read = File::open(folder.join(file)).and_then(|file| read_at_most(file, MAX_SIZE));
+    let refused = |why: String| format!("{name} is not used: {why}");
+    let read = file::read(&folder.join(name), MAX_SIZE);
     let bytes = read.map_err(|error| refused(error.to_string()))?;
     let bytes = bytes.ok_or_else(|| refused(format!("it has more than {MAX_SIZE} bytes")))?;
     let text = String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8 text".to_owned()))?;
     let text = text.trim().to_owned();
-    Ok((!text.is_empty()).then_some(Instructions { file, text }))
+    Ok((!text.is_empty()).then_some(Instructions { file: name, text }))
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! The JSON Schema of a structured reply, read from a file.
 
-use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use generativeai::protocol::response::GenerateContentResponse;
 use serde_json::Value;
 
-use crate::bounded::read_at_most;
 use crate::exit::UsageError;
+use crate::file;
 
 /// Maximum size of a schema, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
@@ -16,7 +15,7 @@ const MAX_SIZE: u64 = 1 << 20;
 /// Reads a JSON Schema. Its keywords are not checked, since a service may support other keywords than this program.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     let name = path.display();
-    let read = File::open(path).and_then(|file| read_at_most(file, MAX_SIZE));
+    let read = file::read(path, MAX_SIZE);
     let Some(bytes) = read.with_context(|| format!("cannot read the schema {name}"))? else {
         let message = format!("the schema {name} is too long: the maximum is 1 MiB");
         return Err(UsageError(message).into());

@@ -215,17 +215,14 @@ pub(crate) fn allowed(settings: &[Setting]) -> Vec<String> {
 /// Returns the path of the configuration file: `$GENAI_CONFIG`, or `generativeai/config.toml` in `$XDG_CONFIG_HOME` or
 /// `~/.config`.
 pub(crate) fn path() -> Result<PathBuf, UsageError> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    if let Some(path) = variable(VARIABLE).filter(|path| !path.as_os_str().is_empty()) {
-        return Ok(path);
+    if let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
+        return Ok(path.into());
     }
-    let absolute = |name| variable(name).filter(|path| path.is_absolute());
-    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
-    let folder = folder.ok_or_else(|| {
+    let folder = environment::folder("XDG_CONFIG_HOME", ".config").ok_or_else(|| {
         let message = "there is no folder for settings: set HOME, XDG_CONFIG_HOME or GENAI_CONFIG";
         UsageError(message.to_owned())
     })?;
-    Ok(folder.join("generativeai").join("config.toml"))
+    Ok(folder.join("config.toml"))
 }
 
 /// Adds a tool to the list `allow` of the configuration file, and returns the path of the file. The file is created if

@@ -63,7 +63,7 @@ impl Signals {
         let signals = Self::new(runtime.handle().clone());
         // tokio registers signal handlers with the runtime of the current context.
         let _context = runtime.enter();
-        let mut stops = StopSignals::listen_with_hangup()?;
+        let mut stops = StopSignals::listen()?;
         let receiver = signals.clone();
         runtime.spawn(async move {
             loop {
@@ -218,11 +218,11 @@ fn exit_now(exit: Exit) -> ! {
     std::process::exit(exit as i32);
 }
 
-/// Signals that stop the program: Ctrl-C and SIGTERM. While this value exists, they do not end the process.
+/// Signals that stop the program: Ctrl-C, SIGTERM and SIGHUP. While this value exists, they do not end the process.
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
-    /// SIGHUP, if it is one of the signals.
+    /// SIGHUP, unless the program ignores it.
     hangup: Option<Signal>,
 }
 
@@ -232,18 +232,12 @@ impl StopSignals {
         Ok(Self {
             interrupt: handler(SignalKind::interrupt())?,
             terminate: handler(SignalKind::terminate())?,
-            hangup: None,
+            // A handler would replace the ignored action.
+            hangup: match ignores_hangup() {
+                true => None,
+                false => Some(handler(SignalKind::hangup())?),
+            },
         })
-    }
-
-    /// Installs the signal handlers, also for SIGHUP unless it is ignored.
-    fn listen_with_hangup() -> anyhow::Result<Self> {
-        let mut signals = Self::listen()?;
-        // Checked first: a handler replaces the ignored action.
-        if !ignores_hangup() {
-            signals.hangup = Some(handler(SignalKind::hangup())?);
-        }
-        Ok(signals)
     }
 
     /// Waits for the next signal, and returns its exit code.

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use crate::environment;
+
 /// Opens a file of `generativeai/` in the user's state folder for appending, and returns its path. The file is
 /// created if it does not exist.
 pub(crate) fn open(name: &str) -> anyhow::Result<(PathBuf, File)> {
-    let folder = state_folder().context("no state folder: set HOME or XDG_STATE_HOME")?;
-    let folder = folder.join("generativeai");
+    let folder = environment::folder("XDG_STATE_HOME", ".local/state");
+    let folder = folder.context("no state folder: set HOME or XDG_STATE_HOME")?;
     let created = DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -24,14 +26,4 @@ pub(crate) fn open(name: &str) -> anyhow::Result<(PathBuf, File)> {
         .open(&path);
     let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
     Ok((path, file))
-}
-
-/// Returns `$XDG_STATE_HOME`, or `~/.local/state`. Ignores relative paths, as the XDG specification requires.
-fn state_folder() -> Option<PathBuf> {
-    let absolute = |path: &PathBuf| path.is_absolute();
-    let named = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
-    named.filter(absolute).or_else(|| {
-        let home = std::env::home_dir().filter(absolute)?;
-        Some(home.join(".local/state"))
-    })
 }

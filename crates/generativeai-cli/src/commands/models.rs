@@ -5,7 +5,9 @@ use clap_complete::ArgValueCandidates;
 use generativeai::protocol::models::Model;
 use generativeai_openai::OpenAi;
 
-use crate::catalog::{CATALOG, Cache, CacheState, Entry, LOCAL, entry, fetch, is_offline, similar};
+use crate::catalog::{
+    CATALOG, Cache, CacheState, Entry, LICENCE, LOCAL, entry, fetch, is_offline, similar,
+};
 use crate::completions;
 use crate::environment;
 use crate::exit::{Exit, UsageError};
@@ -90,13 +92,12 @@ fn list(cache: &Cache) -> String {
             CacheState::Partial(bytes) => format!("{} %", percent(bytes, entry.megabytes)),
             CacheState::Absent => "-".to_owned(),
         };
-        let Entry {
-            megabytes, licence, ..
-        } = entry;
-        format!("{name:<18} {megabytes:>5} MB  {state:<11} {licence:<11} {source}\n")
+        let megabytes = entry.megabytes;
+        format!("{name:<18} {megabytes:>5} MB  {state:<11} {LICENCE:<11} {source}\n")
     };
     let default = entry(LOCAL).map(|entry| line(LOCAL, entry, &format!("= {}", entry.name)));
-    let source = |entry: &Entry| entry.sources.first().map_or("", |source| source.name());
+    let package = |entry: &Entry| entry.packages.first().map(|part| part.file.package);
+    let source = |entry: &Entry| entry.hub.or_else(|| package(entry)).unwrap_or_default();
     let known = CATALOG
         .iter()
         .map(|entry| line(entry.name, entry, source(entry)));

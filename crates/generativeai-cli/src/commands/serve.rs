@@ -12,10 +12,10 @@ use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
-use generativeai::Remote;
+use generativeai::Backend;
 use generativeai_openai::OpenAi;
 use generativeai_server::{Faults, Server};
-use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -218,66 +218,85 @@ impl Serve {
             );
         }
         let files = files::open(self.files.clone(), printer)?;
-        // Outside of the async runtime: a download starts another runtime, and tokio panics if runtimes are nested.
-        let source = self.source(printer)?;
-        let runtime = Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.context("cannot start the async runtime")?;
-        let served = runtime.block_on(async {
-            let (mut server, supervisor) = self.server(source, printer).await?;
-            if let Some(files) = files {
-                server = server.files(files);
-            }
-            // `serve` ends the wait.
-            let server = server.faults(faults).drain_timeout(2 * DRAIN_TIMEOUT);
+        let runtime = Runtime::new().context("cannot start the async runtime")?;
+        let (server, context, supervisor) = match self.start(&runtime, printer) {
+            // The engine process has reported the reason on stderr, so it is not printed twice.
+            Err(error) if has_reported(&error) => return Ok(Exit::Failure),
+            started => started?,
+        };
+        let mut server = self.configured(server, context, printer)?;
+        if let Some(files) = files {
+            server = server.files(files);
+        }
+        // `serve` ends the wait.
+        let server = server.faults(faults).drain_timeout(2 * DRAIN_TIMEOUT);
+        runtime.block_on(async {
             let signals = StopSignals::listen()?;
             printer.answer(&format!("listening on http://{address}\n"))?;
             tokio::select! {
                 served = serve(server, listener, signals) => served,
                 () = supervise(supervisor, printer) => Ok(Exit::Success),
             }
-        });
-        match served {
-            // The engine process has reported the reason on stderr, so it is not printed twice.
-            Err(error) if has_reported(&error) => Ok(Exit::Failure),
-            served => served,
-        }
+        })
     }
 
-    /// Returns the source of the replies. The default model is downloaded if necessary.
-    fn source(&self, printer: &mut Printer) -> anyhow::Result<Source> {
+    /// Starts a server with the model. The default model is downloaded if necessary.
+    fn start(&self, runtime: &Runtime, printer: &mut Printer) -> anyhow::Result<Started> {
         if let Some(url) = &self.upstream {
             printer.set_place(Place::Upstream);
             let client = openai::upstream(url, self.upstream_key.clone(), printer)?;
-            return Ok(Source::OpenAi(client, self.model.clone()));
+            let model = match &self.model {
+                Some(name) => name.clone(),
+                None => runtime.block_on(first_model(&client, printer))?,
+            };
+            return Ok((of_service(client).default_model(model), None, None));
         }
         if self.upstream_key.is_some() {
             let message = "--upstream-key needs --upstream with the URL of the server";
             return Err(UsageError(message.to_owned()).into());
         }
-        let named = self.named_source(self.model.as_deref().unwrap_or(LOCAL), printer);
-        with_place(named, self.place_of_model.as_deref())
+        let started = self.start_named(self.model.as_deref().unwrap_or(LOCAL), runtime, printer);
+        with_place(started, self.place_of_model.as_deref())
     }
 
-    fn named_source(&self, name: &str, printer: &mut Printer) -> anyhow::Result<Source> {
+    fn start_named(
+        &self,
+        name: &str,
+        runtime: &Runtime,
+        printer: &mut Printer,
+    ) -> anyhow::Result<Started> {
         Ok(match ModelChoice::named(name)? {
             ModelChoice::Gemini(_) if self.hops.are_set() => {
                 let message = "--hop-tokens and --checkpoint-tokens are not for Gemini models: name another \
                                one with --model, or `local` for the default embedded model";
                 return Err(UsageError(message.to_owned()).into());
             }
-            ModelChoice::Gemini(name) => Source::Gemini(backend::gemini(&name)?),
-            ModelChoice::OpenAi(model) => Source::OpenAi(model.client(printer)?, Some(model.name)),
-            local => Source::File(local.file(printer)?),
+            ModelChoice::Gemini(name) => (of_service(backend::gemini(&name)?), None, None),
+            ModelChoice::OpenAi(model) => {
+                let server = of_service(model.client(printer)?);
+                (server.default_model(model.name), None, None)
+            }
+            choice if self.in_process => {
+                let local = backend::local(&choice.file(printer)?, &self.engine)?;
+                let context = i32::try_from(local.context()).ok();
+                (Server::new(local), context, None)
+            }
+            choice => {
+                let started = supervisor::start(choice.file(printer)?, &self.engine);
+                let (engine, supervisor) = runtime.block_on(started)?;
+                let context = engine.context();
+                (Server::new(engine), context, Some(supervisor))
+            }
         })
     }
 
-    /// Creates the server, and the supervisor if the model runs in a child process.
-    async fn server(
+    /// Applies the options to the server of a model with this size of the context in tokens.
+    fn configured(
         self,
-        source: Source,
+        mut server: Server,
+        context: Option<i32>,
         printer: &mut Printer,
-    ) -> anyhow::Result<(Server, Option<Supervisor>)> {
-        let (mut server, context, supervisor) = self.start(source, printer).await?;
+    ) -> anyhow::Result<Server> {
         if let Some(requests) = self.max_concurrent {
             server = server.max_concurrent(requests.into());
         }
@@ -299,41 +318,17 @@ impl Serve {
         server = server.on_refused(print_refusals());
         server = self.allow_host.into_iter().fold(server, Server::allow_host);
         let origins = self.allow_origin.into_iter();
-        Ok((origins.fold(server, Server::allow_origin), supervisor))
+        Ok(origins.fold(server, Server::allow_origin))
     }
+}
 
-    /// Starts the model of a source. If this computer runs the model, also returns the size of its context in tokens,
-    /// and the supervisor of its child process, unless it runs in this process.
-    async fn start(
-        &self,
-        source: Source,
-        printer: &mut Printer,
-    ) -> anyhow::Result<(Server, Option<i32>, Option<Supervisor>)> {
-        Ok(match source {
-            Source::Gemini(remote) => {
-                let server = Server::new(remote).max_concurrent(SERVICE_REQUESTS);
-                (server, None, None)
-            }
-            Source::OpenAi(client, model) => {
-                let model = match model {
-                    Some(name) => name,
-                    None => first_model(&client, printer).await?,
-                };
-                let server = Server::new(client).default_model(model);
-                (server.max_concurrent(SERVICE_REQUESTS), None, None)
-            }
-            Source::File(path) if self.in_process => {
-                let local = backend::local(&path, &self.engine)?;
-                let context = i32::try_from(local.context()).ok();
-                (Server::new(local), context, None)
-            }
-            Source::File(path) => {
-                let (engine, supervisor) = supervisor::start(path, &self.engine).await?;
-                let context = engine.context();
-                (Server::new(engine), context, Some(supervisor))
-            }
-        })
-    }
+/// Server of a model. If this computer runs the model, with the size of its context in tokens, and with the supervisor of
+/// its child process, unless it runs in this process.
+type Started = (Server, Option<i32>, Option<Supervisor>);
+
+/// Returns a server that forwards requests to a service.
+fn of_service(service: impl Backend + 'static) -> Server {
+    Server::new(service).max_concurrent(SERVICE_REQUESTS)
 }
 
 /// Serves requests until a signal stops the server. It then finishes the running replies, unless another signal comes
@@ -374,16 +369,6 @@ async fn supervise(supervisor: Option<Supervisor>, printer: &mut Printer) {
         Some(supervisor) => match supervisor.run(printer).await {},
         None => std::future::pending().await,
     }
-}
-
-/// Source of the replies.
-enum Source {
-    /// The Gemini API: requests are forwarded.
-    Gemini(Remote),
-    /// An OpenAI-compatible server, and the model that answers requests for Gemini models. `None`: its first model.
-    OpenAi(OpenAi, Option<String>),
-    /// A model file, which this computer runs.
-    File(PathBuf),
 }
 
 /// Returns the first model of a server, and prints a hint with its name.

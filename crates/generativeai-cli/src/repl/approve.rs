@@ -1,11 +1,12 @@
 //! Replies that call tools: questions about the calls, and decisions that continue the turn.
 
-use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, WaitingCall};
+use generativeai::{AutomaticFunctionCalling, ErrorKind, WaitingCall};
 
 use super::input::Input;
 use super::next::{Decisions, Next};
 use super::state::Repl;
 use crate::approval;
+use crate::exit::has_kind;
 use crate::render::Printer;
 use crate::reply::{self, Outcome, Received, TextSink};
 
@@ -46,7 +47,8 @@ impl Repl<'_> {
         }
         match received {
             Ok(received) if received.outcome == Outcome::Complete => {}
-            Err(error) if is_refused(error) => self.printer.error(error),
+            // The turn still waits.
+            Err(error) if has_kind(error, ErrorKind::Request) => self.printer.error(error),
             _ => return None,
         }
         Some(self.ask(&calls))
@@ -111,10 +113,4 @@ impl Repl<'_> {
             None => Decisions::Stop,
         }
     }
-}
-
-/// Returns whether decisions were refused, for example because of arguments that do not fit. The turn still waits.
-fn is_refused(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::Request)
 }

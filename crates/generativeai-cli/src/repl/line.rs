@@ -131,7 +131,8 @@ pub(super) fn help(notes: &str) -> String {
 }
 
 impl<'a> Line<'a> {
-    /// Parses a line. Several lines whose first word is not a command are a message: it may be pasted code.
+    /// Parses a line. Several lines that begin with two slashes, or whose first word is not a command, are a message: it
+    /// may be pasted code, such as `//export` of Go or commented out code.
     pub(super) fn parse(line: &'a str) -> Self {
         let line = line.trim();
         // Users know these words from other prompts. A message to a model rarely consists of one of them.
@@ -147,17 +148,17 @@ impl<'a> Line<'a> {
         };
         // Only names that the help shows.
         let suggestion = |name| nearest(name, COMMANDS.iter().map(CommandEntry::name));
-        let first = words.trim_start_matches('/').split_whitespace().next();
-        let is_command = |name| find(name).is_some() || suggestion(name).is_some();
-        let is_code = line.contains('\n') && !first.is_some_and(is_command);
+        let (name, argument) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
+        let argument = argument.trim();
+        let has_slashes = name.starts_with('/');
+        let is_command = !has_slashes && (find(name).is_some() || suggestion(name).is_some());
+        let is_code = line.contains('\n') && !is_command;
         if is_code || is_comment(words) {
             return Self::Message(line);
         }
-        if words.starts_with('/') {
+        if has_slashes {
             return Self::Message(words);
         }
-        let (name, argument) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
-        let argument = argument.trim();
         match find(name) {
             Some(entry) if entry.argument.is_empty() && !argument.is_empty() => {
                 Self::UnexpectedArgument(entry.name())
@@ -232,10 +233,6 @@ mod tests {
         assert_eq!(Line::parse("//"), Line::Message("/"));
         assert_eq!(Line::parse("//undo"), Line::Message("/undo"));
         assert_eq!(Line::parse("///etc"), Line::Message("//etc"));
-        assert_eq!(
-            Line::parse("//undo it\nnow"),
-            Line::Message("/undo it\nnow")
-        );
     }
 
     #[test]
@@ -250,6 +247,8 @@ mod tests {
             "/!one",
             "//go:build linux\npackage main",
             "//nolint\nfn one()",
+            "//export callback\nfunc callback() {}",
+            "//continue;\nreturn;",
             "/usr/bin/one\n/usr/bin/two",
         ] {
             assert_eq!(Line::parse(code), Line::Message(code));

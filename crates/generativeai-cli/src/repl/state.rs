@@ -22,7 +22,7 @@ use crate::attachment::{self, Attachment, upload};
 use crate::backend::OpenModel;
 use crate::conversation::Conversation;
 use crate::engine_options::EngineOptions;
-use crate::exit::ReaderGone;
+use crate::exit::{ReaderGone, has_kind};
 use crate::render::Printer;
 use crate::reply::{self, Outcome, Received};
 use crate::schema;
@@ -64,23 +64,6 @@ pub(super) enum Ending {
     Discarded,
     /// It is discarded, and the session was read again, since another process changed it.
     Reloaded,
-}
-
-/// Outcome of a message or a retry.
-enum Sent {
-    Complete,
-    /// The user stopped the reply.
-    Stopped,
-    /// The reply failed, and the error was reported. A retry may succeed, for example after a broken connection.
-    Failed {
-        is_retryable: bool,
-    },
-    /// Another process changed the session, which has to be read again.
-    Conflict,
-    /// Nothing was sent: the user did not wait for another process.
-    Nothing,
-    /// The program ends, and calls of tools continue to wait for approval.
-    Waiting,
 }
 
 /// A session at the terminal.
@@ -196,7 +179,7 @@ impl<'a> Repl<'a> {
         for mention in mentions {
             match mention {
                 Mention::File(path) => self.attach(&path)?,
-                Mention::Missing(missing) => self.printer.note(missing),
+                Mention::Missing(note) => self.printer.note(note),
             }
         }
         Ok(())
@@ -244,34 +227,57 @@ impl<'a> Repl<'a> {
         Ok(self.converse(Next::Message(message), &text)? == Ending::Kept)
     }
 
-    /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. After a conflict,
-    /// `draft` is inserted into the prompt, so that the user can send it again.
+    /// Sends a request, shows the reply, asks about calls of tools, and reports the outcome. After a conflict, `draft` is
+    /// inserted into the prompt, so that the user can send it again.
     pub(super) fn converse(&mut self, next: Next, draft: &str) -> anyhow::Result<Ending> {
+        if !self.lock_session() {
+            return Ok(Ending::Discarded);
+        }
+        if matches!(next, Next::Message(_)) {
+            self.leave_waiting();
+            self.conversation().settle();
+        }
         let is_retry = matches!(next, Next::Retry);
-        let (keeps_partial, kept_note, discarded_note) = match self.exchange(next)? {
-            Sent::Complete | Sent::Waiting => return Ok(Ending::Kept),
-            Sent::Nothing => return Ok(Ending::Discarded),
-            Sent::Conflict => {
+        let mut took = Duration::ZERO;
+        let (keeps_partial, kept_note, discarded_note) = match self.receive_all(next, &mut took) {
+            // The program ends, and calls of tools continue to wait for approval.
+            Ok(None) => return Ok(Ending::Kept),
+            // Ctrl-C may have stopped only the saving of a reply that was complete.
+            Ok(Some(received))
+                if received.outcome == Outcome::Complete
+                    || self.conversation().chat.unfinished().is_none() =>
+            {
+                self.check_schema();
+                self.count(took, received.hops);
+                return Ok(Ending::Kept);
+            }
+            Ok(Some(_)) => {
+                // The queued lines were typed for the reply that the user has stopped.
+                self.type_ahead.clear();
+                (
+                    true,
+                    "(stopped; the part that arrived is kept: /continue continues it)",
+                    "(stopped before the reply began; your message was discarded)",
+                )
+            }
+            Err(error) if error.is::<ReaderGone>() => return Err(error),
+            // Another process changed the session.
+            Err(error) if has_kind(&error, ErrorKind::Conflict) => {
                 self.reload(draft)?;
                 return Ok(Ending::Reloaded);
             }
-            Sent::Stopped => (
-                true,
-                "(stopped; the part that arrived is kept: /continue continues it)",
-                "(stopped before the reply began; your message was discarded)",
-            ),
-            Sent::Failed { is_retryable } => (
+            Err(error) => (
                 // The error may be about the part that arrived, for example if it was blocked. The part that a retry
                 // continues arrived before.
-                is_retryable || is_retry,
+                self.report_failure(&error) || is_retry,
                 "(the part that arrived is kept: /continue continues it)",
                 "(your message was discarded: the session is unchanged)",
             ),
         };
         let conversation = self.conversation();
-        let chat = &mut conversation.chat;
         // The model has to know of functions that were called.
-        let has_rounds = chat.unfinished().is_some_and(Unfinished::functions_started);
+        let unfinished = conversation.chat.unfinished();
+        let has_rounds = unfinished.is_some_and(Unfinished::functions_started);
         // A reply with a token stays unfinished, so that a retry can continue it.
         let kept = conversation.can_continue()
             || ((keeps_partial || has_rounds) && conversation.chat.keep_partial());
@@ -286,45 +292,15 @@ impl<'a> Repl<'a> {
         }
     }
 
-    /// Sends a message, a retry or decisions, shows the reply, and asks about calls of tools until none waits.
-    fn exchange(&mut self, next: Next) -> anyhow::Result<Sent> {
-        if !self.lock_session() {
-            return Ok(Sent::Nothing);
+    /// Reports the error of a reply. Returns whether a retry may succeed, for example after a broken connection.
+    fn report_failure(&mut self, error: &anyhow::Error) -> bool {
+        self.printer.error(error);
+        let error = error.downcast_ref::<Error>();
+        if error.is_some_and(Error::is_over_budget) {
+            self.printer
+                .note("(/compact N sets another budget, /compact off removes it)");
         }
-        if matches!(next, Next::Message(_)) {
-            self.leave_waiting();
-            self.conversation().settle();
-        }
-        let mut took = Duration::ZERO;
-        match self.receive_all(next, &mut took) {
-            Ok(None) => Ok(Sent::Waiting),
-            // Ctrl-C may have stopped only the saving of a reply that was complete.
-            Ok(Some(received))
-                if received.outcome == Outcome::Complete
-                    || self.conversation().chat.unfinished().is_none() =>
-            {
-                self.check_schema();
-                self.count(took, received.hops);
-                Ok(Sent::Complete)
-            }
-            Ok(Some(_)) => {
-                // The queued lines were typed for the reply that the user has stopped.
-                self.type_ahead.clear();
-                Ok(Sent::Stopped)
-            }
-            Err(error) if error.is::<ReaderGone>() => Err(error),
-            Err(error) if is_conflict(&error) => Ok(Sent::Conflict),
-            Err(error) => {
-                self.printer.error(&error);
-                let error = error.downcast_ref::<Error>();
-                if error.is_some_and(Error::is_over_budget) {
-                    self.printer
-                        .note("(/compact N sets another budget, /compact off removes it)");
-                }
-                let is_retryable = error.is_some_and(Error::is_retryable);
-                Ok(Sent::Failed { is_retryable })
-            }
-        }
+        error.is_some_and(Error::is_retryable)
     }
 
     /// Receives replies, and asks about their calls, until no call waits. Returns `None` if the program ends first.
@@ -472,10 +448,4 @@ impl<'a> Repl<'a> {
         }
         self.conversation().usage.add(usage);
     }
-}
-
-/// Returns whether another process changed the session.
-fn is_conflict(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::Conflict)
 }

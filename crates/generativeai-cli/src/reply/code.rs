@@ -15,10 +15,6 @@ pub(crate) struct CodeSink {
 }
 
 impl Sink for CodeSink {
-    fn waiting(&mut self, printer: &mut Printer) {
-        printer.show_waiting();
-    }
-
     fn chunk(&mut self, chunk: &GenerateContentResponse, _: &mut Printer) -> anyhow::Result<()> {
         self.text.push_str(&chunk.text_lossy());
         Ok(())

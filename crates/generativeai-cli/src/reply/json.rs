@@ -43,7 +43,7 @@ impl Sink for JsonSink {
     fn end(&mut self, end: End<'_>, printer: &mut Printer) -> anyhow::Result<()> {
         if let End::Complete(response) = end {
             let answer = self.0.complete(response)?;
-            printer.answer(&format!("{}\n", Value::Object(answer)))?;
+            printer.answer(&format!("{answer}\n"))?;
         }
         Ok(())
     }
@@ -53,7 +53,7 @@ impl JsonLinesSink {
     /// Prints a line for each decision since the last one.
     fn print_decisions(&mut self, printer: &mut Printer) -> anyhow::Result<()> {
         for decision in self.0.take_decisions() {
-            print_line("decision", members(decision), printer)?;
+            print_line("decision", decision, printer)?;
         }
         Ok(())
     }
@@ -69,11 +69,11 @@ impl Sink for JsonLinesSink {
         self.print_decisions(printer)?;
         let texts = [("thought", chunk.thoughts()), ("text", chunk.text_lossy())];
         for (kind, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-            print_line(kind, members(json!({ "text": text })), printer)?;
+            print_line(kind, json!({ "text": text }), printer)?;
         }
         for function_call in chunk.function_calls() {
             let call = call(function_call);
-            print_line("call", members(call.clone()), printer)?;
+            print_line("call", call.clone(), printer)?;
             self.0.calls.push(call);
         }
         Ok(())
@@ -92,7 +92,7 @@ impl Sink for JsonLinesSink {
             },
             End::Stopped => {
                 let stopped = json!({ "kind": "interrupted", "message": "stopped by Ctrl-C" });
-                print_line("error", members(stopped), printer)
+                print_line("error", stopped, printer)
             }
             End::Failed(error) => print_line("error", failure(error), printer),
         }
@@ -119,33 +119,30 @@ impl Answer {
         decisions
     }
 
-    /// Returns the members of the whole answer.
-    fn complete(
-        &mut self,
-        response: &GenerateContentResponse,
-    ) -> Result<Map<String, Value>, Error> {
+    /// Returns the whole answer as JSON.
+    fn complete(&mut self, response: &GenerateContentResponse) -> Result<Value, Error> {
         let usage = ReplyUsage::new(response.usage_metadata.as_deref(), self.started.elapsed());
-        let mut answer = members(json!({
+        let mut answer = json!({
             "text": response.text_lossy(),
             "finish_reason": response.finish_reason(),
             "model": response.model_version,
             "usage": usage.to_json(),
-        }));
+        });
         if self.structured {
-            answer.insert("data".to_owned(), response.json()?);
+            answer["data"] = response.json()?;
         }
         let thoughts = response.thoughts();
         if !thoughts.is_empty() {
-            answer.insert("thoughts".to_owned(), thoughts.into());
+            answer["thoughts"] = thoughts.into();
         }
         let calls = std::mem::take(&mut self.calls);
         if !calls.is_empty() {
-            answer.insert("calls".to_owned(), calls.into());
+            answer["calls"] = calls.into();
         }
         self.take_decisions();
         let decisions = std::mem::take(&mut self.decisions);
         if !decisions.is_empty() {
-            answer.insert("decisions".to_owned(), decisions.into());
+            answer["decisions"] = decisions.into();
         }
         Ok(answer)
     }
@@ -157,31 +154,20 @@ fn call(call: &FunctionCall) -> Value {
 }
 
 /// Describes an error, with the wait that the service requires if there is one.
-fn failure(error: &Error) -> Map<String, Value> {
+fn failure(error: &Error) -> Value {
     let (kind, message) = (error.kind().to_string(), error.to_string());
-    let mut failure = members(json!({ "kind": kind, "message": message }));
+    let mut failure = json!({ "kind": kind, "message": message });
     if let Some(wait) = error.retry_after() {
-        failure.insert("retry_after_seconds".to_owned(), wait.as_secs_f64().into());
+        failure["retry_after_seconds"] = wait.as_secs_f64().into();
     }
     failure
 }
 
 /// Prints an object on a line, with its type as the first member.
-fn print_line(
-    kind: &str,
-    members: Map<String, Value>,
-    printer: &mut Printer,
-) -> anyhow::Result<()> {
-    let mut line = Map::new();
-    line.insert("type".to_owned(), kind.into());
-    line.extend(members);
-    printer.answer(&format!("{}\n", Value::Object(line)))
-}
-
-/// Returns the members of an object.
-fn members(object: Value) -> Map<String, Value> {
-    match object {
-        Value::Object(members) => members,
-        _ => Map::new(),
+fn print_line(kind: &str, object: Value, printer: &mut Printer) -> anyhow::Result<()> {
+    let mut line = Map::from_iter([("type".to_owned(), kind.into())]);
+    if let Value::Object(members) = object {
+        line.extend(members);
     }
+    printer.answer(&format!("{}\n", Value::Object(line)))
 }

@@ -11,14 +11,11 @@ use tokio::time::sleep;
 use crate::approval;
 use crate::render::Printer;
 
-/// Time without a chunk after which the sink shows that the program waits.
+/// Time without a chunk after which the terminal shows that the program waits.
 const SHOW_WAITING_AFTER: Duration = Duration::from_millis(800);
 
 /// Destination of a reply, which shows it in some format.
 pub(crate) trait Sink {
-    /// Shows that the program waits for the reply. Called at most once.
-    fn waiting(&mut self, _: &mut Printer) {}
-
     /// Shows the next chunk.
     fn chunk(
         &mut self,
@@ -77,17 +74,18 @@ pub(crate) async fn receive(
     let mut stop = pin!(stop);
     let mut late = pin!(sleep(SHOW_WAITING_AFTER));
     let outcome = loop {
-        let event = {
+        // `None` if the user stops the reply.
+        let next = {
             // Pinned outside of the inner loop, so that the note about a retry does not drop it: it may be running
             // functions that the model called.
             let mut next = pin!(reply.next());
             loop {
                 tokio::select! {
                     biased;
-                    () = &mut stop => break Event::Stop,
-                    chunk = &mut next => break chunk.map_or(Event::End, Event::Chunk),
+                    () = &mut stop => break None,
+                    chunk = &mut next => break Some(chunk),
                     Some(retry) = retries.recv() => printer.note(retry),
-                    () = &mut late, if !late.is_elapsed() => sink.waiting(printer),
+                    () = &mut late, if !late.is_elapsed() => printer.show_waiting(),
                 }
             }
         };
@@ -95,16 +93,17 @@ pub(crate) async fn receive(
         while let Ok(retry) = retries.try_recv() {
             printer.note(retry);
         }
-        match event {
-            Event::Chunk(Ok(chunk)) => sink.chunk(&chunk, printer)?,
-            Event::Chunk(Err(error)) => {
+        match next {
+            Some(Some(Ok(chunk))) => sink.chunk(&chunk, printer)?,
+            Some(Some(Err(error))) => {
                 sink.end(End::Failed(&error), printer)?;
                 return Err(error.into());
             }
-            Event::End => break Outcome::Complete,
-            Event::Stop => break Outcome::Stopped,
+            Some(None) => break Outcome::Complete,
+            None => break Outcome::Stopped,
         }
     };
+    printer.clear_waiting();
     let (hops, response) = (reply.hops(), reply.response().cloned());
     let is_complete = outcome == Outcome::Complete;
     let end = match &response {
@@ -114,15 +113,6 @@ pub(crate) async fn receive(
     };
     sink.end(end, printer)?;
     Ok(Received { outcome, hops })
-}
-
-/// Event while a reply arrives.
-enum Event {
-    Chunk(generativeai::Result<GenerateContentResponse>),
-    /// The reply is over.
-    End,
-    /// The user stops the reply.
-    Stop,
 }
 
 /// Describes a failed attempt and the wait before the next.

@@ -30,10 +30,6 @@ impl TextSink {
 }
 
 impl Sink for TextSink {
-    fn waiting(&mut self, printer: &mut Printer) {
-        printer.show_waiting();
-    }
-
     fn chunk(
         &mut self,
         chunk: &GenerateContentResponse,

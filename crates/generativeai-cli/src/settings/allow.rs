@@ -1,12 +1,13 @@
 //! Adding a tool to the list `allow` of the configuration file.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
-use tempfile::NamedTempFile;
 use toml_edit::{Array, DocumentMut, Item, Value};
+
+use crate::file::replace;
 
 /// Name of the file that is locked while a configuration file changes. It is empty and never deleted. The configuration
 /// file cannot be locked itself, since it is replaced by a new one.
@@ -19,22 +20,12 @@ pub(super) fn add(file: &Path, tool: &str) -> anyhow::Result<()> {
     // Without a lock, two processes could read the file at the same time, and the second write would undo the first.
     let lock = File::create(folder.join(LOCK))?;
     lock.lock()?;
-    let (text, permissions) = match std::fs::read_to_string(file) {
-        Ok(text) => (text, Some(std::fs::metadata(file)?.permissions())),
-        Err(error) if error.kind() == ErrorKind::NotFound => (String::new(), None),
-        Err(error) => return Err(error.into()),
+    let text = match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read?,
     };
-    let text = with_allowed(&text, tool)?;
-    // Renaming replaces the file atomically: a killed program does not leave half of the settings.
-    let mut new = NamedTempFile::new_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    // A temporary file is readable only by the user.
-    if let Some(permissions) = permissions {
-        new.as_file().set_permissions(permissions)?;
-    }
-    new.as_file().sync_all()?;
-    new.persist(file)?;
-    Ok(())
+    // Atomically: a killed program does not leave half of the settings.
+    Ok(replace(file, &with_allowed(&text, tool)?)?)
 }
 
 /// Returns the text of a configuration file with a tool added to the list `allow`.

@@ -30,16 +30,9 @@ pub(super) struct Process {
 }
 
 /// Error of an engine that exited before it was ready. It has printed the reason to stderr, unless a signal killed it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the engine exited while loading the model ({0})")]
 pub(crate) struct StartFailed(pub(crate) ExitStatus);
-
-impl std::fmt::Display for StartFailed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the engine exited while loading the model ({})", self.0)
-    }
-}
-
-impl std::error::Error for StartFailed {}
 
 impl Launch {
     /// Prepares to start this program as the engine for a model.
@@ -116,5 +109,5 @@ fn without_limits() -> RequestOptions {
 fn key() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("the system cannot generate random numbers")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }

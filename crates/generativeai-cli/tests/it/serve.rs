@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::fake_service::{Answer, Service};
+use crate::interrupts::ignores_hangup;
 use crate::support::{SHORT, assert_contains, genai, ran, run};
 
 /// A server with the embedded model, which is killed at the end of the test.
@@ -130,20 +131,23 @@ fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
 }
 
 #[test]
-fn sigterm_stops_the_server_with_success() {
-    let mut serving = Serving::start(&[]);
+fn sigterm_and_sighup_stop_the_server_with_success() {
+    for signal in ["-TERM", "-HUP"] {
+        if signal == "-HUP" && ignores_hangup() {
+            continue;
+        }
+        let mut serving = Serving::start(&[]);
 
-    let id = serving.child.id().to_string();
-    let sent = Command::new("kill")
-        .args(["-TERM", &id])
-        .status()
-        .expect("kill runs");
-    let mut rest = String::new();
-    serving.stdout.read_to_string(&mut rest).expect("text");
+        let id = serving.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("kill runs").success());
+        let mut rest = String::new();
+        serving.stdout.read_to_string(&mut rest).expect("text");
 
-    assert!(sent.success());
-    assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
-    assert_eq!(rest, "");
+        let status = serving.child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0), "{signal}");
+        assert_eq!(rest, "");
+    }
 }
 
 #[test]

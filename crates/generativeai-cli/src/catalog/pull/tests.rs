@@ -177,10 +177,6 @@ impl Machine {
                 bytes: PARTS[at] as u64,
             })
             .collect();
-        let sources = [
-            Source::Hub("maker/model"),
-            Source::Packages(packages.leak()),
-        ];
         let hash = Sha256::digest(model());
         let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
@@ -191,8 +187,8 @@ impl Machine {
                 name: "model",
                 file: "model.gguf",
                 megabytes: 1,
-                licence: "Apache-2.0",
-                sources: Box::leak(Box::new(sources)),
+                hub: Some("maker/model"),
+                packages: packages.leak(),
                 content: Some(FileContent {
                     bytes: model().len() as u64,
                     sha256: hash.into(),

@@ -31,7 +31,7 @@ pub(super) fn mentioned(words: &[String], printer: &mut Printer) -> anyhow::Resu
                 printer.note(format_args!("attached {file}"));
                 files.push(Mentioned::Small(Box::new(file)));
             }
-            Mention::Missing(missing) => printer.note(missing),
+            Mention::Missing(note) => printer.note(note),
         }
     }
     Ok(files)

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use anyhow::bail;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use generativeai::{Error, ErrorKind};
+use generativeai::ErrorKind;
 use generativeai_store::{SessionInfo, Store};
 
 use crate::commands::result_of;
-use crate::exit::UsageError;
+use crate::exit::{UsageError, has_kind};
 use crate::render::Printer;
 use crate::{completions, storage};
 
@@ -74,7 +74,7 @@ impl Delete {
             match deletion.await {
                 Ok(()) => printer.note(format_args!("{} deleted: {}", old.id, old.name)),
                 // Another process has deleted it meanwhile.
-                Err(error) if is_missing(&error) => {}
+                Err(error) if has_kind(&error, ErrorKind::NotFound) => {}
                 Err(error) => {
                     printer.error(&error);
                     kept += 1;
@@ -106,11 +106,6 @@ async fn delete_named(
         }
     }
     result_of(errors, printer)
-}
-
-fn is_missing(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// Formats a number of sessions.

@@ -1,30 +1,52 @@
 //! Syntax highlighting of code blocks.
 
-use std::str::FromStr;
 use std::sync::LazyLock;
 
 use nu_ansi_term::{Color, Style};
-use syntect::easy::HighlightLines;
-use syntect::highlighting::{
-    self, FontStyle, ScopeSelectors, StyleModifier, Theme, ThemeItem, ThemeSettings,
-};
-use syntect::parsing::SyntaxSet;
+use syntect::easy::ScopeRegionIterator;
+use syntect::highlighting::ScopeSelectors;
+use syntect::parsing::{ParseState, ScopeStack, SyntaxSet};
 
 /// Maximum length of a line that is highlighted, in bytes. Longer lines are usually generated, and slow to highlight.
 const MAX_LINE: usize = 1_000;
 
-/// Colors of the theme. They are ANSI colors, which terminals adapt to their background.
-const COLORS: &[Color] = &[
-    Color::Red,
-    Color::Green,
-    Color::Yellow,
-    Color::Blue,
-    Color::Magenta,
-    Color::Cyan,
-];
-
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
-static THEME: LazyLock<Theme> = LazyLock::new(theme);
+/// Styles by the scopes that the syntaxes give to a text. The innermost scope decides. The colors are ANSI colors, which
+/// terminals adapt to their background: the themes of syntect have RGB colors, for either dark or light terminals.
+static STYLES: LazyLock<Vec<(ScopeSelectors, Style)>> = LazyLock::new(|| {
+    let styles = [
+        ("comment", Style::new().dimmed()),
+        ("string", Color::Green.normal()),
+        (
+            "constant.numeric, constant.language, constant.character",
+            Color::Yellow.normal(),
+        ),
+        (
+            "keyword, storage.modifier, storage.type.function",
+            Color::Magenta.normal(),
+        ),
+        ("keyword.operator", Style::new()),
+        (
+            "storage.type, support.type, entity.name.type, entity.name.class, entity.name.struct, entity.name.enum, \
+             entity.other.inherited-class",
+            Color::Cyan.normal(),
+        ),
+        (
+            "entity.name.function, support.function, meta.function-call variable.function",
+            Color::Blue.normal(),
+        ),
+        ("entity.name.tag", Color::Blue.normal()),
+        ("entity.other.attribute-name", Color::Cyan.normal()),
+        ("markup.inserted", Color::Green.normal()),
+        ("markup.deleted, invalid", Color::Red.normal()),
+    ];
+    let parsed = styles.map(|(scopes, style)| {
+        let selectors = scopes.parse();
+        let why = "the scopes are constants, covered by a test";
+        (selectors.expect(why), style)
+    });
+    parsed.into()
+});
 
 /// A code block that is highlighted while it grows.
 ///
@@ -34,8 +56,8 @@ pub(super) struct Code {
     /// Source of the highlighted lines.
     source: String,
     lines: Vec<Vec<(Style, String)>>,
-    /// State of the highlighter after these lines. `None` for an unknown language.
-    state: Option<HighlightLines<'static>>,
+    /// State of the parser and open scopes after these lines. `None` for an unknown language.
+    state: Option<(ParseState, ScopeStack)>,
 }
 
 impl Code {
@@ -46,7 +68,7 @@ impl Code {
             language: language.to_owned(),
             source: String::new(),
             lines: Vec::new(),
-            state: known.map(|syntax| HighlightLines::new(syntax, &THEME)),
+            state: known.map(|syntax| (ParseState::new(syntax), ScopeStack::new())),
         }
     }
 
@@ -67,21 +89,26 @@ impl Code {
     }
 
     fn highlight(&mut self, line: &str) -> Vec<(Style, String)> {
-        let plain = || vec![(Style::new(), line.trim_end_matches('\n').to_owned())];
+        // The syntaxes expect lines with their line feed, which is not drawn.
+        let drawn = |piece: &str| piece.trim_end_matches('\n').to_owned();
+        let plain = || vec![(Style::new(), drawn(line))];
+        let Some((parser, scopes)) = &mut self.state else {
+            return plain();
+        };
         if line.len() > MAX_LINE {
             return plain();
         }
-        let Some(state) = &mut self.state else {
+        let Ok(changes) = parser.parse_line(line, &SYNTAXES) else {
             return plain();
         };
-        // The syntaxes expect lines with their line feed, which is not drawn.
-        let Ok(pieces) = state.highlight_line(line, &SYNTAXES) else {
-            return plain();
-        };
+        let mut pieces = Vec::new();
+        for (piece, change) in ScopeRegionIterator::new(&changes, line) {
+            if scopes.apply(change).is_err() {
+                return plain();
+            }
+            pieces.push((style_of(scopes), drawn(piece)));
+        }
         pieces
-            .into_iter()
-            .map(|(style, text)| (style_of(style), text.trim_end_matches('\n').to_owned()))
-            .collect()
     }
 }
 
@@ -100,76 +127,13 @@ fn alias(language: &str) -> &str {
     }
 }
 
-/// Converts a style of the theme. Its italics mark comments, which are shown dim.
-fn style_of(style: highlighting::Style) -> Style {
-    let highlighting::Color { r: index, a, .. } = style.foreground;
-    Style {
-        foreground: (a != 0).then(|| COLORS[usize::from(index)]),
-        is_dimmed: style.font_style.contains(FontStyle::ITALIC),
-        ..Style::new()
-    }
-}
-
-/// Returns the theme. One with RGB colors would suit either dark or light terminals.
-fn theme() -> Theme {
-    let item = |scopes: &str, color: Option<Color>, font_style: Option<FontStyle>| ThemeItem {
-        scope: ScopeSelectors::from_str(scopes)
-            .expect("the scopes are constants, covered by a test"),
-        style: StyleModifier {
-            foreground: Some(index(color)),
-            background: None,
-            font_style,
-        },
-    };
-    let scopes = vec![
-        item("comment", None, Some(FontStyle::ITALIC)),
-        item("string", Some(Color::Green), None),
-        item(
-            "constant.numeric, constant.language, constant.character",
-            Some(Color::Yellow),
-            None,
-        ),
-        item(
-            "keyword, storage.modifier, storage.type.function",
-            Some(Color::Magenta),
-            None,
-        ),
-        item("keyword.operator", None, None),
-        item(
-            "storage.type, support.type, entity.name.type, entity.name.class, entity.name.struct, entity.name.enum, entity.other.inherited-class",
-            Some(Color::Cyan),
-            None,
-        ),
-        item(
-            "entity.name.function, support.function, meta.function-call variable.function",
-            Some(Color::Blue),
-            None,
-        ),
-        item("entity.name.tag", Some(Color::Blue), None),
-        item("entity.other.attribute-name", Some(Color::Cyan), None),
-        item("markup.inserted", Some(Color::Green), None),
-        item("markup.deleted, invalid", Some(Color::Red), None),
-    ];
-    Theme {
-        settings: ThemeSettings {
-            foreground: Some(index(None)),
-            ..ThemeSettings::default()
-        },
-        scopes,
-        ..Theme::default()
-    }
-}
-
-/// Encodes a color as one of the theme. syntect supports RGB only, so `r` is the index in [`COLORS`], and `a` is 0 for
-/// the default color.
-fn index(color: Option<Color>) -> highlighting::Color {
-    let at = (0..).zip(COLORS).find(|(_, known)| color == Some(**known));
-    highlighting::Color {
-        r: at.map_or(0, |(at, _)| at),
-        g: 0,
-        b: 0,
-        a: u8::from(at.is_some()),
-    }
+/// Returns the style of a text with these open scopes.
+fn style_of(scopes: &ScopeStack) -> Style {
+    let matching = STYLES
+        .iter()
+        .filter_map(|(selectors, style)| Some((selectors.does_match(scopes.as_slice())?, style)));
+    let best = matching.max_by_key(|(power, _)| *power);
+    best.map_or(Style::new(), |(_, style)| *style)
 }
 
 #[cfg(test)]

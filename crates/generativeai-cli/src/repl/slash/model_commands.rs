@@ -88,7 +88,7 @@ impl Repl<'_> {
                             "(`{}` is not attached: a system instruction is text)",
                             path.display()
                         )),
-                        Mention::Missing(missing) => self.printer.note(missing),
+                        Mention::Missing(note) => self.printer.note(note),
                     }
                 }
                 self.printer.note("system instruction set");
