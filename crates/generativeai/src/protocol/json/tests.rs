@@ -283,12 +283,12 @@ fn a_request_may_have_single_quotes_and_trailing_commas() {
 
 #[test]
 fn an_error_in_a_request_with_single_quotes_has_the_position_in_its_text() {
-    let json = r#"{'model': 'a "b" \'c\'', 'contents': 'text'}"#;
+    let json = r#"{'model': 'a "b"', 'contents': 'text'}"#;
 
     let error = read_request::<GenerateContentRequest>(json.as_bytes()).expect_err("a string");
 
     let message =
-        "contents: expected an object of type `Content`, found a string at line 1 column 39";
+        "contents: expected an object of type `Content`, found a string at line 1 column 32";
     assert_eq!(error.to_string(), message);
 }
 
