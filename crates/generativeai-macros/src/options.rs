@@ -55,21 +55,15 @@ impl Options {
     /// Those of [`parse`](Self::parse), and an option that applies to functions alone.
     pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Self> {
         let mut options = Self::default();
-        let mut others = Vec::with_capacity(attributes.len());
-        for attribute in attributes.drain(..) {
-            match attribute.meta {
-                Meta::List(list) if list.path.is_ident("function") => {
-                    let tokens = list.tokens.clone();
-                    options.add(list.tokens)?;
-                    if options.read_only {
-                        let message = "`read_only` applies to a function, not to a parameter";
-                        return Err(Error::new_spanned(tokens, message));
-                    }
-                }
-                _ => others.push(attribute),
+        let is_own = |attribute: &mut Attribute| attribute.path().is_ident("function");
+        for attribute in attributes.extract_if(.., is_own) {
+            let tokens = &attribute.meta.require_list()?.tokens;
+            options.add(tokens.clone())?;
+            if options.read_only {
+                let message = "`read_only` applies to a function, not to a parameter";
+                return Err(Error::new_spanned(tokens, message));
             }
         }
-        *attributes = others;
         Ok(options)
     }
 }

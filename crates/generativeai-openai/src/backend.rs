@@ -1,7 +1,5 @@
 //! The backend: maps each method of the Gemini API to a path of the OpenAI API.
 
-use std::sync::Arc;
-
 use futures_util::TryFutureExt as _;
 use generativeai::protocol::embeddings::{
     BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
@@ -43,11 +41,7 @@ use crate::request::{self, Mode};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct OpenAi(pub(crate) Arc<Server>);
-
-/// State that all clones of an [`OpenAi`] share.
-#[derive(Debug)]
-pub(crate) struct Server {
+pub struct OpenAi {
     pub(crate) client: Client,
     pub(crate) capabilities: Capabilities,
 }
@@ -55,11 +49,7 @@ pub(crate) struct Server {
 impl OpenAi {
     /// Returns the base URL.
     pub fn base_url(&self) -> &str {
-        self.client().address()
-    }
-
-    fn client(&self) -> &Client {
-        &self.0.client
+        self.client.address()
     }
 }
 
@@ -69,9 +59,9 @@ impl Backend for OpenAi {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        let body = request::body(&request, &self.0.capabilities, Mode::Unary);
+        let body = request::body(&request, &self.capabilities, Mode::Unary);
         let chunks = Chunks::new(&request);
-        let reply = self.client().post("chat/completions", body, options);
+        let reply = self.client.post("chat/completions", body, options);
         Box::pin(reply.map_ok(move |reply: Completion| chunks.whole(reply)))
     }
 
@@ -80,9 +70,9 @@ impl Backend for OpenAi {
         request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        let body = request::body(&request, &self.0.capabilities, Mode::Stream);
+        let body = request::body(&request, &self.capabilities, Mode::Stream);
         let chunks = Chunks::new(&request);
-        self.client()
+        self.client
             .stream("chat/completions", body, (chunks, options))
     }
 
@@ -92,7 +82,7 @@ impl Backend for OpenAi {
         options: RequestOptions,
     ) -> BoxFuture<Result<ListModelsResponse>> {
         // The page token is ignored: `/models` returns the whole list at once.
-        let models = self.client().get("models", options);
+        let models = self.client.get("models", options);
         Box::pin(models.map_ok(Models::convert))
     }
 
@@ -121,7 +111,7 @@ impl Backend for OpenAi {
     ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
         let body = embeddings::body(request.model.as_deref(), &request.requests);
         let texts = request.requests.len();
-        let reply = self.client().post("embeddings", body, options);
+        let reply = self.client.post("embeddings", body, options);
         Box::pin(async move { Embeddings::convert(reply.await?, texts) })
     }
 }

@@ -1,12 +1,10 @@
 //! Settings of an `OpenAi`; the environment provides defaults.
 
-use std::sync::Arc;
-
 use generativeai::remote::__http::{self as http, ApiVersion, KeyRequired, Profile};
 use generativeai::remote::RemoteBuilder;
 use generativeai::{RequestOptions, Result};
 
-use crate::backend::{OpenAi, Server};
+use crate::backend::OpenAi;
 use crate::capabilities::Capabilities;
 use crate::error;
 
@@ -169,10 +167,10 @@ impl OpenAiBuilder {
         let client = http::client(self.client)?;
         let capabilities = self.capabilities;
         let capabilities = capabilities.unwrap_or_else(|| Capabilities::of(client.address()));
-        Ok(OpenAi(Arc::new(Server {
+        Ok(OpenAi {
             client,
             capabilities,
-        })))
+        })
     }
 }
 

@@ -5,14 +5,14 @@ use generativeai::protocol::embeddings::{
     BatchEmbedContentsResponse, ContentEmbedding, EmbedContentRequest, EmbedContentResponse,
     EmbeddingUsageMetadata, TaskType,
 };
+use generativeai::protocol::models::id_of;
 use generativeai::remote::__http::Reply;
 use generativeai::{Error, ErrorKind, Result};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::error::refused;
 use crate::lenient;
-use crate::models::id_of;
 
 /// Largest absolute value that a number of an embedding may have.
 ///
@@ -135,10 +135,8 @@ pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Res
     let first = requests.first();
     let model = model.or_else(|| first?.model.as_deref());
     let model = model.ok_or_else(|| refused("the request has no model"))?;
-    let mut body = Map::new();
-    body.insert("model".to_owned(), id_of(model).into());
     let texts: Result<Vec<_>> = requests.iter().map(text).collect();
-    body.insert("input".to_owned(), json!(texts?));
+    let mut body = json!({"model": id_of(model), "input": texts?});
     // The API of OpenAI has one `dimensions` for all texts of a request.
     let dimensions = first.and_then(|first| first.output_dimensionality);
     if requests
@@ -150,9 +148,9 @@ pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Res
         ));
     }
     if let Some(dimensions) = dimensions {
-        body.insert("dimensions".to_owned(), dimensions.into());
+        body["dimensions"] = dimensions.into();
     }
-    Ok(body.into())
+    Ok(body)
 }
 
 /// Returns the text to embed.

@@ -1,6 +1,6 @@
 //! The list of models, from `/models`.
 
-use generativeai::protocol::models::{ListModelsResponse, Model};
+use generativeai::protocol::models::{ListModelsResponse, Model, id_of};
 use generativeai::remote::__http::Reply;
 use generativeai::{Error, ErrorKind, Result};
 use serde::Deserialize;
@@ -113,9 +113,4 @@ pub(crate) fn find(list: ListModelsResponse, name: &str) -> Result<Model> {
             let message = format!("the server has no model `{wanted}`");
             Error::new(ErrorKind::NotFound, message)
         })
-}
-
-/// Returns the identifier of a model at the server: its resource name in the Gemini API without `models/`.
-pub(crate) fn id_of(name: &str) -> &str {
-    name.strip_prefix("models/").unwrap_or(name)
 }

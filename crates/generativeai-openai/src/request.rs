@@ -5,19 +5,17 @@
 
 mod config;
 mod media;
-mod member;
 mod messages;
 mod tools;
 mod unsupported;
 
 use generativeai::Result;
+use generativeai::protocol::models::id_of;
 use generativeai::protocol::request::GenerateContentRequest;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::capabilities::Capabilities;
 use crate::error::refused;
-use crate::models::id_of;
-use member::set;
 
 /// Whether the reply is received in one piece or in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,32 +41,27 @@ pub(crate) fn body(
     if model.is_empty() {
         return Err(refused("the request has no model"));
     }
-    let mut body = Map::new();
-    set(&mut body, "model", model);
-    set(
-        &mut body,
-        "messages",
-        messages::messages(request, capabilities)?,
-    );
+    let mut body = json!({"model": model});
+    body["messages"] = messages::messages(request, capabilities)?.into();
     if mode == Mode::Stream {
-        set(&mut body, "stream", true);
+        body["stream"] = true.into();
         // Without this option, OpenAI and vLLM report no token counts in a stream.
         if capabilities.stream_options {
-            set(&mut body, "stream_options", json!({"include_usage": true}));
+            body["stream_options"] = json!({"include_usage": true});
         }
     }
     tools::write(request, &mut body)?;
     if let Some(store) = request.store.filter(|_| capabilities.storage_and_tiers) {
-        set(&mut body, "store", store);
+        body["store"] = store.into();
     }
     if let Some(tier) = unsupported::tier(request)? {
-        set(&mut body, "service_tier", tier);
+        body["service_tier"] = tier.into();
     }
     // Last: an unknown member of the config must not replace any other member.
     if let Some(config) = request.generation_config.as_deref() {
         config::write(config, capabilities, &mut body)?;
     }
-    Ok(body.into())
+    Ok(body)
 }
 
 #[cfg(test)]

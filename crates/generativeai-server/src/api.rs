@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::response::Response;
 use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
+use generativeai::protocol::models::id_of;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
 use generativeai::protocol::tokens::CountTokensRequest;
@@ -19,9 +20,9 @@ use crate::error::ApiError;
 use crate::faults::{Faults, InjectedFaults};
 use crate::files::{Attachments, FileStorage, FilesApi, Site};
 use crate::framing::Framing;
-use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey, OnRefused};
+use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey, Report};
 use crate::hops::{Hop, Hops};
-use crate::models::{ModelNames, without_prefix};
+use crate::models::ModelNames;
 use crate::query::Query;
 use crate::queue::RequestQueue;
 use crate::reply::ReplyDefaults;
@@ -33,15 +34,12 @@ use crate::stream::{Chunks, StreamBody};
 ///
 /// One value serves all requests, without a lock around it. The parts that change synchronize themselves: the queue,
 /// the memory of the body reader, the cached model names, and the sequence of faults.
-#[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) backend: Arc<dyn Backend>,
-    /// Host names that clients may use for the server.
     pub(crate) hosts: AllowedHosts,
-    /// Origins of the pages that may use the server.
     pub(crate) origins: AllowedOrigins,
-    /// Reports requests that are refused for their host or their origin.
-    pub(crate) on_refused: OnRefused,
+    /// Gets the message of each request that is refused for its host or its origin.
+    pub(crate) on_refused: Option<Report>,
     /// Key that every request must have, if any.
     pub(crate) key: Option<ApiKey>,
     /// Names of the backend's models.
@@ -54,8 +52,8 @@ pub(crate) struct Api {
     pub(crate) faults: Faults,
     /// Uploaded files, if the server stores any.
     pub(crate) files: Option<Arc<FileStorage>>,
-    /// Hops that replies are divided into, if any.
-    pub(crate) hops: Option<Arc<Hops>>,
+    /// Hops that replies are divided into.
+    pub(crate) hops: Hops,
     /// `maxOutputTokens` of requests that do not set it.
     pub(crate) max_output_tokens: Option<i32>,
 }
@@ -107,7 +105,7 @@ impl Api {
             key.check(&parts.headers, query.key.as_deref())?;
         }
         let endpoint = endpoint?;
-        let sse = query.is_sse()?;
+        let framing = query.framing()?;
         let deadline = Deadline::from_headers(&parts.headers)?;
         let options = deadline.options();
         match endpoint {
@@ -134,7 +132,7 @@ impl Api {
             }
             Endpoint::Call(method, model) => {
                 let call = self.admit(parts, body, &model, deadline).await?;
-                self.run(method, call, sse).await
+                self.run(method, call, framing).await
             }
             Endpoint::Files(endpoint) => {
                 let handled = self.handle_files(endpoint, parts, query, body);
@@ -212,12 +210,11 @@ impl Api {
         &self,
         method: ModelMethod,
         mut call: Call<'_>,
-        sse: bool,
+        framing: Framing,
     ) -> Result<Response, ApiError> {
         let response = match method {
             ModelMethod::GenerateContent => self.generate(&mut call).await,
             ModelMethod::StreamGenerateContent => self.start(&mut call).await.map(|chunks| {
-                let framing = Framing::new(sse);
                 let content_type = framing.content_type();
                 let body = StreamBody {
                     chunks,
@@ -281,13 +278,12 @@ impl Api {
 
     /// Parses the request of a call, freeing its text.
     async fn prepare(&self, call: &mut Call<'_>) -> Result<Prepared, ApiError> {
-        let version = without_prefix(&call.model).to_owned();
+        let version = id_of(&call.model).to_owned();
         let defaults = ReplyDefaults::new(&version, &call.body);
         let mut request: GenerateContentRequest = call.parse()?;
         // A token is bound to the resolved model, and to the request before the references to files are replaced.
         request.model = call.model_name();
-        let hop = self.hops.as_ref().map(|hops| hops.begin(&mut request));
-        let hop = hop.transpose()?;
+        let hop = self.hops.begin(&mut request)?;
         call.resolve(&mut request).await?;
         if let Some(limit) = self.max_output_tokens {
             let config = request.generation_config.get_or_insert_default();

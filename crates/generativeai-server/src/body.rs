@@ -30,12 +30,11 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 const BYTES_PER_VALUE: usize = 256;
 
 /// Reads request bodies within limits.
-#[derive(Clone, Debug)]
 pub(crate) struct BodyReader {
     /// Maximum size of one body.
-    max_bytes: usize,
-    /// Time for one body to arrive.
-    timeout: Duration,
+    pub(crate) max_bytes: usize,
+    /// Time for one body, or for the next bytes of an upload, to arrive.
+    pub(crate) timeout: Duration,
     /// One permit per byte.
     memory: Arc<Semaphore>,
     /// Number of permits, free or not.
@@ -93,16 +92,6 @@ impl BodyReader {
             memory: Arc::new(Semaphore::new(total_memory)),
             total_memory,
         }
-    }
-
-    /// Returns the maximum size of one body.
-    pub(crate) fn max_bytes(&self) -> usize {
-        self.max_bytes
-    }
-
-    /// Returns the time for one body, or for the next bytes of an upload, to arrive.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
     }
 
     /// Reads a complete body.

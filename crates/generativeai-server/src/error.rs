@@ -22,9 +22,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// An error response of the API.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
-    /// Code of the response; also in its body.
-    code: StatusCode,
-    /// Body of the response. Boxed: it would enlarge every `Result` of the crate.
+    /// Body of the response, which contains its code. Boxed: it would enlarge every `Result` of the crate.
     status: Box<Status>,
     /// Further headers of the response. Boxed for the same reason as the status.
     headers: Option<Box<HeaderMap>>,
@@ -40,7 +38,6 @@ impl ApiError {
             .status
             .get_or_insert_with(|| nearest_name(code).to_owned());
         Self {
-            code,
             status: Box::new(status),
             headers: None,
         }
@@ -130,10 +127,9 @@ impl ApiError {
     /// A refusal has code 400, or the status `UNIMPLEMENTED` and becomes a 400. Other errors are not changed.
     pub(crate) fn naming_files(mut self, files: &str) -> Self {
         let is_unsupported = self.status.status.as_deref() == Some("UNIMPLEMENTED");
-        if files.is_empty() || (self.code != StatusCode::BAD_REQUEST && !is_unsupported) {
+        if files.is_empty() || (self.code() != 400 && !is_unsupported) {
             return self;
         }
-        self.code = StatusCode::BAD_REQUEST;
         self.status.code = Some(400);
         self.status.status = Some("INVALID_ARGUMENT".to_owned());
         let message = self.status.message.take().unwrap_or_default();
@@ -164,9 +160,10 @@ impl ApiError {
         self
     }
 
-    #[cfg(test)]
+    /// Returns the code of the response.
     pub(crate) fn code(&self) -> u16 {
-        self.code.as_u16()
+        let code = self.status.code.and_then(|code| code.try_into().ok());
+        code.unwrap_or(500)
     }
 
     /// Returns the body of the response, `{"error": {…}}`.
@@ -179,7 +176,8 @@ impl ApiError {
     /// Returns the HTTP response.
     pub(crate) fn to_response(&self) -> Response {
         let mut response = with_body(JSON, Body::from(self.to_json()));
-        *response.status_mut() = self.code;
+        let code = StatusCode::from_u16(self.code());
+        *response.status_mut() = code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if let Some(further) = &self.headers {
             response.headers_mut().extend(HeaderMap::clone(further));
         }
@@ -227,10 +225,7 @@ impl ApiError {
             .into_iter()
             .chain(reported)
             .find(|code| (400..600).contains(code));
-        if let Some(code) = code.and_then(|code| StatusCode::from_u16(code).ok()) {
-            self.code = code;
-        }
-        status.code = Some(i32::from(self.code.as_u16()));
+        status.code = code.map(i32::from).or(self.status.code);
         status.status = status.status.or_else(|| self.status.status.take());
         status.message = status.message.or_else(|| self.status.message.take());
         *self.status = status;

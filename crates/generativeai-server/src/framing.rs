@@ -24,15 +24,6 @@ pub(crate) enum Framing {
 }
 
 impl Framing {
-    /// Creates the encoding of a new stream: events if the client asked for `alt=sse`, else an array.
-    pub(crate) fn new(sse: bool) -> Self {
-        if sse {
-            Self::Sse
-        } else {
-            Self::Array { started: false }
-        }
-    }
-
     /// Returns the media type of the response.
     pub(crate) fn content_type(&self) -> &'static str {
         match self {

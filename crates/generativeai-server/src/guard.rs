@@ -8,9 +8,6 @@ pub(crate) use host::AllowedHosts;
 pub(crate) use key::ApiKey;
 pub(crate) use origin::AllowedOrigins;
 
-use std::fmt;
-use std::sync::Arc;
-
 use axum::http::{HeaderMap, StatusCode};
 
 use crate::error::ApiError;
@@ -28,24 +25,5 @@ pub(crate) fn check_header_count(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(error.closing_connection())
 }
 
-/// Function that receives the message of a refusal.
-type Report = dyn Fn(&str) + Send + Sync;
-
-/// Function that is called for each request that is refused for its host or its origin, if any.
-#[derive(Clone, Default)]
-pub(crate) struct OnRefused(pub(crate) Option<Arc<Report>>);
-
-impl OnRefused {
-    /// Reports a refusal.
-    pub(crate) fn report(&self, error: &ApiError) {
-        if let Some(report) = &self.0 {
-            report(error.message());
-        }
-    }
-}
-
-impl fmt::Debug for OnRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OnRefused").field(&self.0.is_some()).finish()
-    }
-}
+/// Function that gets the message of a refusal.
+pub(crate) type Report = Box<dyn Fn(&str) + Send + Sync>;

@@ -8,9 +8,6 @@
 mod position;
 mod token;
 
-use std::sync::Arc;
-
-use generativeai::protocol::content::Part;
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse, UsageMetadata};
 use ring::hmac;
@@ -24,8 +21,8 @@ use crate::response::to_json;
 /// Seed of requests that have none, so that a reply can be generated again.
 const SEED: i32 = 0;
 
-/// Where the hops of all replies end.
-#[derive(Debug)]
+/// Where the hops of all replies end. Without either number of tokens, a reply is not divided.
+#[derive(Clone)]
 pub(crate) struct Hops {
     /// Number of tokens after which a hop ends.
     pub(crate) tokens: Option<u32>,
@@ -37,7 +34,7 @@ pub(crate) struct Hops {
 
 /// One hop of a reply: skips the content of earlier hops, and ends after a number of tokens.
 pub(crate) struct Hop {
-    hops: Arc<Hops>,
+    hops: Hops,
     /// Digest of the request.
     request: [u8; DIGEST],
     /// Position where the hop begins, until it is reached.
@@ -62,19 +59,18 @@ pub(crate) struct Hop {
 }
 
 impl Hops {
-    /// Returns whether replies may have more than one hop.
-    pub(crate) fn is_on(&self) -> bool {
-        self.tokens.is_some() || self.checkpoint.is_some()
-    }
-
-    /// Begins the hop that a request asks for. Removes the token from the request, and sets its seed.
+    /// Begins the hop that a request asks for. Removes the token from the request, and sets its seed. `None` if replies
+    /// are not divided.
     ///
     /// # Errors
     /// 400: the token is not one of this request.
     pub(crate) fn begin(
-        self: &Arc<Self>,
+        &self,
         request: &mut GenerateContentRequest,
-    ) -> Result<Hop, ApiError> {
+    ) -> Result<Option<Hop>, ApiError> {
+        if self.tokens.or(self.checkpoint).is_none() {
+            return Ok(None);
+        }
         // All hops of a reply have one digest: it excludes the token, and covers the parsed request instead
         // of its text, whose spelling may vary.
         let token = request.continuation_token.take();
@@ -86,8 +82,8 @@ impl Hops {
         let config = request.generation_config.get_or_insert_default();
         config.seed.get_or_insert(SEED);
         let is_whole = config.candidate_count.is_some_and(|count| count > 1);
-        Ok(Hop {
-            hops: Arc::clone(self),
+        Ok(Some(Hop {
+            hops: self.clone(),
             request: digest,
             start,
             position: Position::start(),
@@ -99,7 +95,7 @@ impl Hops {
             is_whole,
             usage: None,
             is_over: false,
-        })
+        }))
     }
 }
 
@@ -169,10 +165,14 @@ impl Hop {
         start: Start,
         chunk: &mut GenerateContentResponse,
     ) -> Result<bool, ApiError> {
-        let mut rest = Vec::new();
-        for part in parts(chunk) {
-            let left = self.position.add_up_to(start.length, part);
-            rest.extend(left.map_err(|_| differs())?);
+        let mut begins = false;
+        let candidate = chunk.candidates.first_mut();
+        if let Some(content) = candidate.and_then(|candidate| candidate.content.as_mut()) {
+            for part in std::mem::take(&mut content.parts) {
+                let left = self.position.add_up_to(start.length, part);
+                content.parts.extend(left.map_err(|_| differs())?);
+            }
+            begins = !content.parts.is_empty();
         }
         let has_ended = chunk.finish_reason().is_some() || chunk.is_blocked();
         if self.position.length() == start.length {
@@ -184,7 +184,7 @@ impl Hop {
             return Err(differs());
         }
         // If nothing of the chunk is left, this hop begins after it, and is counted from there.
-        let begins = !rest.is_empty() || has_ended;
+        begins |= has_ended;
         if !begins {
             self.count(chunk);
             self.first = self.tokens;
@@ -192,8 +192,6 @@ impl Hop {
             if chunk.usage_metadata.is_some() {
                 self.usage = chunk.usage_metadata.take();
             }
-        } else if let Some(content) = first_content(chunk) {
-            content.parts = rest;
         }
         Ok(begins)
     }
@@ -238,18 +236,6 @@ impl Hop {
             self.checkpoint = self.tokens;
         }
     }
-}
-
-fn first_content(
-    chunk: &mut GenerateContentResponse,
-) -> Option<&mut generativeai::protocol::content::Content> {
-    chunk.candidates.first_mut()?.content.as_mut()
-}
-
-/// Removes the parts from a chunk.
-fn parts(chunk: &mut GenerateContentResponse) -> Vec<Part> {
-    let content = first_content(chunk);
-    content.map_or_else(Vec::new, |content| std::mem::take(&mut content.parts))
 }
 
 /// Returns the number of tokens of a reply, thoughts included.

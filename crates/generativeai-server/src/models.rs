@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use generativeai::protocol::models::Model;
+use generativeai::protocol::models::{Model, id_of};
 use generativeai::{Backend, Error, RequestOptions};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -61,12 +61,12 @@ const PUBLISHED: [&str; 27] = [
 ];
 
 /// Names of the backend's models, listed until the list has one.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct ModelNames {
-    /// Whether only the backend's own names are accepted.
-    strict: bool,
+    /// Whether only the backend's own names are accepted, so that published names are not mapped to the default model.
+    pub(crate) strict: bool,
     /// The model for names that Google publishes, if it is not the first one of the list.
-    default: Option<String>,
+    pub(crate) default: Option<String>,
     /// The listed names, without `models/`. Not set while the backend lists none.
     listed: OnceCell<Vec<String>>,
     /// Cached answers of the backend: whether it has a list (`models`), and models that it does not list.
@@ -74,7 +74,7 @@ pub(crate) struct ModelNames {
 }
 
 /// Answers that are cached for a time: whether a resource exists.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Answers(Mutex<HashMap<String, (bool, Instant)>>);
 
 impl Answers {
@@ -103,16 +103,6 @@ impl Answers {
 }
 
 impl ModelNames {
-    /// Creates the names. With `strict`, published names are not mapped to the default model.
-    pub(crate) fn new(strict: bool, default: Option<String>) -> Self {
-        Self {
-            strict,
-            default,
-            listed: OnceCell::new(),
-            answers: Answers::default(),
-        }
-    }
-
     /// Returns the resource name, `models/…`, of the model for a name. The first rule that applies:
     ///
     /// 1. A name that the backend lists is that model.
@@ -194,7 +184,7 @@ impl ModelNames {
         }
         let found = backend.get_model(resource.to_owned(), RequestOptions::default());
         let exists = match found.await {
-            Ok(model) => name_of(&model).as_deref() == Some(without_prefix(resource)),
+            Ok(model) => name_of(&model).as_deref() == Some(id_of(resource)),
             Err(error) if error.is_retryable() => return false,
             Err(_) => false,
         };
@@ -247,15 +237,7 @@ async fn list(backend: &dyn Backend) -> Result<Vec<String>, Error> {
 }
 
 fn name_of(model: &Model) -> Option<String> {
-    model
-        .name
-        .as_deref()
-        .map(|name| without_prefix(name).to_owned())
-}
-
-/// Returns the name of a model without `models/`.
-pub(crate) fn without_prefix(name: &str) -> &str {
-    name.strip_prefix("models/").unwrap_or(name)
+    model.name.as_deref().map(|name| id_of(name).to_owned())
 }
 
 #[cfg(test)]
@@ -319,7 +301,7 @@ mod tests {
                 failure,
                 ..Counting::default()
             };
-            let names = ModelNames::new(false, None);
+            let names = ModelNames::default();
             for (requests, lists, models) in minutes {
                 for _ in 0..requests {
                     let resolved = names.resolve(&backend, "gemini-2.5-flash").await;
@@ -338,7 +320,7 @@ mod tests {
             is_empty: true,
             ..Counting::default()
         };
-        let names = ModelNames::new(false, None);
+        let names = ModelNames::default();
         let resolve = async |backend: &Counting| {
             let resolved = names.resolve(backend, "gemini-2.5-flash").await;
             resolved.expect("a model")
@@ -355,7 +337,10 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_name_is_asked_for_again_by_the_next_request() {
         let backend = Counting::default();
-        let names = ModelNames::new(true, None);
+        let names = ModelNames {
+            strict: true,
+            ..ModelNames::default()
+        };
         for models in 1..3 {
             assert!(names.resolve(&backend, "qwen3:4b").await.is_err());
             assert_eq!(backend.models.load(Ordering::SeqCst), models);

@@ -3,9 +3,8 @@
 //! axum's extractor is not used: it reports invalid queries in plain text, and the names have two spellings (`alt` and
 //! `$alt`, `pageToken` and `page_token`).
 
-use percent_encoding::percent_decode_str;
-
 use crate::error::ApiError;
+use crate::framing::Framing;
 
 /// Query parameters that the server uses. Others are ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,10 +27,9 @@ impl Query {
     /// Parses a query string.
     pub(crate) fn parse(query: &str) -> Self {
         let mut parsed = Self::default();
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decode(value);
-            match decode(name).as_str() {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let value = value.into_owned();
+            match &*name {
                 "alt" | "$alt" => parsed.alt = value,
                 "key" | "$key" => parsed.key = Some(value),
                 "pageToken" | "page_token" if !value.is_empty() => parsed.page_token = Some(value),
@@ -44,15 +42,15 @@ impl Query {
         parsed
     }
 
-    /// Returns whether a stream is sent as server-sent events (`alt=sse`). Suffixes such as `;enum-encoding=int` are
+    /// Returns the encoding of a stream: events with `alt=sse`, else an array. Suffixes such as `;enum-encoding=int` are
     /// accepted and ignored: enums are always written by name, which every client reads.
     ///
     /// # Errors
     /// `alt` names a format that is not served.
-    pub(crate) fn is_sse(&self) -> Result<bool, ApiError> {
+    pub(crate) fn framing(&self) -> Result<Framing, ApiError> {
         match self.alt.split(';').next() {
-            Some("sse") => Ok(true),
-            Some("json" | "") => Ok(false),
+            Some("sse") => Ok(Framing::Sse),
+            Some("json" | "") => Ok(Framing::Array { started: false }),
             _ => Err(ApiError::invalid(format!(
                 "`alt={}` is not supported: use `sse` or `json`",
                 self.alt
@@ -61,19 +59,13 @@ impl Query {
     }
 }
 
-/// Decodes a name or a value: `+` is a space, `%26` an ampersand.
-fn decode(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " "))
-        .decode_utf8_lossy()
-        .into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn sse(query: &str) -> Option<bool> {
-        Query::parse(query).is_sse().ok()
+        let framing = Query::parse(query).framing();
+        framing.ok().map(|framing| framing == Framing::Sse)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::ApiError;
 
 /// Limits how many requests the backend handles at once and how many may wait for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct RequestQueue {
     /// Permits to run.
     running: Arc<Semaphore>,
@@ -21,11 +21,25 @@ pub(crate) struct RequestQueue {
 impl RequestQueue {
     /// Creates a queue. At least one request may run.
     pub(crate) fn new(max_running: usize, max_waiting: usize) -> Self {
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
         Self {
-            running: semaphore(max_running.clamp(1, Semaphore::MAX_PERMITS)),
-            waiting: semaphore(max_waiting.min(Semaphore::MAX_PERMITS)),
+            running: semaphore(max_running.max(1)),
+            waiting: semaphore(max_waiting),
         }
+    }
+
+    /// Sets how many requests may run: at least one.
+    pub(crate) fn set_max_running(&mut self, requests: usize) {
+        self.running = semaphore(requests.max(1));
+    }
+
+    /// Sets how many requests may wait.
+    pub(crate) fn set_max_waiting(&mut self, requests: usize) {
+        self.waiting = semaphore(requests);
+    }
+
+    /// Returns how many further requests may run or wait.
+    pub(crate) fn free_places(&self) -> usize {
+        self.running.available_permits() + self.waiting.available_permits()
     }
 
     /// Waits for a permit to run, first come, first served. Dropping the future leaves the queue.
@@ -44,6 +58,10 @@ impl RequestQueue {
         let permit = self.running.clone().acquire_owned().await;
         Ok(permit.expect("the semaphore is never closed"))
     }
+}
+
+fn semaphore(permits: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
 }
 
 #[cfg(test)]

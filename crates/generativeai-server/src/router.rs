@@ -1,10 +1,9 @@
-//! The axum router: one handler that checks and dispatches every request, and reports errors in JSON.
+//! The only handler of the axum router: checks and dispatches every request, and reports errors in JSON. The paths are
+//! matched by [`route`](crate::route::route), not by axum.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -17,22 +16,25 @@ use crate::error::ApiError;
 use crate::guard::check_header_count;
 use crate::static_files;
 
-/// Returns the router of the API.
-///
-/// The paths are matched by [`route`](crate::route::route), not by axum.
-pub(crate) fn into_router(api: Api) -> Router {
-    Router::new().fallback(handle).with_state(Arc::new(api))
-}
-
-/// Returns the response to a request. If it is an error, the rest of the body is discarded first: most clients read
-/// the response only after they have sent the body. If the server closed the connection before, they would report a
-/// reset instead.
-async fn respond(api: &Api, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+/// Handles every request: adds the CORS headers to every response, and turns an error or a panic into JSON.
+pub(crate) async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let cors = api.origins.cors_headers(&parts.headers);
     let mut body = IncomingBody::new(&parts.headers, body);
-    let response = dispatch(api, parts, &mut body).await;
-    if response.is_err() {
-        api.bodies.discard(body).await;
-    }
+    // A panic of the backend would end the task of the connection, and the client would see a lost connection instead
+    // of an error. `AssertUnwindSafe` holds: the locks of the shared state tolerate poisoning.
+    let result = AssertUnwindSafe(dispatch(&api, &parts, &mut body)).catch_unwind();
+    let mut response = match result.await.unwrap_or_else(|_| Err(ApiError::panicked())) {
+        Ok(response) => response,
+        Err(error) => {
+            // Most clients read the response only after they have sent the body. If the server closed the connection
+            // before, they would report a reset instead.
+            api.bodies.discard(body).await;
+            error.to_response()
+        }
+    };
+    // Errors have the headers, too. Without them the browser hides the response, and a page could not show the message.
+    response.headers_mut().extend(cors);
     response
 }
 
@@ -44,7 +46,10 @@ async fn dispatch(api: &Api, parts: &Parts, body: &mut IncomingBody) -> Result<R
     check_header_count(&parts.headers)?;
     let allowed = api.hosts.check(parts);
     let allowed = allowed.and_then(|()| api.origins.check(parts));
-    allowed.inspect_err(|error| api.on_refused.report(error))?;
+    if let (Err(error), Some(report)) = (&allowed, &api.on_refused) {
+        report(error.message());
+    }
+    allowed?;
     if parts.method == Method::OPTIONS {
         return preflight(api, parts);
     }
@@ -61,18 +66,4 @@ fn preflight(api: &Api, parts: &Parts) -> Result<Response, ApiError> {
         ApiError::method_not_allowed(&parts.method, "GET, HEAD, POST, PUT, DELETE")
     })?;
     Ok((StatusCode::NO_CONTENT, headers).into_response())
-}
-
-/// Handles every request: adds the CORS headers to every response, and turns an error or a panic into JSON.
-async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let cors = api.origins.cors_headers(&parts.headers);
-    // A panic of the backend would end the task of the connection, and the client would see a lost connection instead
-    // of an error. `AssertUnwindSafe` holds: the locks of the shared state tolerate poisoning.
-    let result = AssertUnwindSafe(respond(&api, &parts, body)).catch_unwind();
-    let result = result.await.unwrap_or_else(|_| Err(ApiError::panicked()));
-    let mut response = result.unwrap_or_else(|error| error.to_response());
-    // Errors have the headers, too. Without them the browser hides the response, and a page could not show the message.
-    response.headers_mut().extend(cors);
-    response
 }

@@ -16,13 +16,15 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_io_timeout::TimeoutWriter;
 
-use crate::server::Server;
+use crate::server::{Server, Timeouts};
 
 /// Most headers that hyper parses; its default is 100. Far above the limit of the router, whose error is JSON while
 /// hyper's has an empty body.
@@ -38,15 +40,6 @@ const MAX_CONNECTIONS: usize = 1_024;
 /// Pause after a failed `accept`, typically for lack of file descriptors. The connection stays in the backlog, so
 /// without a pause the next `accept` would fail at once, and the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Timeouts of a connection.
-#[derive(Clone, Copy, Debug)]
-struct Timeouts {
-    /// For the headers of the next request.
-    header: Duration,
-    /// For a write to make progress.
-    write: Duration,
-}
 
 impl Server {
     /// Serves until `stop` completes. Then accepts no more connections, lets responses in progress
@@ -70,25 +63,23 @@ impl Server {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         // The names by which other machines reach this one are not known.
-        if self.hosts.is_empty() && !listener.local_addr()?.ip().is_loopback() {
-            self.hosts.push("*".to_owned());
+        let hosts = &mut self.api.hosts.0;
+        if hosts.is_empty() && !listener.local_addr()?.ip().is_loopback() {
+            hosts.push("*".to_owned());
         }
-        let timeouts = Timeouts {
-            header: self.header_timeout,
-            write: self.write_timeout,
-        };
-        let drain_timeout = self.drain_timeout;
-        let max_connections = MAX_CONNECTIONS.max(self.max_requests().saturating_mul(2));
+        let timeouts = self.timeouts;
+        let max_connections = MAX_CONNECTIONS.max(self.api.queue.free_places() * 2);
         let places = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
         let router = self.into_router();
-        let (stop_sender, stopped) = watch::channel(false);
+        let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 (stream, place) = accept(&listener, &places) => {
-                    let connection = serve_connection(stream, router.clone(), timeouts, stopped.clone());
+                    let watcher = graceful.watcher();
+                    let connection = serve_connection(stream, router.clone(), timeouts, watcher);
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -100,10 +91,8 @@ impl Server {
         }
         // Closed before the responses drain: new clients are refused at once instead of waiting in the backlog.
         drop(listener);
-        stop_sender.send_replace(true);
-        let drained = async { while connections.join_next().await.is_some() {} };
         // Connections that outlast the timeout are aborted when the set is dropped.
-        let _ = tokio::time::timeout(drain_timeout, drained).await;
+        let _ = timeout(timeouts.drain, graceful.shutdown()).await;
         Ok(())
     }
 }
@@ -135,12 +124,7 @@ fn concerns_one_connection(kind: io::ErrorKind) -> bool {
 }
 
 /// Serves one connection until the client closes it, it fails, or the server stops.
-async fn serve_connection(
-    stream: TcpStream,
-    router: Router,
-    timeouts: Timeouts,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn serve_connection(stream: TcpStream, router: Router, timeouts: Timeouts, watcher: Watcher) {
     // Nagle's algorithm would delay small chunks. This fails on a broken connection only.
     if stream.set_nodelay(true).is_err() {
         return;
@@ -161,14 +145,8 @@ async fn serve_connection(
             TokioIo::new(Box::pin(stream)),
             TowerToHyperService::new(router),
         );
-    let mut connection = pin!(connection);
     // Errors are dropped: they concern the client's side of the connection, which sees them itself.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    let _ = watcher.watch(connection).await;
 }
 
 /// Returns a timeout, or none if it is longer than the clock can represent: the crates that use it would panic.

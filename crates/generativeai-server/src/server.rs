@@ -1,20 +1,23 @@
 //! The server's settings, and the router built from them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use generativeai::Backend;
+use generativeai::protocol::models::id_of;
 use ring::hmac;
 
 use crate::api::Api;
 use crate::body::BodyReader;
 use crate::faults::Faults;
 use crate::files::FileStorage;
-use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey, OnRefused};
+use crate::guard::{AllowedHosts, AllowedOrigins, ApiKey};
 use crate::hops::Hops;
-use crate::models::{ModelNames, without_prefix};
+use crate::models::ModelNames;
 use crate::queue::RequestQueue;
+use crate::router::handle;
 
 /// Server of the Gemini REST API over a backend, before it is started.
 ///
@@ -42,29 +45,21 @@ use crate::queue::RequestQueue;
 /// ```
 // `genai serve` runs a second server in a child process (`genai engine`), which must not refuse what the parent has
 // accepted. So a new limit has to be raised in generativeai-cli/src/commands/engine.rs.
-#[derive(Debug)]
 #[must_use = "a server does nothing until it is served or turned into a router"]
 pub struct Server {
-    backend: Arc<dyn Backend>,
-    /// Set by `allow_host`. Otherwise the listener's address decides.
-    pub(crate) hosts: Vec<String>,
-    origins: AllowedOrigins,
-    on_refused: OnRefused,
-    key: Option<ApiKey>,
-    strict_model_names: bool,
-    default_model: Option<String>,
-    max_output_tokens: Option<i32>,
-    max_concurrent: usize,
-    max_queued: usize,
-    body_limit: usize,
-    body_timeout: Duration,
-    memory_limit: usize,
-    faults: Faults,
-    files: Option<Arc<FileStorage>>,
-    hops: Hops,
-    pub(crate) header_timeout: Duration,
-    pub(crate) write_timeout: Duration,
-    pub(crate) drain_timeout: Duration,
+    pub(crate) api: Api,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// Timeouts of [`Server::serve`].
+#[derive(Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// For the headers of the next request of a connection.
+    pub(crate) header: Duration,
+    /// For a write to make progress.
+    pub(crate) write: Duration,
+    /// For the responses in progress when the server stops.
+    pub(crate) drain: Duration,
 }
 
 /// Returns the Gemini REST API over a backend as a router, with default settings.
@@ -84,27 +79,28 @@ pub fn router(backend: impl Backend + 'static) -> Router {
 impl Server {
     /// Creates a server with default settings: no API key, loopback hosts only, 16 requests at once.
     pub fn new(backend: impl Backend + 'static) -> Self {
-        Self {
+        let api = Api {
             backend: Arc::new(backend),
-            hosts: Vec::new(),
+            // Loopback alone: a router cannot know the address of its listener, so it assumes that only this machine
+            // should reach it.
+            hosts: AllowedHosts::default(),
             origins: AllowedOrigins::default(),
-            on_refused: OnRefused::default(),
+            on_refused: None,
             key: None,
-            strict_model_names: false,
-            default_model: None,
-            max_output_tokens: None,
-            max_concurrent: 16,
-            max_queued: 64,
-            body_limit: 20 * 1024 * 1024,
-            body_timeout: Duration::from_secs(60),
-            memory_limit: 256 * 1024 * 1024,
+            models: ModelNames::default(),
+            queue: RequestQueue::new(16, 64),
+            bodies: BodyReader::new(20 * 1024 * 1024, Duration::from_secs(60), 256 * 1024 * 1024),
             faults: Faults::default(),
             files: None,
             hops: Hops::default(),
-            header_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(60),
-            drain_timeout: Duration::from_secs(10),
-        }
+            max_output_tokens: None,
+        };
+        let timeouts = Timeouts {
+            header: Duration::from_secs(30),
+            write: Duration::from_secs(60),
+            drain: Duration::from_secs(10),
+        };
+        Self { api, timeouts }
     }
 
     /// Requires an API key. Default: none.
@@ -118,7 +114,7 @@ impl Server {
     /// proxy with TLS in front of the server where the network is not trusted.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         let key: String = key.into();
-        self.key = Some(ApiKey::new(&key));
+        self.api.key = Some(ApiKey::new(&key));
         self
     }
 
@@ -130,7 +126,7 @@ impl Server {
     ///
     /// A backend that does not list its models gets every name unchanged in both cases.
     pub fn strict_model_names(mut self, strict: bool) -> Self {
-        self.strict_model_names = strict;
+        self.api.models.strict = strict;
         self
     }
 
@@ -146,7 +142,7 @@ impl Server {
     /// ```
     pub fn default_model(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
-        self.default_model = Some(without_prefix(&name).to_owned());
+        self.api.models.default = Some(id_of(&name).to_owned());
         self
     }
 
@@ -156,7 +152,7 @@ impl Server {
     /// takes minutes. A reply that reaches the limit ends with the finish reason `MAX_TOKENS`.
     /// Requests that set `maxOutputTokens` keep their own limit, even a higher one.
     pub fn max_output_tokens(mut self, tokens: i32) -> Self {
-        self.max_output_tokens = Some(tokens);
+        self.api.max_output_tokens = Some(tokens);
         self
     }
 
@@ -174,7 +170,7 @@ impl Server {
     /// let server = Server::new(Scripted::default()).allow_host("model.lan");
     /// ```
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
-        self.hosts.push(host.into());
+        self.api.hosts.0.push(host.into());
         self
     }
 
@@ -186,7 +182,7 @@ impl Server {
     /// every page that a user opens can use the API, so set an [API key](Self::api_key) as well. Programs other than
     /// browsers send no origin, and this setting does not affect them.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origins.add(origin.into());
+        self.api.origins.0.push(origin.into());
         self
     }
 
@@ -196,7 +192,7 @@ impl Server {
     /// A browser hides the refusal from the page. So the operator of the server is the only one who can see the reason.
     /// The message contains names that the client has chosen.
     pub fn on_refused(mut self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.on_refused = OnRefused(Some(Arc::new(report)));
+        self.api.on_refused = Some(Box::new(report));
         self
     }
 
@@ -205,7 +201,7 @@ impl Server {
     /// Only calls of a model count: replies, token counts and embeddings. Each counts until its response is complete.
     /// Lists of models and requests of the Files API are not limited.
     pub fn max_concurrent(mut self, requests: usize) -> Self {
-        self.max_concurrent = requests;
+        self.api.queue.set_max_running(requests);
         self
     }
 
@@ -213,7 +209,7 @@ impl Server {
     /// Default: 64. Further requests get 429 with a `RetryInfo` of one second. Waiting requests run in the order in
     /// which they arrived.
     pub fn max_queued(mut self, requests: usize) -> Self {
-        self.max_queued = requests;
+        self.api.queue.set_max_waiting(requests);
         self
     }
 
@@ -222,7 +218,7 @@ impl Server {
     /// Inline data (images, audio) is base64 in the body, which is a third longer than the bytes. A stored file that a
     /// message refers to has the same limit. An upload does not: see [`FileStorage::max_file_size`].
     pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.body_limit = bytes;
+        self.api.bodies.max_bytes = bytes;
         self
     }
 
@@ -230,7 +226,7 @@ impl Server {
     ///
     /// An upload may take longer: for it this is the time within which the next bytes must arrive.
     pub fn body_timeout(mut self, time: Duration) -> Self {
-        self.body_timeout = time;
+        self.api.bodies.timeout = time;
         self
     }
 
@@ -240,7 +236,10 @@ impl Server {
     /// request is estimated as the size of its body, plus 256 bytes for each JSON value in it: many small values take
     /// more memory than their text. A stored file that a message refers to counts four times.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = bytes;
+        let BodyReader {
+            max_bytes, timeout, ..
+        } = self.api.bodies;
+        self.api.bodies = BodyReader::new(max_bytes, timeout, bytes);
         self
     }
 
@@ -254,7 +253,7 @@ impl Server {
     /// # Ok::<(), generativeai::Error>(())
     /// ```
     pub fn faults(mut self, faults: Faults) -> Self {
-        self.faults = faults;
+        self.api.faults = faults;
         self
     }
 
@@ -275,7 +274,7 @@ impl Server {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn files(mut self, files: FileStorage) -> Self {
-        self.files = Some(Arc::new(files));
+        self.api.files = Some(Arc::new(files));
         self
     }
 
@@ -300,7 +299,7 @@ impl Server {
     /// let server = Server::new(script).hop_tokens(2);
     /// ```
     pub fn hop_tokens(mut self, tokens: u32) -> Self {
-        self.hops.tokens = Some(tokens);
+        self.api.hops.tokens = Some(tokens);
         self
     }
 
@@ -310,7 +309,7 @@ impl Server {
     /// received. With 1, each chunk is a checkpoint. The official clients repeat the text between the last checkpoint
     /// and the end of a broken stream; `generativeai` does not.
     pub fn checkpoint_tokens(mut self, tokens: u32) -> Self {
-        self.hops.checkpoint = Some(tokens);
+        self.api.hops.checkpoint = Some(tokens);
         self
     }
 
@@ -320,7 +319,7 @@ impl Server {
     /// Servers with the same key accept each other's tokens, if they serve the same model: after a restart, or behind a
     /// load balancer. The key should be 32 random bytes.
     pub fn continuation_key(mut self, key: impl AsRef<[u8]>) -> Self {
-        self.hops.key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
+        self.api.hops.key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
         self
     }
 
@@ -328,47 +327,37 @@ impl Server {
     /// then it is closed. Also limits how long an idle connection is kept for another request. Applies
     /// to [`serve`](Self::serve) only.
     pub fn header_timeout(mut self, time: Duration) -> Self {
-        self.header_timeout = time;
+        self.timeouts.header = time;
         self
     }
 
     /// Sets how long a client may leave a response unread. Default: 60 s; then its connection is
     /// closed and the backend stopped. Applies to [`serve`](Self::serve) only.
     pub fn write_timeout(mut self, time: Duration) -> Self {
-        self.write_timeout = time;
+        self.timeouts.write = time;
         self
     }
 
     /// Sets how long responses in progress may take to complete when the server stops. Default: 10 s.
     /// Applies to [`serve`](Self::serve) only.
     pub fn drain_timeout(mut self, time: Duration) -> Self {
-        self.drain_timeout = time;
+        self.timeouts.drain = time;
         self
-    }
-
-    /// Returns the number of requests that may run or wait.
-    pub(crate) fn max_requests(&self) -> usize {
-        self.max_concurrent.saturating_add(self.max_queued)
     }
 
     /// Returns the router, to be nested in another or served by other means.
     pub fn into_router(self) -> Router {
-        let api = Api {
-            backend: self.backend,
-            // Loopback alone if there are none: a router cannot know the address of its listener, so it assumes that only
-            // this machine should reach it.
-            hosts: AllowedHosts(self.hosts),
-            origins: self.origins,
-            on_refused: self.on_refused,
-            key: self.key,
-            models: ModelNames::new(self.strict_model_names, self.default_model),
-            queue: RequestQueue::new(self.max_concurrent, self.max_queued),
-            bodies: BodyReader::new(self.body_limit, self.body_timeout, self.memory_limit),
-            faults: self.faults,
-            files: self.files,
-            hops: self.hops.is_on().then(|| Arc::new(self.hops)),
-            max_output_tokens: self.max_output_tokens,
-        };
-        crate::router::into_router(api)
+        Router::new()
+            .fallback(handle)
+            .with_state(Arc::new(self.api))
+    }
+}
+
+/// Prints the backend alone: the settings contain a key.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("backend", &self.api.backend)
+            .finish_non_exhaustive()
     }
 }

@@ -43,17 +43,5 @@ impl Journal for SessionJournal {
 /// # Errors
 /// [`Corrupt`](generativeai::ErrorKind::Corrupt) if an event is impossible after the earlier ones.
 pub(crate) fn replay(events: impl IntoIterator<Item = Event>) -> Result<ChatSession> {
-    GenerativeModel::new("none")
-        .start_chat()
-        .resume(NullJournal, events)
-}
-
-/// A journal that writes nothing.
-#[derive(Debug)]
-struct NullJournal;
-
-impl Journal for NullJournal {
-    fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
+    GenerativeModel::new("none").start_chat().resume((), events)
 }

@@ -35,11 +35,9 @@ impl Store {
     pub fn list(&self) -> ListSessions {
         ListSessions {
             database: self.database.clone(),
-            selection: Selection {
-                prefix: String::new(),
-                before: i64::MAX,
-                limit: usize::MAX,
-            },
+            prefix: String::new(),
+            before: i64::MAX,
+            limit: usize::MAX,
         }
     }
 }
@@ -67,15 +65,9 @@ impl Store {
 #[must_use = "nothing is read until it is awaited"]
 pub struct ListSessions {
     database: Database,
-    selection: Selection,
-}
-
-/// The sessions that a list contains.
-#[derive(Clone)]
-struct Selection {
-    /// The beginning of their names. If it is empty, sessions without a name are listed too.
+    /// The beginning of the names of the sessions. If it is empty, sessions without a name are listed too.
     prefix: String,
-    /// Their positions are less than this.
+    /// The positions of the sessions are less than this.
     before: i64,
     /// The maximum number of sessions.
     limit: usize,
@@ -95,13 +87,13 @@ impl ListSessions {
     /// In an encrypted store [`Corrupt`](generativeai::ErrorKind::Corrupt) if the name of any session is damaged, also
     /// of one without the prefix.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.selection.prefix = prefix.into();
+        self.prefix = prefix.into();
         self
     }
 
     /// Lists at most `limit` sessions.
     pub fn limit(mut self, limit: usize) -> Self {
-        self.selection.limit = limit;
+        self.limit = limit;
         self
     }
 
@@ -110,7 +102,7 @@ impl ListSessions {
     /// No session is listed twice. A session that is written between two pages moves to the front of the list, so the
     /// later pages do not contain it.
     pub fn start_after(mut self, position: u64) -> Self {
-        self.selection.before = i64::try_from(position).unwrap_or(i64::MAX);
+        self.before = i64::try_from(position).unwrap_or(i64::MAX);
         self
     }
 }
@@ -122,11 +114,8 @@ impl IntoFuture for ListSessions {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let context = "the store cannot be read";
-            let listed = self
-                .database
-                .read(context, self.selection, |tx, selection| {
-                    Box::pin(list(tx, selection))
-                });
+            let database = self.database.clone();
+            let listed = database.read(context, self, |tx, list| Box::pin(read(tx, list)));
             listed.await
         })
     }
@@ -136,20 +125,22 @@ impl IntoFuture for ListSessions {
 impl fmt::Debug for ListSessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ListSessions")
-            .field("limit", &self.selection.limit)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }
 
 /// Reads the sessions of a list.
-async fn list(
+async fn read(
     tx: &mut Transaction<'_>,
-    Selection {
+    list: &ListSessions,
+) -> Result<Vec<SessionInfo>, TransactionError> {
+    let ListSessions {
         prefix,
         before,
         limit,
-    }: &Selection,
-) -> Result<Vec<SessionInfo>, TransactionError> {
+        ..
+    } = list;
     // PostgreSQL accepts no NUL characters in a parameter, and no name has one.
     if prefix.contains('\0') {
         return Ok(Vec::new());

@@ -63,12 +63,10 @@ impl Store {
     pub fn search(&self, words: &str) -> SearchMessages {
         SearchMessages {
             store: self.clone(),
-            query: Query {
-                // PostgreSQL accepts no NUL characters in a parameter.
-                words: words.replace('\0', " "),
-                prefix: String::new(),
-                limit: MAX_HITS,
-            },
+            // PostgreSQL accepts no NUL characters in a parameter.
+            words: words.replace('\0', " "),
+            prefix: String::new(),
+            limit: MAX_HITS,
         }
     }
 }
@@ -93,12 +91,6 @@ impl Store {
 #[must_use = "nothing is searched until it is awaited"]
 pub struct SearchMessages {
     store: Store,
-    query: Query,
-}
-
-/// Words and sessions of a search.
-#[derive(Clone)]
-struct Query {
     words: String,
     /// The beginning of the names of the sessions.
     prefix: String,
@@ -116,13 +108,13 @@ impl SearchMessages {
     /// In an [encrypted](Store::open_encrypted) store [`Corrupt`](generativeai::ErrorKind::Corrupt) if the name of any
     /// session is damaged, also of one without the prefix.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.query.prefix = prefix.into();
+        self.prefix = prefix.into();
         self
     }
 
     /// Returns at most `limit` hits, and at most 1,000.
     pub fn limit(mut self, limit: usize) -> Self {
-        self.query.limit = limit.min(MAX_HITS);
+        self.limit = limit.min(MAX_HITS);
         self
     }
 }
@@ -132,17 +124,17 @@ impl IntoFuture for SearchMessages {
     type IntoFuture = BoxFuture<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { store, query } = self;
         Box::pin(async move {
-            if query.words.trim().is_empty() || query.prefix.contains('\0') {
+            if self.words.trim().is_empty() || self.prefix.contains('\0') {
                 return Ok(Vec::new());
             }
-            if store.database.encryption.is_on() {
-                return scan(&store, &query).await;
+            let database = self.store.database.clone();
+            if database.encryption.is_on() {
+                return scan(&self).await;
             }
             let context = "the store cannot be searched";
-            let found = store.database.read(context, query, |tx, query| {
-                Box::pin(search_index(tx, query))
+            let found = database.read(context, self, |tx, search| {
+                Box::pin(search_index(tx, search))
             });
             found.await
         })
@@ -153,22 +145,23 @@ impl IntoFuture for SearchMessages {
 impl fmt::Debug for SearchMessages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SearchMessages")
-            .field("limit", &self.query.limit)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }
 
 /// Searches by reading every session. Each session is read in a separate transaction, since reading all of them may
 /// exceed the time limit of a transaction.
-async fn scan(store: &Store, query: &Query) -> Result<Vec<Hit>> {
-    let phrases: Vec<Vec<String>> = query.words.split_whitespace().map(tokenize).collect();
+async fn scan(search: &SearchMessages) -> Result<Vec<Hit>> {
+    let store = &search.store;
+    let phrases: Vec<Vec<String>> = search.words.split_whitespace().map(tokenize).collect();
     let mut hits = Vec::new();
     if phrases.iter().all(Vec::is_empty) {
         return Ok(hits);
     }
     let context = "the store cannot be searched";
-    for session in store.list().prefix(&query.prefix).await? {
-        let input = (session.id, phrases.clone(), query.limit - hits.len());
+    for session in store.list().prefix(&search.prefix).await? {
+        let input = (session.id, phrases.clone(), search.limit - hits.len());
         let found = store
             .database
             .read(context, input, |tx, (id, phrases, limit)| {
@@ -180,7 +173,7 @@ async fn scan(store: &Store, query: &Query) -> Result<Vec<Hit>> {
             event,
             text,
         }));
-        if hits.len() == query.limit {
+        if hits.len() == search.limit {
             break;
         }
     }
@@ -190,12 +183,9 @@ async fn scan(store: &Store, query: &Query) -> Result<Vec<Hit>> {
 /// Searches by the full-text index of the database.
 async fn search_index(
     tx: &mut Transaction<'_>,
-    Query {
-        words,
-        prefix,
-        limit,
-    }: &Query,
+    search: &SearchMessages,
 ) -> Result<Vec<Hit>, TransactionError> {
+    let (words, prefix) = (&search.words, &search.prefix);
     let words = match tx.kind {
         // Each word as a quoted string: inside quotes no character is an operator of FTS5.
         DatabaseKind::Sqlite => words
@@ -219,7 +209,12 @@ async fn search_index(
            AND ($3 = '' OR session.name COLLATE \"C\" BETWEEN $3 AND $4)
          ORDER BY said.id DESC LIMIT $2",
     );
-    let values = params![words, *limit as i64, &**prefix, names::upper_bound(prefix)];
+    let values = params![
+        words,
+        search.limit as i64,
+        &**prefix,
+        names::upper_bound(prefix)
+    ];
     let rows = tx.fetch_all(select, values).await?;
     rows.iter()
         .map(|row| {

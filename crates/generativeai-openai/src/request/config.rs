@@ -4,7 +4,6 @@ use generativeai::Result;
 use generativeai::protocol::config::{GenerationConfig, ThinkingConfig, ThinkingLevel};
 use serde_json::{Map, Value, json};
 
-use super::member::set;
 use super::unsupported::{absent, refuse_unknown};
 use crate::capabilities::{Capabilities, Thinking};
 use crate::error::refused;
@@ -19,7 +18,7 @@ const RESERVED: [&str; 3] = ["stream", "stream_options", "tools"];
 pub(super) fn write(
     config: &GenerationConfig,
     capabilities: &Capabilities,
-    body: &mut Map<String, Value>,
+    body: &mut Value,
 ) -> Result<()> {
     let numbers = [
         (capabilities.max_tokens, config.max_output_tokens),
@@ -36,7 +35,7 @@ pub(super) fn write(
     ];
     for (name, number) in numbers {
         if let Some(number) = number {
-            set(body, name, number);
+            body[name] = number.into();
         }
     }
     let fractions = [
@@ -47,32 +46,32 @@ pub(super) fn write(
     ];
     for (name, fraction) in fractions {
         if let Some(fraction) = fraction {
-            set(body, name, fraction);
+            body[name] = fraction.into();
         }
     }
     if !config.stop_sequences.is_empty() {
-        set(body, "stop", config.stop_sequences.clone());
+        body["stop"] = config.stop_sequences.clone().into();
     }
     write_logprobs(config, body)?;
     if let Some(format) = response_format(config)? {
-        set(body, "response_format", format);
+        body["response_format"] = format;
     }
     if let Some(thinking) = &config.thinking_config {
         write_thinking(thinking, capabilities.thinking, body)?;
     }
     // Settings of one server, such as `min_p`. None of them may replace a member that another setting has written.
     for (name, value) in config.unknown.iter() {
-        if body.contains_key(name) || RESERVED.contains(&name.as_str()) {
+        if body.get(name).is_some() || RESERVED.contains(&name.as_str()) {
             return Err(refused(format!(
                 "{PATH}.{name} would replace a member of the request: remove it"
             )));
         }
-        set(body, name, value.clone());
+        body[name.as_str()] = value.clone();
     }
     Ok(())
 }
 
-fn write_logprobs(config: &GenerationConfig, body: &mut Map<String, Value>) -> Result<()> {
+fn write_logprobs(config: &GenerationConfig, body: &mut Value) -> Result<()> {
     if config.response_logprobs != Some(true) {
         return match config.logprobs {
             None | Some(0) => Ok(()),
@@ -81,9 +80,9 @@ fn write_logprobs(config: &GenerationConfig, body: &mut Map<String, Value>) -> R
             ))),
         };
     }
-    set(body, "logprobs", true);
+    body["logprobs"] = true.into();
     if let Some(count) = config.logprobs {
-        set(body, "top_logprobs", count);
+        body["top_logprobs"] = count.into();
     }
     Ok(())
 }
@@ -173,11 +172,7 @@ pub(super) fn is_strict(schema: &Value) -> bool {
 }
 
 /// Writes the amount of thinking as the member that the server has.
-fn write_thinking(
-    config: &ThinkingConfig,
-    thinking: Thinking,
-    body: &mut Map<String, Value>,
-) -> Result<()> {
+fn write_thinking(config: &ThinkingConfig, thinking: Thinking, body: &mut Value) -> Result<()> {
     let path = |name: &str| absent(&format!("{PATH}.thinkingConfig.{name}"));
     refuse_unknown(&format!("{PATH}.thinkingConfig"), &config.unknown)?;
     let effort = config.thinking_level.as_ref().and_then(effort);
@@ -190,24 +185,20 @@ fn write_thinking(
     }
     if let Some(effort) = effort {
         match thinking {
-            Thinking::Effort | Thinking::Template => set(body, "reasoning_effort", effort),
-            Thinking::Object => set(body, "reasoning", json!({"effort": effort})),
+            Thinking::Effort | Thinking::Template => body["reasoning_effort"] = effort.into(),
+            Thinking::Object => body["reasoning"] = json!({"effort": effort}),
             Thinking::Switch => return Err(path("thinkingLevel")),
         }
     }
     match (budget, thinking) {
         (None, _) => {}
-        (Some(0), Thinking::Effort) => set(body, "reasoning_effort", "none"),
+        (Some(0), Thinking::Effort) => body["reasoning_effort"] = "none".into(),
         (Some(0), Thinking::Template) => {
-            set(
-                body,
-                "chat_template_kwargs",
-                json!({"enable_thinking": false}),
-            );
+            body["chat_template_kwargs"] = json!({"enable_thinking": false});
         }
-        (Some(0), Thinking::Switch) => set(body, "thinking", json!({"type": "disabled"})),
-        (Some(0), Thinking::Object) => set(body, "reasoning", json!({"enabled": false})),
-        (Some(budget), Thinking::Object) => set(body, "reasoning", json!({"max_tokens": budget})),
+        (Some(0), Thinking::Switch) => body["thinking"] = json!({"type": "disabled"}),
+        (Some(0), Thinking::Object) => body["reasoning"] = json!({"enabled": false}),
+        (Some(budget), Thinking::Object) => body["reasoning"] = json!({"max_tokens": budget}),
         (Some(_), _) => return Err(path("thinkingBudget")),
     }
     Ok(())

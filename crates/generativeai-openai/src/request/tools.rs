@@ -5,15 +5,14 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::tools::{
     Behavior, FunctionCallingConfig, FunctionCallingMode, FunctionDeclaration,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::config::is_strict;
-use super::member::set;
 use super::unsupported::absent;
 use crate::error::refused;
 
 /// Writes `tools` and `tool_choice` into a body.
-pub(super) fn write(request: &GenerateContentRequest, body: &mut Map<String, Value>) -> Result<()> {
+pub(super) fn write(request: &GenerateContentRequest, body: &mut Value) -> Result<()> {
     let config = request.tool_config.as_ref();
     let config = config.and_then(|config| config.function_calling_config.as_ref());
     let nothing = FunctionCallingConfig::default();
@@ -57,9 +56,9 @@ pub(super) fn write(request: &GenerateContentRequest, body: &mut Map<String, Val
             _ => Ok(()),
         };
     }
-    set(body, "tools", tools);
+    body["tools"] = tools.into();
     if let Some(choice) = choice {
-        set(body, "tool_choice", choice);
+        body["tool_choice"] = choice.into();
     }
     Ok(())
 }

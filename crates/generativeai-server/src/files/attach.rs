@@ -124,7 +124,7 @@ impl Attachments<'_> {
     ) -> Result<Data, ApiError> {
         let size = file_size(&file);
         let mime_type = file.mime_type.unwrap_or_default();
-        let limit = self.bodies.max_bytes() as u64;
+        let limit = self.bodies.max_bytes as u64;
         if size > limit {
             return Err(ApiError::invalid(format!(
                 "the file `files/{id}` ({mime_type}) has {size} bytes, and a request may have {limit}"

@@ -231,7 +231,7 @@ impl FilesApi<'_> {
         bytes: impl Stream<Item = Result<Bytes, ApiError>> + Send + Unpin,
     ) -> Result<Writer, ApiError> {
         let _memory = self.bodies.reserve(2 * BLOCK)?;
-        receive(self.storage, writer, bytes, self.bodies.timeout()).await
+        receive(self.storage, writer, bytes, self.bodies.timeout).await
     }
 
     /// Makes a file of an upload.

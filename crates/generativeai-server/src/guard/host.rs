@@ -12,7 +12,7 @@ use axum::http::uri::Authority;
 use crate::error::ApiError;
 
 /// Host names that clients may use for the server, besides those of the loopback interface; `*` is any name.
-#[derive(Clone, Debug)]
+#[derive(Default)]
 pub(crate) struct AllowedHosts(pub(crate) Vec<String>);
 
 impl AllowedHosts {

@@ -14,19 +14,12 @@ use crate::error::ApiError;
 const EXPOSED_HEADERS: &str =
     "x-goog-upload-url, x-goog-upload-status, x-goog-upload-size-received, location, range";
 
-/// Origins of the web pages that may use the API, in addition to the server's own.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AllowedOrigins {
-    /// The allowed origins, as browsers write them: scheme, host and port. `*` allows all.
-    origins: Vec<String>,
-}
+/// Origins of the web pages that may use the API, in addition to the server's own, as browsers write them: scheme, host
+/// and port. `*` is any origin.
+#[derive(Default)]
+pub(crate) struct AllowedOrigins(pub(crate) Vec<String>);
 
 impl AllowedOrigins {
-    /// Adds an origin; `*` allows all.
-    pub(crate) fn add(&mut self, origin: String) {
-        self.origins.push(origin);
-    }
-
     /// Rejects requests of pages whose origin is not allowed.
     ///
     /// CORS alone would only hide the response from such a page: its request would still run.
@@ -77,7 +70,7 @@ impl AllowedOrigins {
     }
 
     fn allows(&self, origin: &HeaderValue) -> bool {
-        let mut origins = self.origins.iter();
+        let mut origins = self.0.iter();
         origins.any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
     }
 }

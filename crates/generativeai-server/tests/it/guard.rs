@@ -43,6 +43,13 @@ async fn the_key_is_accepted_wherever_clients_send_it() {
     assert_eq!(send(&guarded, get("/healthz")).await.code(), 200);
 }
 
+#[test]
+fn the_key_is_not_in_the_debug_output_of_a_server() {
+    let guarded = Server::new(script()).api_key("s3cret");
+
+    assert!(!format!("{guarded:?}").contains("s3cret"));
+}
+
 #[tokio::test]
 async fn a_wrong_key_is_the_error_that_the_service_returns() {
     let guarded = Server::new(script()).api_key("s3cret").into_router();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::chat::{ChatSession, Entry, Event, Journal};
+use crate::chat::{ChatSession, Event};
 use crate::model::GenerativeModel;
 use crate::protocol;
 use crate::protocol::request::GenerateContentRequest;
@@ -19,7 +19,6 @@ use crate::remote::failure::{self, ErrorReader, Failure};
 use crate::remote::gemini::GEMINI;
 use crate::remote::retry;
 use crate::remote::secret::Secret;
-use crate::stream::BoxFuture;
 
 /// API key that must not appear in any error.
 const KEY: &str = "canary-7b1e40c2";
@@ -199,7 +198,7 @@ pub fn journal(data: &[u8]) {
     let again: Vec<Event> = serde_json::from_value(written.clone()).expect("and read");
     assert_eq!(serde_json::to_value(&again).expect("written"), written);
     let chat = GenerativeModel::new("m").start_chat();
-    if let Ok(chat) = chat.resume(Discard, events) {
+    if let Ok(chat) = chat.resume((), events) {
         assert!(chat.unsaved().is_none());
         can_be_used(chat);
     }
@@ -213,16 +212,6 @@ fn can_be_used(mut chat: ChatSession) {
     while let Some(_pair) = chat.rewind() {}
     assert!(chat.unfinished().is_none());
     while chat.redo() {}
-}
-
-/// Journal that discards everything.
-#[derive(Debug)]
-struct Discard;
-
-impl Journal for Discard {
-    fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<crate::Result<()>> {
-        Box::pin(async { Ok(()) })
-    }
 }
 
 /// A schema of a tool is read, translated and written, or rejected.

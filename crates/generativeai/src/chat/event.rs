@@ -31,12 +31,7 @@ use crate::tools::Decision;
 /// ```
 /// use generativeai::protocol::content::Content;
 /// use generativeai::{Event, GenerativeModel};
-/// # use generativeai::{BoxFuture, Entry, Journal, Result, testing::Scripted};
-/// # #[derive(Debug)]
-/// # struct Nowhere;
-/// # impl Journal for Nowhere {
-/// #     fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<Result<()>> { Box::pin(async { Ok(()) }) }
-/// # }
+/// # use generativeai::testing::Scripted;
 ///
 /// # let model = GenerativeModel::new("m").backend(Scripted::default());
 /// let json = r#"[
@@ -49,7 +44,7 @@ use crate::tools::Decision;
 /// let events: Vec<Event> = serde_json::from_str(json)?;
 ///
 /// // The second turn has no end: it was interrupted.
-/// # let journal = Nowhere;
+/// # let journal = ();
 /// let chat = model.start_chat().resume(journal, events)?;
 /// assert_eq!(chat.history().len(), 2);
 /// assert_eq!(chat.unfinished().map(|turn| turn.sent.text()).as_deref(), Some("How are you?"));

@@ -1,7 +1,5 @@
 //! Reading JSON as a message of the API.
 
-mod loose;
-
 use serde::de::Error;
 use serde_json::Value;
 
@@ -60,8 +58,9 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 /// Otherwise like [`read_json`]. In a reply, such a member is a fault of a gateway that does no harm. In a request it
 /// is a mistake of the client, so it is reported. So is a string where a part is expected.
 ///
-/// Strings may have single quotes, and lists and objects a trailing comma. Commands in the documentation of the service
-/// rely on it: `{'file': {'display_name': 'a'}}`.
+/// Strings may have single quotes, and lists and objects a trailing comma, as for the service's own parser,
+/// [`json_stream_parser.cc`](https://github.com/protocolbuffers/protobuf/blob/v3.20.3/src/google/protobuf/util/internal/json_stream_parser.cc)
+/// of Protocol Buffers. Commands in the documentation of the service rely on it: `{'file': {'display_name': 'a'}}`.
 ///
 /// ```
 /// use generativeai::protocol::{self, GenerateContentRequest};
@@ -74,18 +73,7 @@ pub fn read_json<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
 /// # Errors
 /// Those of [`read_json`], also for `NaN` and `Infinity`.
 pub fn read_request<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
-    // Almost all requests are valid JSON, so only the others pay for a second attempt.
-    read_strictly(json).or_else(|error| {
-        let strict = loose::to_json(json);
-        match strict == json {
-            true => Err(error),
-            false => read_strictly(&strict),
-        }
-    })
-}
-
-fn read_strictly<T: ReadJson>(json: &[u8]) -> serde_json::Result<T> {
-    read_with(json, Reader::strict, |reader| T::read(reader))
+    read_with(json, Reader::of_request, |reader| T::read(reader))
 }
 
 /// Reads a message like [`read_json`], into the place of an empty one.

@@ -15,6 +15,18 @@
 //!
 //! API page: [Models](https://ai.google.dev/gemini-api/docs/models).
 
+/// Returns the identifier of a model: its resource name without `models/`.
+///
+/// ```
+/// use generativeai::protocol::models::id_of;
+///
+/// assert_eq!(id_of("models/gemini-flash-latest"), "gemini-flash-latest");
+/// assert_eq!(id_of("gemini-flash-latest"), "gemini-flash-latest");
+/// ```
+pub fn id_of(name: &str) -> &str {
+    name.strip_prefix("models/").unwrap_or(name)
+}
+
 message! {
     /// Description of a model.
     ///

@@ -10,6 +10,7 @@ use crate::backend::RequestOptions;
 use crate::error::{Attempt, Error};
 use crate::protocol::config::GenerationConfig;
 use crate::protocol::content::FunctionCall;
+use crate::protocol::models::id_of;
 use crate::protocol::request::GenerateContentRequest;
 use crate::protocol::response::GenerateContentResponse;
 use crate::protocol::tokens::CountTokensRequest;
@@ -50,7 +51,7 @@ pub(super) fn generation(
     request: &GenerateContentRequest,
     options: &RequestOptions,
 ) -> Option<GenerationSpan> {
-    let model = model_of(request.model.as_deref());
+    let model = id_of(request.model.as_deref().unwrap_or_default());
     let span = span!(
         "generate_content",
         model,
@@ -122,7 +123,8 @@ fn record_config(span: &Span, config: &GenerationConfig) {
 pub(super) fn counting(request: &CountTokensRequest) -> Option<Span> {
     let inner = request.generate_content_request.as_ref();
     let inner_model = inner.and_then(|inner| inner.model.as_deref());
-    let model = model_of(request.model.as_deref().or(inner_model));
+    let model = request.model.as_deref().or(inner_model);
+    let model = id_of(model.unwrap_or_default());
     span!(
         "count_tokens",
         model,
@@ -192,12 +194,6 @@ impl GenerationSpan {
             record(span, "gen_ai.output.messages", Some(output.as_str()));
         }
     }
-}
-
-/// Returns the name of a model without `models/`.
-fn model_of(name: Option<&str>) -> &str {
-    let name = name.unwrap_or_default();
-    name.strip_prefix("models/").unwrap_or(name)
 }
 
 /// Records a field, if there is a value.

@@ -4,8 +4,8 @@ use std::env::current_exe;
 use std::io::{BufRead, BufReader};
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use generativeai::mcp::Connection;
@@ -14,6 +14,8 @@ use generativeai::testing::Scripted;
 use generativeai::{Approval, AutomaticFunctionCalling, ErrorKind, GenerativeModel, Toolbox};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::timeout;
 
 use crate::server::KEY;
 
@@ -415,12 +417,17 @@ async fn calls_that_wait_for_an_attempt_to_connect_again_fail_with_it() {
 async fn a_connection_that_is_closed_while_it_connects_again_stays_closed() {
     let closed = Arc::new(Notify::new());
     let is_closed = Arc::clone(&closed);
+    // The log of the new server ends when its process does.
+    let (log, mut lines) = unbounded_channel();
+    let log = Mutex::new(Some(log));
     let connection = Connection::spawn(command("serve-lines")).await;
     let connection = connection.expect("a connection").reconnect_with(move || {
         let is_closed = Arc::clone(&is_closed);
+        let log = log.lock().expect("no panic").take().expect("one attempt");
         async move {
             is_closed.notified().await;
-            Connection::spawn(command("serve-lines")).await
+            let log = move |line: &str| drop(log.send(line.to_owned()));
+            Connection::spawn_with_log(command("serve-lines"), log).await
         }
     });
     let tools = Toolbox::from(connection.functions().await.expect("the tools"));
@@ -435,6 +442,10 @@ async fn a_connection_that_is_closed_while_it_connects_again_stays_closed() {
     for response in [film, respond(&tools, "film").await] {
         assert!(response["response"]["error"].is_string(), "{response}");
     }
+    let ended = timeout(Duration::from_secs(60), async {
+        while lines.recv().await.is_some() {}
+    });
+    ended.await.expect("the new server ends");
 }
 
 async fn a_command_that_is_not_a_server_is_an_error_that_names_it() {

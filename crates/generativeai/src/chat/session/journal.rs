@@ -93,15 +93,10 @@ impl ChatSession {
     /// A program calls it before it ends, and after changes that no message follows, such as [`rewind`](Self::rewind):
     ///
     /// ```
-    /// # use generativeai::{BoxFuture, Entry, GenerativeModel, Journal, Result, testing::Scripted};
-    /// # #[derive(Debug)]
-    /// # struct Nowhere;
-    /// # impl Journal for Nowhere {
-    /// #     fn append(&self, _: u64, _: Vec<Entry>) -> BoxFuture<Result<()>> { Box::pin(async { Ok(()) }) }
-    /// # }
+    /// # use generativeai::{GenerativeModel, testing::Scripted};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
     /// # let model = GenerativeModel::new("m").backend(Scripted::always("Hello!"));
-    /// # let mut chat = model.start_chat().journal(Nowhere);
+    /// # let mut chat = model.start_chat().journal(());
     /// chat.send_message("Hi").await?;
     /// chat.rewind();
     /// chat.save().await?;

@@ -253,6 +253,46 @@ fn a_request_may_not_contain_a_duplicate_or_a_number_that_json_does_not_have() {
 }
 
 #[test]
+fn a_request_may_have_single_quotes_and_trailing_commas() {
+    for (request, json) in [
+        ("{'a': 'b'}", r#"{"a": "b"}"#),
+        (
+            r#"{"it's": 'a "b" \'c\' \\ é'}"#,
+            r#"{"it's": "a \"b\" 'c' \\ é"}"#,
+        ),
+        (r#"["it\'s"]"#, r#"["it's"]"#),
+        ("[{'a': 1,}, \n]", r#"[{"a": 1}]"#),
+        (r#"["a,]", ',}',]"#, r#"["a,]", ",}"]"#),
+    ] {
+        let read: Value = read_request(request.as_bytes()).expect(request);
+        assert_eq!(read, read_json::<Value>(json.as_bytes()).expect(json));
+        assert!(read_json::<Value>(request.as_bytes()).is_err(), "{request}");
+    }
+    // The service accepts names without quotes as well, which nothing documents.
+    for invalid in [
+        "[,,]", "[ ,]", "{,}", "[1,,]", "{a: 1}", "['a", "'\\", "['a\n']",
+    ] {
+        assert!(
+            read_request::<Value>(invalid.as_bytes()).is_err(),
+            "{invalid}"
+        );
+    }
+    let deep = "[".repeat(101) + "{'a': ']'}" + &"]".repeat(101);
+    assert!(read_request::<Value>(deep.as_bytes()).is_ok());
+}
+
+#[test]
+fn an_error_in_a_request_with_single_quotes_has_the_position_in_its_text() {
+    let json = r#"{'model': 'a "b"', 'contents': 'text'}"#;
+
+    let error = read_request::<GenerateContentRequest>(json.as_bytes()).expect_err("a string");
+
+    let message =
+        "contents: expected an object of type `Content`, found a string at line 1 column 32";
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
 fn a_text_from_the_json_is_quoted_without_control_characters_unless_it_is_long() {
     for (name, quoted) in [
         ("\\u001b[2J".to_owned(), "\\u{1b}[2J".to_owned()),

@@ -58,7 +58,7 @@ pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'
     }
     if let Some(from_text) = T::FROM_TEXT
         && reader.is_next(b'"')
-        && !reader.is_strict()
+        && !reader.is_request()
     {
         list.push(from_text(reader.string()?.into_owned()));
         return Ok(());
@@ -69,7 +69,7 @@ pub(crate) fn push_messages<T: Message>(list: &mut Vec<T>, reader: &mut Reader<'
 /// Reads the members of an object.
 ///
 /// Gateways send some members twice, or under both of their names. `null` replaces nothing, and a member in
-/// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept. A strict reader reports an
+/// `snake_case` does not replace the one in `camelCase`. Otherwise the last value is kept. In a request, they are an
 /// error instead.
 fn read_members(fields: &mut dyn Fields, names: &[&str], reader: &mut Reader<'_>) -> Result<()> {
     // Sets of members: all, those with a value, and those with a value under the name in `camelCase`.

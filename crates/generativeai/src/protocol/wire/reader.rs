@@ -41,8 +41,9 @@ pub(crate) struct Reader<'a> {
     at: usize,
     /// Number of lists and objects around this position.
     depth: usize,
-    /// Whether duplicate members, [`NOT_FINITE`], and strings where parts are expected are errors.
-    is_strict: bool,
+    /// Whether the text is a request, which is read like the service does. Duplicate members, [`NOT_FINITE`], and strings
+    /// where parts are expected are errors. Single quotes, and a comma after the last value, are accepted.
+    is_request: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -51,22 +52,22 @@ impl<'a> Reader<'a> {
             json,
             at: 0,
             depth: 0,
-            is_strict: false,
+            is_request: false,
         }
     }
 
-    /// Creates a reader for which duplicate members and numbers such as `NaN` are errors.
-    pub(crate) fn strict(json: &'a str) -> Self {
-        let is_strict = true;
+    /// Creates a reader of a request.
+    pub(crate) fn of_request(json: &'a str) -> Self {
+        let is_request = true;
         Self {
-            is_strict,
+            is_request,
             ..Self::new(json)
         }
     }
 
-    /// Returns whether the reader reports what the service would refuse.
-    pub(super) fn is_strict(&self) -> bool {
-        self.is_strict
+    /// Returns whether the text is a request.
+    pub(super) fn is_request(&self) -> bool {
+        self.is_request
     }
 
     /// Creates a reader for the JSON in a string that this reader has read.
@@ -78,10 +79,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reports a duplicate member, if the reader is strict.
+    /// Reports a duplicate member of a request.
     #[inline]
     pub(crate) fn check_unique(&self, is_duplicate: bool, name: &str) -> Result<()> {
-        match is_duplicate && self.is_strict {
+        match is_duplicate && self.is_request {
             true => Err(self.error(format!("duplicate member `{}`", quote(name)))),
             false => Ok(()),
         }
@@ -91,7 +92,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn kind(&mut self) -> Result<Kind> {
         match self.peek() {
-            Some(b'"') => Ok(Kind::String),
+            Some(byte) if self.is_quote(byte) => Ok(Kind::String),
             Some(b'{') => Ok(Kind::Object),
             Some(b'[') => Ok(Kind::List),
             Some(b'-' | b'0'..=b'9' | b'N' | b'I') => Ok(Kind::Number),
@@ -128,7 +129,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn number(&mut self) -> Result<&'a str> {
         let first = self.peek();
         let start = self.at;
-        if !self.is_strict
+        if !self.is_request
             && !first.is_some_and(|byte| byte.is_ascii_digit())
             && let Some(word) = NOT_FINITE.iter().find(|word| self.starts_with(word))
         {
@@ -209,8 +210,8 @@ impl<'a> Reader<'a> {
 
     /// Reads the name of a member, and the colon.
     pub(super) fn name(&mut self) -> Result<Cow<'a, str>> {
-        self.symbol(b'"', "the name of a member")?;
-        let name = self.rest_of_string()?;
+        let quote = self.quote("the name of a member")?;
+        let name = self.rest_of_string(quote)?;
         self.symbol(b':', "`:`")?;
         Ok(name)
     }
@@ -303,7 +304,7 @@ impl<'a> Reader<'a> {
         let mut open = 0_usize;
         loop {
             match self.byte() {
-                Some(b'"') => {
+                Some(byte) if self.is_quote(byte) => {
                     self.skip_string()?;
                     continue;
                 }
@@ -335,7 +336,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let found = match rest.chars().next() {
             None => "the end of the text".to_owned(),
-            Some('"') => "a string".to_owned(),
+            Some(_) if self.byte().is_some_and(|byte| self.is_quote(byte)) => "a string".to_owned(),
             Some('{') => "an object".to_owned(),
             Some('[') => "a list".to_owned(),
             Some('-' | '0'..='9') => match self.number() {
@@ -380,8 +381,10 @@ impl<'a> Reader<'a> {
             return Err(self.expected(expected));
         }
         self.at += 1;
-        self.depth -= usize::from(!is_comma);
-        Ok(is_comma)
+        let is_last = !is_comma || self.is_request && self.peek() == Some(close);
+        self.at += usize::from(is_comma && is_last);
+        self.depth -= usize::from(is_last);
+        Ok(!is_last)
     }
 
     #[inline]

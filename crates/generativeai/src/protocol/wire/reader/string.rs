@@ -10,28 +10,43 @@ impl<'a> Reader<'a> {
     ///
     /// Half of a surrogate pair is read as U+FFFD, the replacement character.
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>> {
-        self.symbol(b'"', "a string")?;
-        self.rest_of_string()
+        let quote = self.quote("a string")?;
+        self.rest_of_string(quote)
+    }
+
+    /// Returns whether a string may begin and end with this byte.
+    #[inline]
+    pub(super) fn is_quote(&self, byte: u8) -> bool {
+        byte == b'"' || byte == b'\'' && self.is_request
+    }
+
+    /// Reads the opening quote of a string, and returns it.
+    #[inline]
+    pub(super) fn quote(&mut self, what: &str) -> Result<u8> {
+        let quote = self.peek().filter(|byte| self.is_quote(*byte));
+        let quote = quote.ok_or_else(|| self.expected(what))?;
+        self.at += 1;
+        Ok(quote)
     }
 
     /// Reads a string after its opening quote.
     #[inline]
-    pub(super) fn rest_of_string(&mut self) -> Result<Cow<'a, str>> {
-        let plain = self.plain();
-        if self.byte() == Some(b'"') {
+    pub(super) fn rest_of_string(&mut self, quote: u8) -> Result<Cow<'a, str>> {
+        let plain = self.plain(quote);
+        if self.byte() == Some(quote) {
             self.at += 1;
             return Ok(plain.into());
         }
-        self.escaped_string(plain)
+        self.escaped_string(plain, quote)
     }
 
     /// Reads a string after its beginning, which contains no escape.
-    fn escaped_string(&mut self, plain: &str) -> Result<Cow<'a, str>> {
+    fn escaped_string(&mut self, plain: &str, quote: u8) -> Result<Cow<'a, str>> {
         let mut text = String::with_capacity(plain.len() + 32);
         text.push_str(plain);
         loop {
             match self.byte() {
-                Some(b'"') => {
+                Some(byte) if byte == quote => {
                     self.at += 1;
                     return Ok(text.into());
                 }
@@ -42,17 +57,17 @@ impl<'a> Reader<'a> {
                 Some(_) => return Err(self.error("a control character in a string is not escaped")),
                 None => return Err(self.error("the string has no end")),
             }
-            text.push_str(self.plain());
+            text.push_str(self.plain(quote));
         }
     }
 
     /// Skips a string, whose opening quote is next. Its escapes are not checked.
     pub(super) fn skip_string(&mut self) -> Result<()> {
-        self.symbol(b'"', "a string")?;
+        let quote = self.quote("a string")?;
         loop {
-            self.plain();
+            self.plain(quote);
             match self.byte() {
-                Some(b'"') => break,
+                Some(byte) if byte == quote => break,
                 // The backslash and the byte after it, which may be a quote.
                 Some(b'\\') if self.at + 1 < self.json.len() => self.at += 2,
                 Some(b'\\') | None => return Err(self.error("the string has no end")),
@@ -63,18 +78,24 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the text up to the next quote, backslash or control character.
+    /// Reads the text up to the closing quote, a backslash or a control character.
     #[inline]
-    fn plain(&mut self) -> &'a str {
+    fn plain(&mut self, quote: u8) -> &'a str {
         let start = self.at;
-        self.at += plain_length(&self.json.as_bytes()[start..]);
+        let rest = &self.json.as_bytes()[start..];
+        let is_escaped = |byte: &u8| matches!(byte, 0..b' ' | b'\'' | b'\\');
+        self.at += match quote {
+            b'"' => plain_length(rest),
+            _ => rest.iter().position(is_escaped).unwrap_or(rest.len()),
+        };
         &self.json[start..self.at]
     }
 
     /// Reads an escape after its backslash.
     fn escaped(&mut self) -> Result<char> {
         let char = match self.byte() {
-            Some(byte @ (b'"' | b'\\' | b'/')) => byte.into(),
+            Some(byte @ (b'\\' | b'/')) => byte.into(),
+            Some(byte) if self.is_quote(byte) => byte.into(),
             Some(b'n') => '\n',
             Some(b't') => '\t',
             Some(b'r') => '\r',
