@@ -213,10 +213,7 @@ impl ModelChoice {
             Self::Gemini(name) | Self::OpenAi(ServedModel { name, .. }) => {
                 bail!("{name} is not a model file")
             }
-            Self::Several(_) => {
-                let message = "several models are for `genai chat` only: name one";
-                bail!(UsageError(message.to_owned()))
-            }
+            Self::Several(_) => bail!(several_models()),
             // Only the default model and its fallback have a known hash. The user downloads other models with
             // `genai models pull`, since they may have gigabytes.
             Self::Catalog(entry) if entry.content.is_some() => fetch(entry, printer),
@@ -224,6 +221,11 @@ impl ModelChoice {
             Self::Embedded => fetch_default(printer),
         }
     }
+}
+
+/// Returns the error of a command that uses one model.
+pub(crate) fn several_models() -> UsageError {
+    UsageError("several models are for `genai chat` only: name one".to_owned())
 }
 
 /// The name with which the user selects the model.

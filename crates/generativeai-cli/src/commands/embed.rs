@@ -8,11 +8,9 @@ use generativeai::protocol::embeddings::EmbedContentRequest;
 use generativeai::{Backend, RequestOptions};
 use serde_json::json;
 
-use crate::backend;
-use crate::catalog::{LOCAL, entry};
+use crate::backend::{self, ModelChoice};
 use crate::exit::{Exit, UsageError};
 use crate::message;
-use crate::openai::ServedModel;
 use crate::render::Printer;
 
 /// Print the embedding of text: a JSON array of numbers that represents its meaning.
@@ -36,13 +34,13 @@ impl Embed {
             Some(text) => text,
             None => message::piped()?,
         };
-        let (name, backend): (_, Arc<dyn Backend>) = match ServedModel::named(&self.model) {
-            Some(model) => {
-                let model = model?;
+        let (name, backend): (_, Arc<dyn Backend>) = match ModelChoice::named(&self.model)? {
+            ModelChoice::OpenAi(model) => {
                 let client = model.client(printer)?;
                 (model.name, Arc::new(client))
             }
-            None if self.model == LOCAL || entry(&self.model).is_some() => {
+            ModelChoice::Several(_) => return Err(backend::several_models().into()),
+            ModelChoice::Embedded | ModelChoice::Catalog(_) | ModelChoice::File(_) => {
                 let message = format!(
                     "the embedded model {} cannot embed text: use --model ollama:NAME, openai:NAME or a model of \
                      the Gemini API",
@@ -50,10 +48,10 @@ impl Embed {
                 );
                 return Err(UsageError(message).into());
             }
-            None => {
-                let name = match self.model.contains('/') {
-                    true => self.model,
-                    false => format!("models/{}", self.model),
+            ModelChoice::Gemini(name) => {
+                let name = match name.contains('/') {
+                    true => name,
+                    false => format!("models/{name}"),
                 };
                 let alternatives = ", or use --model ollama:NAME or openai:NAME";
                 let remote = backend::remote(&name, alternatives)?;
