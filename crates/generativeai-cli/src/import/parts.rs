@@ -50,8 +50,8 @@ fn flat(item: Value) -> Vec<Value> {
 
 /// Returns the type of a part of another API. In ChatGPT's exports it is called `content_type`.
 fn kind_of(object: &Map<String, Value>) -> Option<&str> {
-    let names = ["type", "content_type"].iter();
-    names.filter_map(|name| object.get(*name)?.as_str()).next()
+    let mut names = ["type", "content_type"].iter();
+    names.find_map(|name| object.get(*name)?.as_str())
 }
 
 /// Reads a part. One without a type has the form of the Gemini API, which distinguishes parts by their members.
@@ -189,7 +189,12 @@ fn result(mut object: Map<String, Value>) -> Result<FunctionResponse, String> {
             for item in list {
                 match (item["text"].as_str(), item["type"].as_str()) {
                     (Some(text), _) => texts.push(text.to_owned()),
-                    (None, Some("image" | "document")) => media.push(part(item)?),
+                    (None, Some("image" | "document")) => {
+                        let part = part(item)?;
+                        // A document may be plain text.
+                        texts.extend(part.as_text().map(str::to_owned));
+                        media.push(part);
+                    }
                     (None, _) => texts.push(item.to_string()),
                 }
             }
