@@ -8,7 +8,7 @@ mod tests;
 use std::borrow::Cow;
 use std::io::Read;
 
-use generativeai::protocol::content::{Content, FunctionCall, FunctionResponse, Part, Role};
+use generativeai::protocol::content::{Content, Data, FunctionCall, FunctionResponse, Part, Role};
 use serde_json::{Map, Value, json};
 
 use crate::exit::UsageError;
@@ -271,7 +271,8 @@ impl Imported {
         let call = self.call_of(to.as_deref())?;
         let texts: Vec<_> = parts.iter().filter_map(Part::as_text).collect();
         let result = json!({ "result": texts.join("\n") });
-        Ok(FunctionResponse::to(call, result).into())
+        let media = parts.iter().filter_map(Part::as_inline_data).cloned();
+        Ok(FunctionResponse::to(call, result).parts(media).into())
     }
 
     /// Returns the last call with this id or name, or the last call of all if neither is given.
@@ -288,12 +289,12 @@ impl Imported {
     /// them, and some other APIs have only the id.
     fn name_responses(&self, parts: &mut [Part]) -> Result<(), String> {
         for part in parts {
-            if let Some(response) = part.as_function_response()
+            if let Some(Data::FunctionResponse(response)) = &mut part.data
                 && response.name.is_none()
             {
                 let call = self.call_of(response.id.as_deref())?;
-                let value = response.response.clone().unwrap_or_default();
-                *part = FunctionResponse::to(call, Value::Object(value)).into();
+                response.name.clone_from(&call.name);
+                response.id.clone_from(&call.id);
             }
         }
         Ok(())

@@ -61,8 +61,9 @@ impl OneShot {
     ) -> anyhow::Result<Exit> {
         let chat = &mut conversation.chat;
         let mut exit = self.answer(runtime, signals, chat, message, printer);
-        if matches!(exit, Ok(exit) if exit != Exit::Success) {
-            // The session gets the part that the user has seen, so that it can be continued.
+        if matches!(exit, Ok(exit) if exit != Exit::Success) && !conversation.can_continue() {
+            // The session gets the part that the user has seen, so that it can be continued. A reply with a token stays
+            // unfinished, so that `/continue` can use the token.
             conversation.chat.keep_partial();
         }
         // The Ctrl-C that stopped the reply does not stop the saving.

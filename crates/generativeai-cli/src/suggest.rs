@@ -10,9 +10,13 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|known| {
             is_misspelling(word, known) || is_beginning(word, known) || is_beginning(known, word)
         })
-        .map(|known| (strsim::jaro_winkler(word, known), known))
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, known)| known)
+        // The metric of whole words decides between those with the same number of typing errors.
+        .min_by(|one, other| {
+            let errors = |known| strsim::osa_distance(word, known);
+            let similarity = |known| strsim::jaro_winkler(word, known);
+            let by_errors = errors(one).cmp(&errors(other));
+            by_errors.then(similarity(other).total_cmp(&similarity(one)))
+        })
 }
 
 /// Returns whether a word equals a known one, or differs from it by one typing error, or two in longer words. Very
@@ -64,10 +68,21 @@ mod tests {
 
     #[test]
     fn only_a_similar_word_is_suggested() {
-        let known = ["undo", "new", "maps", "history", "notes.txt", "?"];
+        let known = [
+            "undo",
+            "new",
+            "maps",
+            "history",
+            "notes.txt",
+            "?",
+            "session",
+            "sessions",
+        ];
         for (word, meant) in [
             ("unod", Some("undo")),
             ("nwe", Some("new")),
+            ("sesions", Some("sessions")),
+            ("sesion", Some("session")),
             ("hist", Some("history")),
             ("histroy", Some("history")),
             ("notes.txt.bak", Some("notes.txt")),

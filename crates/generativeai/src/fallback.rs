@@ -35,6 +35,8 @@ use crate::trace;
 /// - **Report.** [`RequestOptions::on_retry`] is called with each failure after which the next backend is asked.
 ///   [`model_version`](GenerateContentResponse::model_version) of a reply names the model that answered. If all fail,
 ///   the error is the last one, and [`Error::attempts`] has the attempts of all.
+/// - **Continued replies.** A reply that a model has begun is continued by that model: another one would reject its
+///   continuation token. The tokens of a model that [`then_model`](Self::then_model) added begin with its name.
 /// - **Other methods.** Tokens, embeddings and cached contents belong to a model. They are requested from the first
 ///   backend, and from others only if these were added by [`new`](Self::new), which is for the same model.
 ///
@@ -70,12 +72,13 @@ struct Alternative {
 }
 
 /// Set of backends that may answer a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Scope {
     /// All, for replies: the caller accepts those of another model.
     AnyModel,
-    /// Those for the model of the first one: tokens, embeddings and caches of another model would be wrong.
-    SameModel,
+    /// Those for the model of the backend with this index: token counts, embeddings and caches of another model would
+    /// be wrong, and another model cannot continue a reply.
+    ModelOf(usize),
 }
 
 impl Fallback {
@@ -117,6 +120,24 @@ impl Fallback {
         self
     }
 
+    /// Returns the backends that may answer a request for a reply, and removes the name of the model from its
+    /// continuation token.
+    fn scope_of(&self, request: &mut GenerateContentRequest) -> Scope {
+        let token = request.continuation_token.as_mut();
+        let Some(token) = token.filter(|token| !token.is_empty()) else {
+            return Scope::AnyModel;
+        };
+        let issued = |one: &Alternative| Some(token.strip_prefix(&one.token_prefix()?)?.to_owned());
+        let mut issuers = self.0.iter().map(issued).enumerate();
+        match issuers.find_map(|(at, own)| Some((at, own?))) {
+            Some((at, own)) => {
+                *token = own;
+                Scope::ModelOf(at)
+            }
+            None => Scope::ModelOf(0),
+        }
+    }
+
     /// Asks the backends in order, until one answers or fails with an error that is the same elsewhere.
     fn ask<T: 'static>(
         &self,
@@ -127,8 +148,9 @@ impl Fallback {
         let this = self.clone();
         Box::pin(async move {
             let deadline = Deadline::start(options.timeout);
-            let is_in_scope = |at: usize| {
-                at == 0 || scope == Scope::AnyModel || this.0[at].model == this.0[0].model
+            let is_in_scope = |at: usize| match scope {
+                Scope::AnyModel => true,
+                Scope::ModelOf(other) => this.0[at].model == this.0[other].model,
             };
             // Peekable, because the last backend in scope may retry, and the others do not.
             let mut order = (0..this.0.len()).filter(|at| is_in_scope(*at)).peekable();
@@ -172,11 +194,26 @@ impl Alternative {
         request
     }
 
-    /// Sets the model version of a reply to this model, unless the backend set it.
-    fn sign(&self) -> impl FnOnce(GenerateContentResponse) -> GenerateContentResponse + use<> {
-        let model = self.model.as_ref().map(|_| self.label.clone());
-        |mut reply| {
-            reply.model_version = reply.model_version.or(model);
+    /// Returns the beginning of the continuation tokens of this model.
+    fn token_prefix(&self) -> Option<String> {
+        self.model.as_ref().map(|model| format!("{model}:"))
+    }
+
+    /// Returns a function that adds the name of this model to replies and chunks: as the model version, unless the
+    /// backend set it, and to continuation tokens.
+    fn sign(&self) -> impl Fn(GenerateContentResponse) -> GenerateContentResponse + Send + use<> {
+        let model = self
+            .token_prefix()
+            .map(|prefix| (self.label.clone(), prefix));
+        move |mut reply| {
+            if let Some((label, prefix)) = &model {
+                reply.model_version.get_or_insert_with(|| label.clone());
+                let candidates = reply.candidates.iter_mut();
+                let tokens = candidates.filter_map(|it| it.continuation_token.as_mut());
+                tokens
+                    .filter(|it| !it.is_empty())
+                    .for_each(|it| it.insert_str(0, prefix));
+            }
             reply
         }
     }
@@ -253,7 +290,7 @@ macro_rules! same_model {
                 request: $request,
                 options: RequestOptions,
             ) -> BoxFuture<Result<$response>> {
-                self.ask(Scope::SameModel, options, move |one, options| {
+                self.ask(Scope::ModelOf(0), options, move |one, options| {
                     one.backend.$method(request.clone(), options)
                 })
             }
@@ -267,10 +304,11 @@ macro_rules! same_model {
 impl Backend for Fallback {
     fn generate_content(
         &self,
-        request: GenerateContentRequest,
+        mut request: GenerateContentRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<GenerateContentResponse>> {
-        self.ask(Scope::AnyModel, options, move |one, options| {
+        let scope = self.scope_of(&mut request);
+        self.ask(scope, options, move |one, options| {
             let request = one.named(request.clone());
             let reply = one.backend.generate_content(request, options);
             Box::pin(reply.map_ok(one.sign()))
@@ -279,10 +317,11 @@ impl Backend for Fallback {
 
     fn stream_generate_content(
         &self,
-        request: GenerateContentRequest,
+        mut request: GenerateContentRequest,
         options: RequestOptions,
     ) -> ChunkStream {
-        let chunks = self.ask(Scope::AnyModel, options, move |one, options| {
+        let scope = self.scope_of(&mut request);
+        let chunks = self.ask(scope, options, move |one, options| {
             let request = one.named(request.clone());
             let chunks = one.backend.stream_generate_content(request, options);
             // The stream is polled again below, even if it was empty. A stream may panic if it is polled after its end.
@@ -291,7 +330,8 @@ impl Backend for Fallback {
             Box::pin(async move {
                 // Waits for the first chunk here, so that an error before it makes `ask` try the next backend.
                 let first = rest.next().await.transpose()?;
-                Ok(stream::iter(first.map(sign).map(Ok)).chain(rest))
+                let chunks = stream::iter(first.map(Ok)).chain(rest);
+                Ok(chunks.map(move |chunk| chunk.map(&sign)))
             })
         });
         Box::pin(chunks.try_flatten_stream())
@@ -302,7 +342,7 @@ impl Backend for Fallback {
         request: CountTokensRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<CountTokensResponse>> {
-        self.ask(Scope::SameModel, options, move |one, options| {
+        self.ask(Scope::ModelOf(0), options, move |one, options| {
             let mut request = request.clone();
             request.model = one.model(request.model);
             if let Some(inner) = &mut request.generate_content_request {
@@ -313,7 +353,7 @@ impl Backend for Fallback {
     }
 
     fn get_model(&self, name: String, options: RequestOptions) -> BoxFuture<Result<Model>> {
-        self.ask(Scope::SameModel, options, move |one, options| {
+        self.ask(Scope::ModelOf(0), options, move |one, options| {
             let name = one.model.as_ref().unwrap_or(&name);
             one.backend.get_model(name.clone(), options)
         })

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::suggest::nearest;
 
+/// Characters that begin a mention. The second one is that of Chinese and Japanese keyboards.
+const SIGNS: [char; 2] = ['@', '＠'];
+
 /// Pairs of quotes around a path.
 const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')];
 
@@ -30,9 +33,9 @@ pub(crate) enum Mention {
 pub(crate) fn find(message: &str) -> Vec<Mention> {
     let mut mentions = Vec::new();
     let mut similar = Similar::default();
-    for (at, _) in message.match_indices('@') {
+    for (at, sign) in message.match_indices(SIGNS) {
         if starts_mention(message, at)
-            && let Some(mention) = mention_in(&message[at + 1..], &mut similar)
+            && let Some(mention) = mention_in(&message[at + sign.len()..], &mut similar)
             && !mentions.contains(&mention)
         {
             mentions.push(mention);
@@ -90,7 +93,7 @@ fn mention_in(text: &str, similar: &mut Similar) -> Option<Mention> {
 
 /// Returns the longest existing path with blanks at the beginning of the text, as in `@my file.txt, please`.
 fn with_blanks(text: &str) -> Option<PathBuf> {
-    let line = &text[..text.find(['\n', '@']).unwrap_or(text.len())];
+    let line = &text[..text.find(['\n', '@', '＠']).unwrap_or(text.len())];
     let blank = line.find(char::is_whitespace)?;
     let ends = line[blank..].char_indices().map(|(at, _)| blank + at);
     // The first end is that of the first word, which the caller has tried. The second follows the blank itself.
@@ -147,9 +150,11 @@ fn may_end(rest: &str) -> bool {
 }
 
 /// Returns a word without the punctuation and markup behind it. Asterisks at its beginning are a pattern such as
-/// `*.txt`.
+/// `*.txt`, and the first colon of a URL does not end it.
 fn trimmed(word: &str) -> &str {
     let pattern = word.len() - word.trim_start_matches('*').len();
+    let scheme = word.find("://").map_or(0, |at| at + "://".len());
+    let pattern = pattern.max(scheme);
     let end = word[pattern..]
         .find(|char| is_unspaced(char) || "(),;:!?\"'*`<>[]{}|”’".contains(char))
         .map_or(word.len(), |end| pattern + end);
@@ -318,6 +323,7 @@ mod tests {
 
         for message in [
             "请阅读@{}/notes.txt并总结",
+            "请阅读＠{}/notes.txt并总结",
             "（@{}/notes.txt）",
             "@{}/notes.txt's lines",
             "**@{}/notes.txt**",
@@ -394,6 +400,10 @@ mod tests {
             ),
             ("in @{}/", format!("(`{path}/` is a folder: sent as text)")),
             ("all @*.txt", "(no file `*.txt`: sent as text)".to_owned()),
+            (
+                "What is in @https://a.example/b.png?",
+                "(no file `https://a.example/b.png`: sent as text)".to_owned(),
+            ),
             (
                 "@\"no-such.txt, please",
                 "(no file `no-such.txt`: sent as text)".to_owned(),

@@ -364,7 +364,9 @@ impl Chat {
                 false => SessionChoice::New(String::new()),
             });
         };
-        if name.trim().is_empty() {
+        // `/session` trims its argument, so it would not find a name with a blank at its ends.
+        let name = name.trim();
+        if name.is_empty() {
             let message = "the session name is empty: write its name or number";
             return Err(UsageError(message.to_owned()).into());
         }
@@ -386,8 +388,6 @@ impl Chat {
                 return Err(runtime.block_on(storage::unknown(name, remedy)).into());
             }
         }
-        // `/session` trims its argument, so it would not find a name with a blank at its ends.
-        let name = name.trim();
         runtime.block_on(storage::check_name(name))?;
         Ok(SessionChoice::New(name.to_owned()))
     }

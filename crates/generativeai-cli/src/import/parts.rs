@@ -3,7 +3,8 @@
 use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse, Part};
 use serde_json::{Map, Value};
 
-/// Types of parts that are skipped: thoughts, which another model cannot use, and markers that delimit steps.
+/// Types of parts that are skipped: thoughts, which another model cannot use, markers that delimit steps, and references
+/// to recordings, whose words ChatGPT has in another part.
 const SKIPPED: &[&str] = &[
     "thinking",
     "redacted_thinking",
@@ -11,6 +12,8 @@ const SKIPPED: &[&str] = &[
     "thoughts",
     "step-start",
     "step-finish",
+    "audio_asset_pointer",
+    "real_time_user_audio_video_asset_pointer",
 ];
 
 /// Reads the parts of a message: a string, a part, or a list of them.
@@ -26,7 +29,7 @@ pub(super) fn read(body: Value) -> Result<Vec<Part>, String> {
         single => vec![single],
     };
     let is_skipped = |item: &Value| {
-        let kind = item.get("type").and_then(Value::as_str);
+        let kind = item.as_object().and_then(kind_of);
         item.is_null() || kind.is_some_and(|kind| SKIPPED.contains(&kind))
     };
     list.into_iter()
@@ -45,6 +48,12 @@ fn flat(item: Value) -> Vec<Value> {
     }
 }
 
+/// Returns the type of a part of another API. In ChatGPT's exports it is called `content_type`.
+fn kind_of(object: &Map<String, Value>) -> Option<&str> {
+    let mut names = ["type", "content_type"].iter();
+    names.find_map(|name| object.get(*name)?.as_str())
+}
+
 /// Reads a part. One without a type has the form of the Gemini API, which distinguishes parts by their members.
 fn part(item: Value) -> Result<Part, String> {
     let object = match item {
@@ -52,9 +61,8 @@ fn part(item: Value) -> Result<Part, String> {
         Value::Object(object) => object,
         other => return Err(format!("`{other}` is not a part of a message")),
     };
-    let kind = object.get("type").and_then(Value::as_str);
-    match kind {
-        Some("text" | "input_text" | "output_text") => {
+    match kind_of(&object) {
+        Some("text" | "input_text" | "output_text" | "audio_transcription") => {
             let text = text(&object, "text").ok_or("a text part has no text")?;
             Ok(Part::text(text))
         }
@@ -74,7 +82,7 @@ fn part(item: Value) -> Result<Part, String> {
         // The forms of Anthropic's API.
         Some("image" | "document") if object.contains_key("source") => source(&object["source"]),
         Some("tool_use") => call(&Value::Object(object)),
-        Some("tool_result") => Ok(result(&object).into()),
+        Some("tool_result") => Ok(result(object)?.into()),
         Some(kind) => Err(format!("a part of the type `{kind}` cannot be read")),
         None => {
             let part: Part = serde_json::from_value(Value::Object(object))
@@ -173,23 +181,33 @@ fn arguments_of(name: &str, arguments: Value) -> Result<Map<String, Value>, Stri
 }
 
 /// Reads a `tool_result` of Anthropic's API. It has no function name: the caller finds it in the call with the same id.
-fn result(object: &Map<String, Value>) -> FunctionResponse {
-    let value = match object.get("content") {
+fn result(mut object: Map<String, Value>) -> Result<FunctionResponse, String> {
+    let mut media = Vec::new();
+    let value = match object.remove("content") {
         Some(Value::Array(list)) => {
-            let texts: Vec<_> = list
-                .iter()
-                .filter_map(|item| item["text"].as_str())
-                .collect();
+            let mut texts = Vec::new();
+            for item in list {
+                match (item["text"].as_str(), item["type"].as_str()) {
+                    (Some(text), _) => texts.push(text.to_owned()),
+                    (None, Some("image" | "document")) => {
+                        let part = part(item)?;
+                        // A document may be plain text.
+                        texts.extend(part.as_text().map(str::to_owned));
+                        media.push(part);
+                    }
+                    (None, _) => texts.push(item.to_string()),
+                }
+            }
             texts.join("\n").into()
         }
-        content => content.cloned().unwrap_or_default(),
+        content => content.unwrap_or_default(),
     };
     let is_error = object.get("is_error") == Some(&Value::Bool(true));
     let member = if is_error { "error" } else { "result" };
     let mut response = FunctionResponse::default();
-    response.id = text(object, "tool_use_id");
+    response.id = text(&object, "tool_use_id");
     response.response = Some(Map::from_iter([(member.to_owned(), value)]));
-    response
+    Ok(response.parts(media.iter().filter_map(Part::as_inline_data).cloned()))
 }
 
 /// Returns the member with this name, if it is a string.

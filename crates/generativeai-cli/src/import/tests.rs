@@ -151,6 +151,55 @@ fn embedded_media_of_other_apis_are_read() {
     }
 }
 
+/// Row 23 of tests/field.md: screenshots in the results of tools.
+#[test]
+fn media_in_the_results_of_functions_are_read() {
+    for json in [
+        r#"[{"role":"user","content":"Look!"},
+            {"role":"assistant","content":[{"type":"tool_use","id":"1","name":"look","input":{}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[
+                {"type":"text","text":"a cat"},{"type":"tool_reference","tool_name":"x"},
+                {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]}]}]"#,
+        r#"{"input":[{"role":"user","content":"Look!"},
+            {"type":"function_call","call_id":"1","name":"look","arguments":"{}"},
+            {"type":"function_call_output","call_id":"1","output":[
+                {"type":"input_text","text":"a cat"},
+                {"type":"input_image","image_url":"data:image/png;base64,AAAA"}]}]}"#,
+        r#"[{"role":"user","parts":[{"text":"Look!"}]},
+            {"role":"model","parts":[{"functionCall":{"id":"1","name":"look","args":{}}}]},
+            {"role":"user","parts":[{"functionResponse":{"id":"1","response":{"result":"a cat"},
+                "parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}]"#,
+    ] {
+        let imported = parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+
+        let response = imported.contents[2].parts[0].as_function_response();
+        let response = response.expect("a response");
+        assert_eq!(response.name.as_deref(), Some("look"), "{json}");
+        let result = response.response.as_ref().expect("a result")["result"].as_str();
+        assert!(
+            result.is_some_and(|text| text.starts_with("a cat")),
+            "{json}"
+        );
+        let blob = response.parts[0].inline_data.as_ref();
+        assert_eq!(blob.expect("bytes").data.as_deref(), Some("AAAA"), "{json}");
+        if json.contains("tool_reference") {
+            assert!(result.is_some_and(|text| text.contains("tool_name")));
+        }
+    }
+}
+
+/// Row 23 of tests/field.md: an export of a spoken conversation with ChatGPT.
+#[test]
+fn the_transcription_of_speech_is_text() {
+    let json = r#"{"mapping":{"a":{"message":{"author":{"role":"user"},"content":{"content_type":"multimodal_text",
+        "parts":[{"content_type":"audio_transcription","text":"Hi","direction":"in"},
+            {"content_type":"real_time_user_audio_video_asset_pointer","audio_asset_pointer":{}}]}}}}}"#;
+
+    let imported = parse(json.as_bytes()).expect("a conversation");
+
+    assert_eq!(imported.contents, [Content::user("Hi")]);
+}
+
 #[test]
 fn empty_messages_are_omitted() {
     for empty in [
@@ -255,6 +304,10 @@ fn a_file_that_is_not_a_conversation_is_refused_with_the_reason() {
         (
             r#"[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]"#,
             "message 1: an image has no data",
+        ),
+        (
+            r#"[{"role":"user","content":{"parts":[{"content_type":"image_asset_pointer","asset_pointer":"f"},"What?"]}}]"#,
+            "message 1: a part of the type `image_asset_pointer` cannot be read",
         ),
         (
             r#"[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]"#,

@@ -44,8 +44,7 @@ impl Repl<'_> {
     /// Closes all conversations. Pending events are saved unless Ctrl-C is pressed.
     pub(super) fn close(self, mut exit: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
         self.signals.clear();
-        for mut conversation in self.conversations.into_all() {
-            conversation.settle();
+        for conversation in self.conversations.into_all() {
             let closing = storage::close(conversation, &self.signals, self.printer);
             if !self.runtime.block_on(closing) {
                 exit = exit.map(|_| Exit::Interrupted);

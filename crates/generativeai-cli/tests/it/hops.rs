@@ -217,6 +217,40 @@ fn a_session_whose_process_was_killed_in_a_hop_continues_it() {
     terminal.quit();
 }
 
+#[test]
+fn a_session_that_was_ended_after_a_stopped_reply_continues_it() {
+    for words in [&[][..], &["Tell me a story"]] {
+        let answers = [
+            &HOPS[..2],
+            &[Answer::Hangs("a "), Answer::Texts(vec!["a ", "time."])],
+        ]
+        .concat();
+        let service = Service::start(Answer::Each(answers));
+        let data = tempfile::tempdir().expect("a folder");
+        let mut terminal = Terminal::start(&chat(&service, &data, words));
+        if words.is_empty() {
+            terminal.enter("Tell me a story");
+        }
+        terminal.wait_for("Once upon a");
+        terminal.type_keys(CTRL_C);
+        if words.is_empty() {
+            terminal.wait_for("(stopped; the part that arrived is kept");
+            terminal.quit();
+        } else {
+            terminal.end();
+        }
+
+        let mut terminal = Terminal::start(&chat(&service, &data, &["--continue"]));
+        terminal.wait_for("(the last reply was interrupted: /continue continues it)");
+        assert_eq!(terminal.ask("/continue"), "a time.");
+        assert_eq!(
+            terminal.ask("/history"),
+            "you: Tell me a story\nmodel: Once upon a time."
+        );
+        terminal.quit();
+    }
+}
+
 /// Arguments with which the embedded model generates a reply of 24 tokens.
 const COUNT: [&str; 6] = [
     "--temperature",

@@ -57,6 +57,7 @@ fn an_invalid_name_is_refused_before_a_model_is_loaded() {
 fn a_new_name_has_no_blanks_at_its_ends() {
     let user = User::new();
     user.chat(&["--new", "--session", " hills ", "Hello"]);
+    user.chat(&["--session", " hills ", "Hello again"]);
     assert!(user.output(&["list"]).ends_with("  hills\n"));
 
     user.output(&["rename", "1", " lakes "]);

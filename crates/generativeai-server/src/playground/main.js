@@ -249,7 +249,8 @@ async function generate(conversation) {
       for await (const chunk of streamReply(model, request, controller.signal)) {
         receive(reply, chunk, performance.now() - start);
         reply.usage = withEarlier(reply.usage, chunk.usageMetadata && earlier);
-        token = tokenToContinue(chunk);
+        // Chunks without candidates, such as one with token counts, may follow the token.
+        token = tokenToContinue(chunk) ?? token;
         update();
       }
       request = token && { ...body, continuationToken: token };

@@ -18,8 +18,14 @@ const DEFAULT_VERSION: &str = "v1beta";
 
 const NO_SCHEME: &str = "has to start with https:// or http://";
 
-/// Paths of OpenAI's methods that users copy together with a base URL.
-const COPIED: [&str; 2] = ["/chat/completions", "/embeddings"];
+/// Paths of OpenAI's methods that users copy together with a base URL. `/chat/completions` precedes its own end.
+const COPIED: [&str; 5] = [
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/models",
+    "/responses",
+];
 
 /// Checked base URL of a service. No name of a model or file can direct a request to another host.
 #[derive(Debug)]
@@ -70,7 +76,14 @@ impl Address {
     pub(super) fn with_version(base: &str, path: &str, allow_plain: bool) -> Result<Self> {
         let base = base.trim().trim_end_matches('/');
         let copied = COPIED.iter().find_map(|method| base.strip_suffix(method));
-        let base = copied.unwrap_or(base);
+        let mut base = copied.unwrap_or(base);
+        // Tools append a version to a URL that already has one: `/v1/v1`.
+        while let Some((before, last)) = split_last(base)
+            && is_version(last)
+            && split_last(before).is_some_and(|(_, other)| other == last)
+        {
+            base = before;
+        }
         let mut address = Self::checked(base, allow_plain)?;
         if split_last(base).is_none() {
             address.root = format!("{base}{path}/");

@@ -14,6 +14,9 @@ use generativeai::{
     RequestOptions, Result, check_backend,
 };
 
+use crate::hops::hop;
+use crate::support::mode::MODES;
+
 const TEMPORARY: [ErrorKind; 5] = [
     ErrorKind::RateLimited,
     ErrorKind::Quota,
@@ -297,6 +300,54 @@ async fn tokens_and_embeddings_come_from_the_first_model() {
         .embed_content(request(), options())
         .await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn a_reply_is_continued_by_the_model_that_began_it() {
+    let token = |script: &Scripted, at: usize| script.requests()[at].continuation_token.clone();
+    for mode in MODES {
+        let began = || Scripted::default().then_stream([hop("Once ", "a")]);
+        let overloaded = || Error::new(ErrorKind::Unavailable, "a reason").with_http_code(503);
+        let unused = Scripted::always("unused");
+
+        // The first model is back when the second one continues.
+        let first = failing(ErrorKind::Unavailable).then_text("unused");
+        let second = began().then_text("upon a time");
+        let backend = Fallback::new([first.clone()]).then_model("b", second.clone());
+        let reply = mode.send(&mut model(backend).start_chat(), "Hi").await;
+        assert_eq!(reply.unwrap().text().unwrap(), "Once upon a time");
+        assert_eq!(first.requests().len(), 1);
+        assert_eq!(token(&second, 1).as_deref(), Some("a"));
+
+        // The first model is overloaded when it has begun, also if it was added by name.
+        for named in [false, true] {
+            let first = began()
+                .then_error(&[], overloaded())
+                .then_text("upon a time");
+            let backend = match named {
+                true => Fallback::default().then_model("a", first.clone()),
+                false => Fallback::new([first.clone()]),
+            };
+            let mut chat = model(backend.then_model("b", unused.clone())).start_chat();
+            let error = mode.send(&mut chat, "Hi").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert_eq!(
+                chat.retry().await.unwrap().text().unwrap(),
+                "Once upon a time"
+            );
+            assert_eq!(token(&first, 2).as_deref(), Some("a"));
+        }
+        assert!(unused.requests().is_empty());
+
+        // Replicas run the same model.
+        let second = Scripted::default().then_text("upon a time");
+        let replicas = [began().then_error(&[], overloaded()), second.clone()];
+        let reply = mode
+            .send(&mut model(Fallback::new(replicas)).start_chat(), "Hi")
+            .await;
+        assert_eq!(reply.unwrap().text().unwrap(), "Once upon a time");
+        assert_eq!(token(&second, 0).as_deref(), Some("a"));
+    }
 }
 
 #[tokio::test]

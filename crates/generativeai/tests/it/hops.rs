@@ -9,8 +9,8 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
 use generativeai::{
-    Backend, BoxFuture, ChatSession, ChunkStream, ErrorKind, Event, Function, GenerativeModel,
-    Reason, RequestOptions, Result,
+    Backend, BoxFuture, ChatSession, ChunkStream, Error, ErrorKind, Event, Function,
+    GenerativeModel, Reason, RequestOptions, Result,
 };
 use serde_json::{Map, json};
 
@@ -373,28 +373,32 @@ fn without_automatic_continuation_a_turn_stops_and_a_retry_continues_it() {
 
 #[test]
 fn a_rejected_token_begins_the_reply_again() {
-    let rejected = generativeai::Error::new(ErrorKind::Request, "bad token").with_http_code(400);
-    let script = Scripted::default()
-        .then_stream([hop("Once ", "a")])
-        .then_error(&[], rejected)
-        .then_text("Hello!");
-    let journal = Memory::default();
-    let model = GenerativeModel::new("m").backend(script.clone());
-    let mut chat = model.start_chat().journal(journal.clone());
+    let rejected = Error::new(ErrorKind::Request, "bad token").with_http_code(400);
+    // A backend without tokens refuses the request before it is sent.
+    let refused = Error::new(ErrorKind::Request, "continuationToken is not supported");
+    for refusal in [rejected, refused] {
+        let script = Scripted::default()
+            .then_stream([hop("Once ", "a")])
+            .then_error(&[], refusal)
+            .then_text("Hello!");
+        let journal = Memory::default();
+        let model = GenerativeModel::new("m").backend(script.clone());
+        let mut chat = model.start_chat().journal(journal.clone());
 
-    let error = run(chat.send_message("Hi").stream().finish()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Request);
-    let unfinished = chat.unfinished().unwrap();
-    assert_eq!(unfinished.continuation_token(), None);
-    assert_eq!(unfinished.received.as_ref().unwrap().to_string(), "Once ");
-    assert_same(chat.clone(), journal.resume(&model), "after a restart");
-    let resumed = journal.resume(&model);
-    assert_eq!(resumed.unfinished().unwrap().continuation_token(), None);
-    assert_eq!(
-        run(chat.retry().into_future()).unwrap().text().unwrap(),
-        "Hello!"
-    );
-    assert_eq!(tokens(&script), [None, Some("a".to_owned()), None]);
+        let error = run(chat.send_message("Hi").stream().finish()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request);
+        let unfinished = chat.unfinished().unwrap();
+        assert_eq!(unfinished.continuation_token(), None);
+        assert_eq!(unfinished.received.as_ref().unwrap().to_string(), "Once ");
+        assert_same(chat.clone(), journal.resume(&model), "after a restart");
+        let resumed = journal.resume(&model);
+        assert_eq!(resumed.unfinished().unwrap().continuation_token(), None);
+        assert_eq!(
+            run(chat.retry().into_future()).unwrap().text().unwrap(),
+            "Hello!"
+        );
+        assert_eq!(tokens(&script), [None, Some("a".to_owned()), None]);
+    }
 }
 
 #[test]

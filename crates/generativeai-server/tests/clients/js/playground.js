@@ -522,6 +522,18 @@ await say(hopping, "one two three four five six seven eight nine ten");
 check((await replyText(hopping)).includes("nine ten (0 before)"), await replyText(hopping));
 const facts = await lastReply(hopping).innerText();
 check(facts.includes("14 out"), "the tokens of all requests", facts);
+// Some services send the token counts after the end of a request.
+await hopping.route("**/*:streamGenerateContent*", (route) => {
+  const isLast = route.request().postDataJSON().continuationToken === "a";
+  const candidate = isLast
+    ? { content: { parts: [{ text: "a time" }] }, finishReason: "STOP" }
+    : { content: { parts: [{ text: "Once upon " }] }, finishReason: "CONTINUATION", continuationToken: "a" };
+  const chunks = [{ candidates: [candidate] }, { usageMetadata: { candidatesTokenCount: 2 } }];
+  const body = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\r\n\r\n`).join("");
+  route.fulfill({ contentType: "text/event-stream", body });
+});
+await say(hopping, "Tell me a story");
+check((await replyText(hopping)).includes("Once upon a time"), await replyText(hopping));
 problems.length = 0; // the page asked without a key first
 
 const desktop = await open(SERVER_OPEN);

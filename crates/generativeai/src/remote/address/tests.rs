@@ -226,6 +226,8 @@ fn a_base_url_may_contain_the_version() {
             "http://localhost:1/v1/chat/completions",
             "http://localhost:1/v1",
         ),
+        ("http://localhost:1/v1/models/", "http://localhost:1/v1"),
+        ("http://localhost:1/v1/v1", "http://localhost:1/v1"),
         ("https://a.example/api", "https://a.example/api"),
     ] {
         let address = Address::with_version(base, "/v1", false).expect(base);
