@@ -18,6 +18,7 @@ use crate::capabilities::Capabilities;
 use crate::error::refused;
 use crate::models::id_of;
 use member::set;
+pub(crate) use unsupported::refuse_unknown;
 
 /// Whether the reply is received in one piece or in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
