@@ -1,6 +1,6 @@
 //! Replies that call tools: questions about the calls, and decisions that continue the turn.
 
-use generativeai::{AutomaticFunctionCalling, Error, ErrorKind, WaitingCall};
+use generativeai::{AutomaticFunctionCalling, WaitingCall};
 
 use super::input::Input;
 use super::next::{Decisions, Next};
@@ -37,19 +37,15 @@ impl Repl<'_> {
         }
     }
 
-    /// Asks about waiting calls, if the reply ended with any. If the decisions were refused, because changed arguments
-    /// do not fit the function, reports the error and asks again.
+    /// Asks about waiting calls, if the reply ended with any.
     pub(super) fn decisions(&mut self, received: &anyhow::Result<Received>) -> Option<Decisions> {
         let calls = self.waiting();
-        if calls.is_empty() {
-            return None;
-        }
         match received {
-            Ok(received) if received.outcome == Outcome::Complete => {}
-            Err(error) if is_refused(error) => self.printer.error(error),
-            _ => return None,
+            Ok(received) if received.outcome == Outcome::Complete && !calls.is_empty() => {
+                Some(self.ask(&calls))
+            }
+            _ => None,
         }
-        Some(self.ask(&calls))
     }
 
     /// Asks about the calls that an earlier process left waiting. Without tools, only reports them.
@@ -111,10 +107,4 @@ impl Repl<'_> {
             None => Decisions::Stop,
         }
     }
-}
-
-/// Returns whether decisions were refused, for example because of arguments that do not fit. The turn still waits.
-fn is_refused(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::Request)
 }
