@@ -14,8 +14,7 @@ use crate::file;
 
 /// Maximum size of a file that is sent inline, in bytes.
 ///
-/// The Gemini API limits a request to 20 MB, and base64 adds a third to the size. Each later request of the chat
-/// contains the file again.
+/// Each later request of the chat contains the file again, and base64 adds a third to its size.
 const MAX_SIZE: u64 = 14 << 20;
 
 /// A file sent with a message.

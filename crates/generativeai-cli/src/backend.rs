@@ -100,15 +100,15 @@ impl ModelChoice {
             .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
         if name == LOCAL {
             Ok(Self::Embedded)
-        } else if let Some(served) = ServedModel::named(name) {
-            served.map(Self::OpenAi)
-        } else if let Some(entry) = entry(name) {
-            Ok(Self::Catalog(entry))
         } else if name.contains(',') && !path.exists() {
             // The path of a model file may contain a comma.
             let names = name.split(',');
             let choices: Result<_, _> = names.map(|name| Self::named(name.trim())).collect();
             choices.map(Self::Several)
+        } else if let Some(served) = ServedModel::named(name) {
+            served.map(Self::OpenAi)
+        } else if let Some(entry) = entry(name) {
+            Ok(Self::Catalog(entry))
         } else if is_gguf || path.is_absolute() || name.starts_with('.') {
             Ok(Self::File(path.to_owned()))
         } else if name.trim().is_empty() {
@@ -340,8 +340,11 @@ mod tests {
 
         assert_eq!(
             several,
-            ModelChoice::Several(vec![gemini, ModelChoice::Embedded])
+            ModelChoice::Several(vec![gemini.clone(), ModelChoice::Embedded])
         );
+        let several = ModelChoice::named("ollama:qwen3:4b,gemini-flash-latest").expect("a choice");
+        let ollama = ModelChoice::named("ollama:qwen3:4b").expect("a choice");
+        assert_eq!(several, ModelChoice::Several(vec![ollama, gemini]));
     }
 
     #[test]

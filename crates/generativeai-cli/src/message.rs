@@ -12,7 +12,7 @@ use crate::exit::UsageError;
 use crate::file::read_at_most;
 use crate::render::Printer;
 
-/// Maximum number of bytes read from stdin. The Gemini API limits a request to 20 MB.
+/// Maximum number of bytes read from stdin: more text than the context of a model has room for.
 const MAX_INPUT: u64 = 16 << 20;
 
 /// Time without input on an open stdin, after which the wait is reported. If stdin is a socket, the message is sent

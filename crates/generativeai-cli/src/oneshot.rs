@@ -101,7 +101,8 @@ impl OneShot {
             let received = reply::receive(next, sink, signals.stop(), printer);
             let received = runtime.block_on(received)?;
             let calls = approval::waiting(chat);
-            let Some(approvals) = self.approvals.as_ref().filter(|_| !calls.is_empty()) else {
+            let waits = received.outcome == Outcome::Complete && !calls.is_empty();
+            let Some(approvals) = self.approvals.as_ref().filter(|_| waits) else {
                 return Ok(received);
             };
             let mut read = |printer: &mut Printer| {

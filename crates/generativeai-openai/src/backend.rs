@@ -109,7 +109,7 @@ impl Backend for OpenAi {
         request: BatchEmbedContentsRequest,
         options: RequestOptions,
     ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
-        let body = embeddings::body(request.model.as_deref(), &request.requests);
+        let body = embeddings::body(&request);
         let texts = request.requests.len();
         let reply = self.client.post("embeddings", body, options);
         Box::pin(async move { Embeddings::convert(reply.await?, texts) })

@@ -2,8 +2,8 @@
 
 use generativeai::protocol::content::Blob;
 use generativeai::protocol::embeddings::{
-    BatchEmbedContentsResponse, ContentEmbedding, EmbedContentRequest, EmbedContentResponse,
-    EmbeddingUsageMetadata, TaskType,
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, ContentEmbedding, EmbedContentRequest,
+    EmbedContentResponse, EmbeddingUsageMetadata, TaskType,
 };
 use generativeai::protocol::models::id_of;
 use generativeai::remote::__http::Reply;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::error::refused;
 use crate::lenient;
+use crate::request::refuse_unknown;
 
 /// Largest absolute value that a number of an embedding may have.
 ///
@@ -130,13 +131,22 @@ pub(crate) fn single(mut batch: BatchEmbedContentsResponse) -> EmbedContentRespo
     response
 }
 
-/// Creates the body of a request for the embeddings of several texts. Without a `model`, the first request's is used.
-pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Result<Value> {
+/// Creates the body of a request for the embeddings of several texts. Without a model of the batch, that of the first
+/// text is used.
+pub(crate) fn body(batch: &BatchEmbedContentsRequest) -> Result<Value> {
+    refuse_unknown("", &batch.unknown)?;
+    let requests = &batch.requests;
     let first = requests.first();
-    let model = model.or_else(|| first?.model.as_deref());
-    let model = model.ok_or_else(|| refused("the request has no model"))?;
+    let model = batch.model.as_deref().or_else(|| first?.model.as_deref());
+    let model = id_of(model.ok_or_else(|| refused("the request has no model"))?);
+    let mut own = requests.iter().filter_map(|it| it.model.as_deref());
+    if let Some(other) = own.find(|own| id_of(own) != model) {
+        return Err(refused(format!(
+            "a request of the batch is for the model {other:?}, and the batch is for {model:?}: send them one by one"
+        )));
+    }
     let texts: Result<Vec<_>> = requests.iter().map(text).collect();
-    let mut body = json!({"model": id_of(model), "input": texts?});
+    let mut body = json!({"model": model, "input": texts?});
     // The API of OpenAI has one `dimensions` for all texts of a request.
     let dimensions = first.and_then(|first| first.output_dimensionality);
     if requests
@@ -159,6 +169,7 @@ pub(crate) fn body(model: Option<&str>, requests: &[EmbedContentRequest]) -> Res
 ///
 /// [`Request`](ErrorKind::Request): the content is not text, or a setting is absent from the API of OpenAI.
 fn text(request: &EmbedContentRequest) -> Result<String> {
+    refuse_unknown("", &request.unknown)?;
     if let Some(task) = &request.task_type
         && *task != TaskType::Unspecified
     {

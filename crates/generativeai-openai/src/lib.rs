@@ -23,6 +23,7 @@
 //! | function calls and responses | `tool_calls`, and messages with the role `tool` |
 //! | thoughts | `reasoning_content`, `reasoning`, `reasoning_text`, `reasoning_details` or `thinking_blocks` |
 //! | images, videos, audio, PDFs as data; images, videos by URL | `image_url`, `video_url`, `input_audio`, `file` |
+//! | text files, such as Markdown and JSON, in UTF-8 | their text |
 //! | a JSON reply with or without a schema | `response_format` |
 //! | function declarations, calling mode, allowed names | `tools`, `tool_choice` |
 //! | sampling, length, stop sequences, seed, penalties, log probabilities | the members of the same meaning |

@@ -72,6 +72,21 @@ impl Stream for IncomingBody {
     }
 }
 
+/// Checks that a body is not compressed.
+///
+/// # Errors
+/// 415: it is.
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let encoding = headers.get(CONTENT_ENCODING);
+    if encoding.is_none_or(|encoding| encoding == "identity") {
+        return Ok(());
+    }
+    let message =
+        "compressed request bodies are not supported: send the body without `Content-Encoding`";
+    let error = ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+    Err(error.closing_connection())
+}
+
 /// A complete request body.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
@@ -103,14 +118,7 @@ impl BodyReader {
         headers: &HeaderMap,
         body: &mut IncomingBody,
     ) -> Result<RequestBody, ApiError> {
-        if headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|encoding| encoding != "identity")
-        {
-            let message = "compressed request bodies are not supported: send plain JSON";
-            let error = ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
-            return Err(error.closing_connection());
-        }
+        check_encoding(headers)?;
         let announced = HttpBody::size_hint(body.bytes.get_ref()).lower();
         if announced > self.max_bytes as u64 {
             return Err(self.too_large());

@@ -1,12 +1,11 @@
 //! Replies that call tools: questions about the calls, and decisions that continue the turn.
 
-use generativeai::{AutomaticFunctionCalling, ErrorKind, WaitingCall};
+use generativeai::{AutomaticFunctionCalling, WaitingCall};
 
 use super::input::Input;
 use super::next::{Decisions, Next};
 use super::state::Repl;
 use crate::approval;
-use crate::exit::has_kind;
 use crate::render::Printer;
 use crate::reply::{self, Outcome, Received, TextSink};
 
@@ -38,20 +37,15 @@ impl Repl<'_> {
         }
     }
 
-    /// Asks about waiting calls, if the reply ended with any. If the decisions were refused, because changed arguments
-    /// do not fit the function, reports the error and asks again.
+    /// Asks about waiting calls, if the reply ended with any.
     pub(super) fn decisions(&mut self, received: &anyhow::Result<Received>) -> Option<Decisions> {
         let calls = self.waiting();
-        if calls.is_empty() {
-            return None;
-        }
         match received {
-            Ok(received) if received.outcome == Outcome::Complete => {}
-            // The turn still waits.
-            Err(error) if has_kind(error, ErrorKind::Request) => self.printer.error(error),
-            _ => return None,
+            Ok(received) if received.outcome == Outcome::Complete && !calls.is_empty() => {
+                Some(self.ask(&calls))
+            }
+            _ => None,
         }
-        Some(self.ask(&calls))
     }
 
     /// Asks about the calls that an earlier process left waiting. Without tools, only reports them.

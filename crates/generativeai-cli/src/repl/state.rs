@@ -320,8 +320,7 @@ impl<'a> Repl<'a> {
             next = match decisions {
                 Decisions::Made(decisions) => Next::Decide(decisions),
                 Decisions::Stop => {
-                    // An error is that of refused decisions, and was reported.
-                    let hops = received.map_or(0, |received| received.hops);
+                    let hops = received?.hops;
                     let outcome = Outcome::Stopped;
                     return Ok(Some(Received { outcome, hops }));
                 }

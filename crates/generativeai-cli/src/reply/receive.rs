@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use generativeai::protocol::response::GenerateContentResponse;
-use generativeai::{Attempt, Error, RequestOptions, SendMessage};
+use generativeai::{Attempt, Error, ErrorKind, RequestOptions, SendMessage};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -57,6 +57,9 @@ pub(crate) enum Outcome {
 
 /// Sends a message and passes the reply to a sink, until the reply ends or `stop` is ready.
 ///
+/// Decisions on calls may be refused, for example because changed arguments do not fit the function. The error is then
+/// printed, and the calls still wait.
+///
 /// # Errors
 /// The reply failed, or the sink did.
 pub(crate) async fn receive(
@@ -96,6 +99,14 @@ pub(crate) async fn receive(
         match next {
             Some(Some(Ok(chunk))) => sink.chunk(&chunk, printer)?,
             Some(Some(Err(error))) => {
+                let hops = reply.hops();
+                let waits = !approval::waiting(reply.into_chat()).is_empty();
+                if waits && error.kind() == ErrorKind::Request {
+                    sink.end(End::Waits, printer)?;
+                    printer.error(&error.into());
+                    let outcome = Outcome::Complete;
+                    return Ok(Received { outcome, hops });
+                }
                 sink.end(End::Failed(&error), printer)?;
                 return Err(error.into());
             }

@@ -283,6 +283,25 @@ fn a_single_message_at_the_terminal_asks_as_well() {
 }
 
 #[test]
+fn a_single_message_asks_until_the_arguments_fit() {
+    let service = calling();
+    let tool = server("greet", "Good day");
+    let mut terminal = Terminal::start(&service.genai(&["chat", "--tool", &tool, "Greet Ada."]));
+
+    terminal.wait_for("stop?");
+    terminal.wait_for_prompt();
+    terminal.type_keys("edit {\"name\": 5}\r");
+    terminal.wait_for("the changed arguments of `greet` do not fit");
+    terminal.wait_for_prompt();
+    terminal.type_keys("edit {\"name\": \"Eve\"}\r");
+
+    let left = terminal.end();
+    assert_eq!(left.code, 0, "{}", left.screen);
+    assert_contains(&left.screen, "That is all.");
+    assert!(second_request(&service).contains("Good day, Eve!"));
+}
+
+#[test]
 fn ctrl_c_at_the_question_ends_a_single_message_with_130() {
     let service = calling();
     let tool = server("greet", "Good day");

@@ -77,7 +77,7 @@ pub(super) fn answer(content: Option<Text>, extra: Value) -> Vec<Part> {
             vec![if is_thought { text.thought(true) } else { text }]
         }
         Some(Text::Parts(list)) => list.into_iter().map(listed).collect(),
-        Some(Text::Object(object)) => vec![Part::text(Value::Object(object).to_string())],
+        Some(Text::Json(value)) => vec![Part::text(value.to_string())],
         Some(Text::Plain(_)) | None => Vec::new(),
     };
     if is_signed {

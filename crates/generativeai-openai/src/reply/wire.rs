@@ -113,6 +113,7 @@ pub(super) struct Message {
     pub(super) refusal: Option<String>,
     #[serde(deserialize_with = "lenient::objects")]
     pub(super) tool_calls: Option<Vec<ToolCall>>,
+    #[serde(deserialize_with = "lenient::optional")]
     pub(super) function_call: Option<Function>,
     #[serde(deserialize_with = "lenient::optional")]
     pub(super) annotations: Option<Vec<Value>>,
@@ -129,13 +130,13 @@ pub(super) struct Message {
     pub(super) others: Map<String, Value>,
 }
 
-/// Content of a message: a string, a list of parts, or from Cloudflare the object that a schema requires.
+/// Content of a message: a string, a list of parts, or from Cloudflare the value that a schema requires.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Text {
     Plain(String),
     Parts(Vec<Value>),
-    Object(Map<String, Value>),
+    Json(Value),
 }
 
 /// A tool call, or a piece of one.

@@ -4,13 +4,16 @@ use generativeai::Result;
 use generativeai::protocol::content::{Blob, FileData, PartMediaResolutionLevel};
 use serde_json::{Value, json};
 
+use super::unsupported::refuse_unknown;
 use crate::capabilities::Capabilities;
 use crate::error::refused;
 
 /// Converts inline media into a part of a message. Which kinds a server reads depends on its [`Capabilities`].
 pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Result<Value> {
+    refuse_unknown(&format!("{path}.inlineData"), &blob.unknown)?;
     let mime_type = blob.mime_type.as_deref().unwrap_or_default();
     let refuse = |what: &str| refused(format!("{path}.inlineData is {what}"));
+    let unread = || refuse(&format!("{mime_type:?}, which the server does not read"));
     // The Gemini API accepts both alphabets of base64; a `data:` URL has the standard one (RFC 4648, section 4).
     let data = || {
         let data = blob.data.as_deref().unwrap_or_default();
@@ -22,15 +25,7 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
         Some(("video", _)) if capabilities.video => {
             Ok(json!({"type": "video_url", "video_url": {"url": url()}}))
         }
-        // The API of OpenAI has no text files, but a model reads their content as text.
-        Some(("text", _)) => {
-            let text = blob
-                .bytes()
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok());
-            let text = text.ok_or_else(|| refuse("not UTF-8 text"))?;
-            Ok(json!({"type": "text", "text": text}))
-        }
+        Some(("text", _)) => text(blob).ok_or_else(|| refuse("not UTF-8 text")),
         Some(("audio", format)) if capabilities.audio => {
             let format = match format {
                 "wav" | "x-wav" | "wave" => "wav",
@@ -45,15 +40,24 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
             let file = json!({"filename": name, "file_data": url()});
             Ok(json!({"type": "file", "file": file}))
         }
-        _ => Err(refuse(&format!(
-            "{mime_type:?}, which the server does not read"
-        ))),
+        // JSON, XML and YAML are text as well.
+        Some(("application", kind)) if kind != "pdf" => text(blob).ok_or_else(unread),
+        _ => Err(unread()),
     }
+}
+
+/// Converts a text file into a part with its text: the API of OpenAI has no text files, but a model reads their content
+/// as text. `None` if the data is not UTF-8 text.
+fn text(blob: &Blob) -> Option<Value> {
+    let text = String::from_utf8(blob.bytes().ok()?).ok()?;
+    // Binary data may decode as UTF-8, but usually contains a zero.
+    (!text.contains('\0')).then(|| json!({"type": "text", "text": text}))
 }
 
 /// Converts a reference to media into a part of a message. Only images and videos are possible: the server loads them
 /// from their URL. Files uploaded to the Gemini API are not accessible to another service.
 pub(super) fn file(path: &str, file: &FileData, capabilities: &Capabilities) -> Result<Value> {
+    refuse_unknown(&format!("{path}.fileData"), &file.unknown)?;
     let uri = file.file_uri.as_deref().unwrap_or_default();
     let mime_type = file.mime_type.as_deref().unwrap_or_default();
     let is_url = ["https://", "http://", "data:"]

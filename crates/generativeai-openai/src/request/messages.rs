@@ -38,12 +38,16 @@ pub(super) fn messages(
         used_ids: call_ids(request),
     };
     if let Some(instruction) = &request.system_instruction {
+        check_content("systemInstruction", instruction)?;
         writer.system("systemInstruction", instruction)?;
     }
     let contents = request.contents.iter().enumerate();
     let contents: Vec<_> = contents
         .map(|(at, content)| (format!("contents[{at}]"), content))
         .collect();
+    for (path, content) in &contents {
+        check_content(path, content)?;
+    }
     let is_model = |content: &Content| content.role == Some(Role::Model);
     // The official clients store each chunk of a streamed reply as a separate content. Together they are one message.
     for group in contents.chunk_by(|(_, one), (_, next)| is_model(one) && is_model(next)) {
@@ -52,6 +56,8 @@ pub(super) fn messages(
             None | Some(Role::User | Role::Function) => writer.user(path, content)?,
             Some(Role::Model) => writer.model(group)?,
             Some(Role::System) => writer.system(path, content)?,
+            // The default of the field in Protocol Buffers.
+            Some(Role::Unknown(role)) if role.is_empty() => writer.user(path, content)?,
             Some(other) => {
                 return Err(refused(format!(
                     "{path}.role is {:?}: use \"user\" or \"model\"",
@@ -84,6 +90,7 @@ impl Writer<'_> {
     fn system(&mut self, path: &str, content: &Content) -> Result<()> {
         let mut text = String::new();
         for (path, part) in parts(path, content) {
+            check_members(&path, part)?;
             match part.as_text() {
                 Some(more) => text.push_str(more),
                 None => return Err(refused(format!("{path} is not text"))),
@@ -338,6 +345,15 @@ fn parts<'content>(
 ) -> impl Iterator<Item = (String, &'content Part)> {
     let parts = content.parts.iter().enumerate();
     parts.map(move |(at, part)| (format!("{path}.parts[{at}]"), part))
+}
+
+/// Refuses a content without parts, as the Gemini API does, and one with unknown members. A message in the format of
+/// another API, such as `{"role": "user", "content": "Hi"}`, has no parts.
+fn check_content(path: &str, content: &Content) -> Result<()> {
+    if content.parts.is_empty() {
+        return Err(refused(format!("{path}.parts is empty: add a part")));
+    }
+    refuse_unknown(path, &content.unknown)
 }
 
 /// Refuses members of a part that the server cannot express.

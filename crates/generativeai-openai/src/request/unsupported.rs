@@ -15,9 +15,10 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
     // `store: false` is accepted, since a server without storage does that anyway. Other neutral values, such as
     // `candidateCount: 1`, are accepted too.
     let is_plain = !capabilities.storage_and_tiers;
+    let labels = request.labels.as_ref();
     let set = [
         ("cachedContent", request.cached_content.is_some()),
-        ("labels", request.labels.is_some()),
+        ("labels", labels.is_some_and(|labels| !labels.is_empty())),
         ("continuationToken", request.continuation_token.is_some()),
         ("modelArmorConfig", request.model_armor_config.is_some()),
         ("store", is_plain && request.store == Some(true)),
@@ -81,7 +82,11 @@ fn check_tool_config(config: &ToolConfig) -> Result<()> {
         ),
         (streamed_name, streamed == Some(true)),
     ];
-    refuse_first("toolConfig", &set)
+    refuse_first("toolConfig", &set)?;
+    refuse_unknown("toolConfig", &config.unknown)?;
+    calling.map_or(Ok(()), |calling| {
+        refuse_unknown("toolConfig.functionCallingConfig", &calling.unknown)
+    })
 }
 
 fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Result<()> {
@@ -111,7 +116,7 @@ pub(super) fn refuse_first(path: &str, members: &[(&str, bool)]) -> Result<()> {
 }
 
 /// Refuses the first member without a field in this version: it is not sent, and the caller would not notice.
-pub(super) fn refuse_unknown(path: &str, unknown: &Unknown) -> Result<()> {
+pub(crate) fn refuse_unknown(path: &str, unknown: &Unknown) -> Result<()> {
     match unknown.iter().next() {
         Some((name, _)) => Err(absent_member(path, name)),
         None => Ok(()),

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use generativeai::protocol::embeddings::{
-    BatchEmbedContentsRequest, EmbedContentRequest, TaskType,
-};
+use generativeai::protocol::embeddings::{BatchEmbedContentsRequest, EmbedContentRequest};
 use generativeai::protocol::tools::{FunctionCallingMode, FunctionDeclaration};
 use generativeai::{Backend, ErrorKind, Function, RequestOptions, check_backend};
 use serde_json::json;
@@ -269,15 +267,45 @@ async fn embeddings_are_in_the_order_of_their_contents() {
         body,
         json!({"model": "e", "input": ["a", "b"], "dimensions": 1})
     );
-    let task = EmbedContentRequest::new("a")
-        .model("e")
-        .task_type(TaskType::Clustering);
-    let error = server
-        .client()
-        .embed_content(task, RequestOptions::default())
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("taskType"), "{error}");
+}
+
+#[tokio::test]
+async fn an_embedding_that_the_server_cannot_express_is_refused_with_the_name_of_the_member() {
+    let server = Server::play(vec![]).await;
+    let content = json!({"parts": [{"text": "a"}]});
+    for (batch, named) in [
+        (
+            json!({"model": "e", "requests": [{"content": content, "taskType": "CLUSTERING"}]}),
+            "taskType",
+        ),
+        (
+            json!({"model": "e", "requests": [{"content": content, "title": "A"}]}),
+            "title",
+        ),
+        (
+            json!({"model": "e", "requests": [{"content": content, "autoTruncate": true}]}),
+            "autoTruncate",
+        ),
+        (
+            json!({"model": "e", "brandNew": 1, "requests": [{"content": content}]}),
+            "brandNew",
+        ),
+        (
+            json!({"model": "models/e", "requests": [{"model": "e", "content": content}, {"model": "f", "content": content}]}),
+            "model \"f\"",
+        ),
+    ] {
+        let request = serde_json::from_value(batch).expect("a request");
+
+        let reply = server
+            .client()
+            .batch_embed_contents(request, RequestOptions::default());
+
+        let error = reply.await.expect_err("a refusal");
+        assert_eq!(error.kind(), ErrorKind::Request);
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    assert_eq!(server.requests(), []);
 }
 
 #[tokio::test]

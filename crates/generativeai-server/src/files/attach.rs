@@ -7,7 +7,9 @@ use std::io;
 use std::sync::Arc;
 
 use axum::http::uri::Authority;
-use generativeai::protocol::content::{Blob, Content, Contents, Data, FileData};
+use generativeai::protocol::content::{
+    Blob, Content, Contents, Data, FileData, FunctionResponsePart, Part,
+};
 use generativeai::protocol::files::File;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -43,13 +45,8 @@ impl Attachments<'_> {
     /// # Errors
     /// A file does not exist, or is too large for a request.
     pub(crate) async fn resolve_all(&mut self, contents: &mut Contents) -> Result<(), ApiError> {
-        let has_reference = |content: &Content| {
-            content
-                .parts
-                .iter()
-                .any(|part| matches!(part.data, Some(Data::FileData(_))))
-        };
-        if self.storage.is_none() || !contents.iter().any(has_reference) {
+        let refers = |content: &Content| content.parts.iter().any(has_reference);
+        if self.storage.is_none() || !contents.iter().any(refers) {
             return Ok(());
         }
         // `Contents` shares its contents, so changing a part means copying all. Most requests have no reference.
@@ -67,11 +64,35 @@ impl Attachments<'_> {
             return Ok(());
         };
         for part in &mut content.parts {
-            if let Some(Data::FileData(reference)) = &part.data
-                && let Some((id, file)) = self.find(storage, reference)?
-            {
-                part.data = Some(self.read(storage, &id, file).await?);
+            match &mut part.data {
+                Some(Data::FileData(reference)) => {
+                    if let Some((id, file)) = self.find(storage, reference)? {
+                        part.data = Some(self.read(storage, &id, file).await?);
+                    }
+                }
+                Some(Data::FunctionResponse(response)) => {
+                    for media in &mut response.parts {
+                        self.resolve_media(storage, media).await?;
+                    }
+                }
+                _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Replaces the reference in a function response. Its media are never text parts.
+    async fn resolve_media(
+        &mut self,
+        storage: &FileStorage,
+        media: &mut FunctionResponsePart,
+    ) -> Result<(), ApiError> {
+        if let Some(reference) = &media.file_data
+            && let Some((id, file)) = self.find(storage, reference)?
+        {
+            let (mime_type, bytes) = self.bytes(storage, &id, file).await?;
+            media.inline_data = Some(self.inline(&id, mime_type, &bytes));
+            media.file_data = None;
         }
         Ok(())
     }
@@ -112,16 +133,34 @@ impl Attachments<'_> {
     }
 
     /// Reads a file for a request: as text if its type is text and it is UTF-8, otherwise as inline data.
-    ///
-    /// # Errors
-    /// 400: the file is larger than a request may be. 403: it was deleted meanwhile. 413: the files of the request take
-    /// more memory than the server has. 429: too little memory is free.
     async fn read(
         &mut self,
         storage: &FileStorage,
         id: &str,
         file: File,
     ) -> Result<Data, ApiError> {
+        let (mime_type, mut bytes) = self.bytes(storage, id, file).await?;
+        if is_text(&mime_type) {
+            match String::from_utf8(bytes) {
+                Ok(text) => return Ok(Data::Text(without_mark(text))),
+                // Another encoding, which the backend may be able to decode.
+                Err(error) => bytes = error.into_bytes(),
+            }
+        }
+        Ok(Data::InlineData(self.inline(id, mime_type, &bytes)))
+    }
+
+    /// Reads the type and the bytes of a file.
+    ///
+    /// # Errors
+    /// 400: the file is larger than a request may be. 403: it was deleted meanwhile. 413: the files of the request take
+    /// more memory than the server has. 429: too little memory is free.
+    async fn bytes(
+        &mut self,
+        storage: &FileStorage,
+        id: &str,
+        file: File,
+    ) -> Result<(String, Vec<u8>), ApiError> {
         let size = file_size(&file);
         let mime_type = file.mime_type.unwrap_or_default();
         let limit = self.bodies.max_bytes as u64;
@@ -141,23 +180,25 @@ impl Attachments<'_> {
                 _ => disk_error("read the file")(error),
             })
         };
-        let bytes = blocking(read).await?;
-        if is_text(&mime_type) {
-            let text = String::from_utf8(bytes);
-            return match text {
-                Ok(text) => Ok(Data::Text(without_mark(text))),
-                // Another encoding, which the backend may be able to decode.
-                Err(error) => Ok(self.inline(id, mime_type, error.as_bytes())),
-            };
-        }
-        Ok(self.inline(id, mime_type, &bytes))
+        Ok((mime_type, blocking(read).await?))
     }
 
-    fn inline(&mut self, id: &str, mime_type: String, bytes: &[u8]) -> Data {
+    fn inline(&mut self, id: &str, mime_type: String, bytes: &[u8]) -> Blob {
         let separator = if self.names.is_empty() { "" } else { ", " };
         self.names
             .push_str(&format!("{separator}`files/{id}` of type {mime_type}"));
-        Data::InlineData(Blob::new(mime_type, bytes))
+        Blob::new(mime_type, bytes)
+    }
+}
+
+/// Returns whether a part refers to a file, itself or in the media of a function response.
+fn has_reference(part: &Part) -> bool {
+    match &part.data {
+        Some(Data::FileData(_)) => true,
+        Some(Data::FunctionResponse(response)) => {
+            response.parts.iter().any(|media| media.file_data.is_some())
+        }
+        _ => false,
     }
 }
 

@@ -20,7 +20,7 @@ use super::site::Site;
 use super::storage::{FileStorage, unknown_upload};
 use super::upload::{BLOCK, Writer};
 use super::{discovery, multipart, properties};
-use crate::body::{BodyReader, IncomingBody};
+use crate::body::{BodyReader, IncomingBody, check_encoding};
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::response;
@@ -86,6 +86,8 @@ impl FilesApi<'_> {
         query: &Query,
         body: &mut IncomingBody,
     ) -> Result<Response, ApiError> {
+        // Compressed bytes would be stored as they are.
+        check_encoding(&parts.headers)?;
         match protocol::parse(&parts.headers, query)? {
             UploadCall::Start(dialect) => self.start(parts, dialect, body).await,
             UploadCall::Continue(id, dialect, step) => self.proceed(&id, dialect, step, body).await,

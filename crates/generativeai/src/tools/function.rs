@@ -113,8 +113,11 @@ impl Function {
         F: Future<Output = error::Result<T>> + Send + 'static,
         T: Serialize + 'static,
     {
+        // A schema that cannot be converted, because it is nested too deeply for example, is not checked.
+        let openapi = || declaration.parameters.as_ref()?.to_json_schema().ok();
+        let schema = declaration.parameters_json_schema.clone();
         Self {
-            schema: declaration.parameters_json_schema.clone().map(Arc::new),
+            schema: schema.or_else(openapi).map(Arc::new),
             declaration: Arc::new(declaration),
             handler: Arc::new(move |arguments| respond(handler(arguments))),
             check: None,

@@ -57,6 +57,35 @@ async fn other_files_reach_the_model_as_inline_data() {
 }
 
 #[tokio::test]
+async fn files_in_a_function_response_reach_the_model_as_inline_data() {
+    let script = Scripted::default().then_text("A picture.");
+    let site = Site::with(|files| files, script.clone());
+    let file = site.upload(b"PNG", json!({"mimeType": "image/png"})).await;
+    let media = json!({"fileData": {"fileUri": file["uri"]}});
+    let body = json!({"contents": [
+        {"role": "user", "parts": [{"text": "Look!"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "look"}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {}, "parts": [media]}}]},
+    ]});
+
+    let asked = site
+        .send(
+            "POST /v1beta/models/m:generateContent",
+            &[],
+            body.to_string(),
+        )
+        .await;
+
+    assert_eq!(asked.code, 200, "{asked:?}");
+    let request = script.requests().pop().expect("a request");
+    let part = &request.contents.last().expect("a content").parts[0];
+    let response = part.as_function_response().expect("a response");
+    let inline = json!({"inlineData": {"mimeType": "image/png", "data": "UE5H"}});
+    assert_eq!(json!(response.parts), json!([inline]));
+    site.running.stop().await;
+}
+
+#[tokio::test]
 async fn the_type_in_a_reference_replaces_the_type_of_the_file() {
     let script = Scripted::always("A picture.");
     let site = Site::with(|files| files, script.clone());

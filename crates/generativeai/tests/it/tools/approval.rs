@@ -204,7 +204,10 @@ async fn changed_arguments_of_a_policy_that_do_not_fit_deny_the_call() {
         Some(json!({"properties": {"value": {"type": "integer"}}, "required": ["value"]}));
     let declared = Function::from_declaration(declaration, |_| async { Ok(json!("ran")) });
     let converted = declared.clone().with_openapi_schema().unwrap();
-    for function in [typed, declared, converted] {
+    let openapi = Function::from_declaration(converted.declaration().clone(), |_| async {
+        Ok(json!("ran"))
+    });
+    for function in [typed, declared, converted, openapi] {
         let script = Scripted::default()
             .then_call("double", json!({"value": 2}))
             .then_text("I may not.");
