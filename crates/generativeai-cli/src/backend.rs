@@ -170,7 +170,7 @@ impl ModelChoice {
     }
 
     /// Opens a single model. Returns its name and its backend.
-    fn backend(
+    pub(crate) fn backend(
         self,
         options: &EngineOptions,
         printer: &mut Printer,

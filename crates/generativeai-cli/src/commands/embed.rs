@@ -8,23 +8,23 @@ use generativeai::protocol::embeddings::EmbedContentRequest;
 use generativeai::{Backend, RequestOptions};
 use serde_json::json;
 
-use crate::backend;
-use crate::catalog::{LOCAL, entry};
-use crate::exit::{Exit, UsageError};
+use crate::backend::{self, ModelChoice};
+use crate::catalog::LOCAL;
+use crate::engine_options::EngineOptions;
+use crate::exit::Exit;
 use crate::message;
-use crate::openai::ServedModel;
 use crate::render::Printer;
 
 /// Print the embedding of text: a JSON array of numbers that represents its meaning.
 ///
-/// Needs the Gemini API, or a server with that API or OpenAI's.
+/// The Gemini API, an OpenAI-compatible server or an embedded model computes it. Compare only embeddings of one model.
 #[derive(Debug, Args)]
 pub(crate) struct Embed {
     /// The text. Piped input is added to it
     #[arg(value_name = "TEXT")]
     words: Vec<String>,
 
-    /// The embedding model: of the Gemini API, or openai:NAME or ollama:NAME
+    /// The model: one for embeddings of the Gemini API, openai:NAME, ollama:NAME, or an embedded one as for `genai chat`
     #[arg(short, long, default_value = "gemini-embedding-001")]
     model: String,
 }
@@ -36,29 +36,18 @@ impl Embed {
             Some(text) => text,
             None => message::piped()?,
         };
-        let (name, backend): (_, Arc<dyn Backend>) = match ServedModel::named(&self.model) {
-            Some(model) => {
-                let model = model?;
-                let client = model.client(printer)?;
-                (model.name, Arc::new(client))
-            }
-            None if self.model == LOCAL || entry(&self.model).is_some() => {
-                let message = format!(
-                    "the embedded model {} cannot embed text: use --model ollama:NAME, openai:NAME or a model of \
-                     the Gemini API",
-                    self.model
-                );
-                return Err(UsageError(message).into());
-            }
-            None => {
-                let name = match self.model.contains('/') {
-                    true => self.model,
-                    false => format!("models/{}", self.model),
+        let (name, backend): (_, Arc<dyn Backend>) = match ModelChoice::named(&self.model)? {
+            ModelChoice::Gemini(name) => {
+                let name = match name.contains('/') {
+                    true => name,
+                    false => format!("models/{name}"),
                 };
-                let alternatives = ", or use --model ollama:NAME or openai:NAME";
-                let remote = backend::remote(&name, alternatives)?;
+                let alternatives =
+                    format!(", or use --model {LOCAL}, --model ollama:NAME or openai:NAME");
+                let remote = backend::remote(&name, &alternatives)?;
                 (name, Arc::new(remote))
             }
+            other => other.backend(&EngineOptions::default(), printer)?,
         };
         let request = EmbedContentRequest::new(text).model(name);
         let runtime = super::runtime()?;

@@ -157,8 +157,8 @@ fn tokens_are_counted_and_text_is_embedded() {
         .assert_refused(2, &["no input: name a file"]);
     assert!(service.request().contains(r#"{"text":"one two"}"#));
     service
-        .run(&["embed", "-m", "smollm2", "one"])
-        .assert_refused(2, &["the embedded model smollm2 cannot embed text"]);
+        .run(&["embed", "-m", "local,smollm2", "one"])
+        .assert_refused(2, &["name one"]);
 }
 
 /// Finding 24 of tests/newcomer.md: servers by name.
