@@ -6,6 +6,10 @@ use super::embedding::Embedding;
 use super::generation::Generation;
 
 /// A request that waits for its start.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the queue is short, and most of its items are replies"
+)]
 pub(super) enum Work {
     Reply(Generation),
     Embedding(Embedding),

@@ -160,7 +160,11 @@ fn load(
         ..Tiny::default()
     }
     .write(name);
-    let local = builder().context(512).model(&path).build().unwrap();
+    let local = builder()
+        .context(512)
+        .model(&path)
+        .build()
+        .expect("a model");
     tiny::remove(&path);
     local
 }
@@ -202,7 +206,7 @@ async fn a_request_that_the_model_cannot_follow_is_refused_with_the_member() {
     let mut small = text.clone();
     small["outputDimensionality"] = 0.into();
     for (request, expected) in [
-        (json!({}), "content is empty"),
+        (json!({}), "content.parts is empty"),
         (content(json!([])), "content.parts is empty"),
         (content(json!([{ "text": "" }])), "content is empty"),
         (
