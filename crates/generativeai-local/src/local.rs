@@ -41,7 +41,7 @@ use crate::template::Rendered;
 /// `RESOURCE_EXHAUSTED` and a retry delay of one second.
 ///
 /// Embeddings are the mean of the states of the model after each token, or the last state if the file says so. They
-/// have the length 1. A request for embeddings allocates a context for its longest text while it runs.
+/// have the length 1. A context for the text is allocated while it is embedded.
 ///
 /// A request is rendered and tokenized, and its schemas are compiled, on the thread that polls the future or the
 /// stream first. The reply is generated on a separate thread.

@@ -174,7 +174,7 @@ impl Model {
 
     /// Returns how embeddings are pooled. The file of an embedding model prescribes it.
     pub(crate) fn pooling(&self) -> Pooling {
-        // `LLAMA_POOLING_TYPE_LAST`. Decoders have no other one, except for the classifiers of rerankers.
+        // `LLAMA_POOLING_TYPE_LAST`. Other numbers are of encoders, or of rerankers.
         match metadata(&self.raw, "pooling_type").as_deref() {
             Some("3") => Pooling::Last,
             _ => Pooling::Mean,
