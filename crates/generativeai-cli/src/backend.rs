@@ -163,7 +163,7 @@ impl ModelChoice {
     }
 
     /// Opens a single model. Returns its name, its backend, and the client that uploads files for it.
-    fn backend(
+    pub(crate) fn backend(
         self,
         options: &EngineOptions,
         printer: &mut Printer,

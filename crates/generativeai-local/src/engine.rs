@@ -4,6 +4,7 @@
 //! thread never waits for a reader: it skips a reply whose channel is full, and the reader wakes it after each event.
 
 mod cores;
+mod embedding;
 mod exit;
 mod generation;
 mod job;
@@ -13,25 +14,30 @@ mod queue;
 mod scheduler;
 mod text;
 mod thinking_budget;
+mod work;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use generativeai::{Error, ErrorKind, Result};
-use tokio::sync::mpsc;
+use llama_cpp_2::token::LlamaToken;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::error;
-use crate::model::Model;
+use crate::model::{Model, Pooling};
 
+use embedding::Embedding;
 use generation::Generation;
 pub(crate) use job::{End, EngineOptions, Event, Job, Piece, TokenLogprobs};
 use queue::{PushError, Queue};
 pub(crate) use thinking_budget::ThinkingLimit;
+use work::Work;
 
 /// Handle on the engine thread. Dropping the last handle stops the thread, and waits for the batch that is being
 /// decoded.
 pub(crate) struct Engine {
-    queue: Arc<Queue<Generation>>,
+    queue: Arc<Queue<Work>>,
     context: usize,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,14 +93,41 @@ impl Engine {
             )));
         }
         let (sender, receiver) = mpsc::channel(EVENT_CAPACITY);
-        let reply = Generation::new(job, sender, context);
-        self.queue.push(reply).map_err(|error| match error {
-            PushError::Full => error::resource_exhausted(),
-            PushError::Closed => stopped(),
-        })?;
+        self.push(Work::Reply(Generation::new(job, sender, context)))?;
         Ok(Events {
             receiver,
             engine: Arc::clone(self),
+        })
+    }
+
+    /// Computes the embedding of a text, which is not normalized. The text has at least one token, and at most as many
+    /// as the context. Dropping the future cancels the request.
+    ///
+    /// # Errors
+    ///
+    /// 429 if the queue is full, and the errors of the engine.
+    pub(crate) async fn embed(
+        &self,
+        text: Vec<LlamaToken>,
+        pooling: Pooling,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<f64>> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(Work::Embedding(Embedding {
+            text,
+            pooling,
+            deadline,
+            sum: Vec::new(),
+            result: Some(sender),
+        }))?;
+        // The engine drops the sender without a result if it stops.
+        receiver.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    fn push(&self, work: Work) -> Result<()> {
+        self.queue.push(work).map_err(|error| match error {
+            PushError::Full => error::resource_exhausted(),
+            PushError::Closed => stopped(),
         })
     }
 }
@@ -151,7 +184,7 @@ impl Drop for Events {
 ///
 /// Closing drops the jobs that wait, and with them the senders of their events. The receivers then report
 /// [`stopped`].
-struct CloseOnDrop(Arc<Queue<Generation>>);
+struct CloseOnDrop(Arc<Queue<Work>>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {

@@ -55,6 +55,11 @@
 //!   reply ends with an error.
 //! - **Templates run in a Jinja engine.** llama.cpp has no Jinja engine behind its C API: it recognizes
 //!   known templates and rejects others. A template comes from a file, so the number of its steps is limited.
+//! - **Embeddings have a separate context.** It exists while a text is embedded, has the length of the text, and needs
+//!   as much memory per token as the [context](Builder::context) of the chats. A text is decoded in batches of 32
+//!   tokens, which alternate with those of the chats. So it slows them like the prompt of another chat, and equal texts
+//!   have equal vectors whatever else runs. The states of the tokens are pooled in Rust: llama.cpp pools only within a
+//!   batch, and a whole text as one batch would stop the chats.
 //! - **In the process of the caller.** The remaining risk is an abort in C++. Therefore files are checked before
 //!   llama.cpp reads them, batches and sequences are bounded here, and grammars are compiled in Rust. An error of
 //!   llama.cpp fails the chats of one batch only. A library cannot ship a second program, and a chat loses nothing,

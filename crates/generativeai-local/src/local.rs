@@ -1,9 +1,15 @@
 //! The embedded model as a [`Backend`].
 
+mod embeddings;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::embeddings::{
+    BatchEmbedContentsRequest, BatchEmbedContentsResponse, EmbedContentRequest,
+    EmbedContentResponse,
+};
 use generativeai::protocol::models::{ListModelsResponse, Model as ModelDescription};
 use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::GenerateContentResponse;
@@ -33,6 +39,9 @@ use crate::template::Rendered;
 /// [`Builder::strict`](crate::Builder::strict). A request that it cannot answer, such as one with an image, fails with
 /// a 400 `INVALID_ARGUMENT` that names the member. If the queue is full, a request fails with a 429
 /// `RESOURCE_EXHAUSTED` and a retry delay of one second.
+///
+/// Embeddings are the mean of the states of the model after each token, or the last state if the file says so. They
+/// have the length 1. A context for the text is allocated while it is embedded.
 ///
 /// A request is rendered and tokenized, and its schemas are compiled, on the thread that polls the future or the
 /// stream first. The reply is generated on a separate thread.
@@ -125,10 +134,7 @@ impl Local {
             thinking,
             calls,
             grammar,
-            // A timeout beyond the range of `Instant` is no limit.
-            deadline: options
-                .timeout
-                .and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline: deadline(options),
         })?;
         Ok((events, builder))
     }
@@ -161,10 +167,17 @@ impl Local {
         model.display_name = Some(self.name().to_owned());
         model.input_token_limit = context;
         model.output_token_limit = context;
-        model.supported_generation_methods =
-            ["generateContent", "countTokens"].map(str::to_owned).into();
+        model.supported_generation_methods = ["generateContent", "countTokens", "embedContent"]
+            .map(str::to_owned)
+            .into();
         model
     }
+}
+
+/// Returns the time at which a request fails. A timeout beyond the range of `Instant` is no limit.
+fn deadline(options: &RequestOptions) -> Option<Instant> {
+    let timeout = options.timeout?;
+    Instant::now().checked_add(timeout)
 }
 
 /// Returns a copy of the request in which `defaults` replace the settings that are missing.
@@ -286,6 +299,35 @@ impl Backend for Local {
     ) -> BoxFuture<Result<CountTokensResponse>> {
         let local = self.clone();
         Box::pin(async move { local.count(request) })
+    }
+
+    fn embed_content(
+        &self,
+        request: EmbedContentRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<EmbedContentResponse>> {
+        let local = self.clone();
+        Box::pin(async move {
+            let mut batch = local.embed(vec![(String::new(), request)], options).await?;
+            let mut response = EmbedContentResponse::default();
+            response.embedding = batch.embeddings.pop();
+            response.usage_metadata = batch.usage_metadata;
+            Ok(response)
+        })
+    }
+
+    fn batch_embed_contents(
+        &self,
+        request: BatchEmbedContentsRequest,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<BatchEmbedContentsResponse>> {
+        let local = self.clone();
+        Box::pin(async move {
+            local.0.ignored.ignore_unknown("", &request.unknown)?;
+            let requests = request.requests.into_iter().enumerate();
+            let requests = requests.map(|(index, one)| (format!("requests[{index}]."), one));
+            local.embed(requests.collect(), options).await
+        })
     }
 
     fn list_models(

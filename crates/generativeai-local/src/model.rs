@@ -33,6 +33,15 @@ pub(crate) struct Model {
     printable: SimpleVob,
 }
 
+/// How the states of the model after each token of a text become the embedding of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// The mean of all states.
+    Mean,
+    /// The state after the last token.
+    Last,
+}
+
 /// Initializes llama.cpp, once for the process. It stays initialized until the process ends.
 ///
 /// # Errors
@@ -72,6 +81,15 @@ impl Model {
             };
             Error::new(ErrorKind::Configuration, message).with_source(cause)
         })?;
+        // An encoder generates no text, and its tokens depend on later ones: it cannot decode a text in batches.
+        if metadata(&raw, "attention.causal").as_deref() == Some("false") {
+            let message = format!(
+                "{} is an encoder, which only computes embeddings: use a model for chats, which computes embeddings as \
+                 well",
+                path.display()
+            );
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
         let template = match template {
             Some(template) => template.to_owned(),
             None => template_of(&raw, path)?,
@@ -154,6 +172,20 @@ impl Model {
         !self.raw.is_recurrent() && !self.raw.is_hybrid()
     }
 
+    /// Returns how embeddings are pooled. The file of an embedding model prescribes it.
+    pub(crate) fn pooling(&self) -> Pooling {
+        // `LLAMA_POOLING_TYPE_LAST`. Other numbers are of encoders, or of rerankers.
+        match metadata(&self.raw, "pooling_type").as_deref() {
+            Some("3") => Pooling::Last,
+            _ => Pooling::Mean,
+        }
+    }
+
+    /// Returns the number of components of an embedding.
+    pub(crate) fn embedding_size(&self) -> i32 {
+        self.raw.n_embd_out()
+    }
+
     /// Returns whether a token ends a reply.
     pub(crate) fn is_end_of_generation(&self, token: LlamaToken) -> bool {
         self.raw.vocab().is_eog(token)
@@ -219,6 +251,12 @@ impl Model {
         tokens
     }
 
+    /// Tokenizes a text to embed, with the tokens that the model expects around it. Its letters cannot form control
+    /// tokens.
+    pub(crate) fn tokenize_text(&self, text: &str) -> Vec<LlamaToken> {
+        self.raw.vocab().tokenize(text.as_bytes(), true, false)
+    }
+
     /// Tokenizes text that becomes part of a reply. Control tokens are recognised.
     pub(crate) fn tokenize_reply(&self, text: &str) -> Vec<LlamaToken> {
         self.raw.vocab().tokenize(text.as_bytes(), false, true)
@@ -250,6 +288,12 @@ fn template_of(raw: &LlamaModel, path: &Path) -> Result<String> {
         );
         Error::new(ErrorKind::Configuration, message)
     })
+}
+
+/// Returns the metadata of the file for a key without the prefix of the architecture.
+fn metadata(raw: &LlamaModel, key: &str) -> Option<String> {
+    let architecture = raw.meta_val_str("general.architecture").ok()?;
+    raw.meta_val_str(&format!("{architecture}.{key}")).ok()
 }
 
 /// Returns the name of a file without its extension, in the characters that Gemini model names may have.

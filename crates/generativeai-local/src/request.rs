@@ -16,6 +16,7 @@ use crate::ignored::IgnoredSettings;
 
 pub(crate) use config::Settings;
 pub(crate) use format::ResponseFormat;
+pub(crate) use messages::text_of;
 pub(crate) use thinking::{Effort, ThinkingSettings};
 pub(crate) use tools::{CallingMode, Tools};
 

@@ -150,7 +150,10 @@ fn without_a_key_the_error_names_what_a_user_can_do() {
             &["chat", "-m", "gemini-2.5-pro", "Hello"][..],
             &["--model local"][..],
         ),
-        (&["embed", "Hello"], &["--model ollama:NAME or openai:NAME"]),
+        (
+            &["embed", "Hello"],
+            &["--model local, --model ollama:NAME or openai:NAME"],
+        ),
         (
             &["files", "list"],
             &["cannot use the files of the Gemini API"],

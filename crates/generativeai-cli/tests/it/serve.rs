@@ -84,6 +84,27 @@ fn the_program_can_use_its_own_server() {
 }
 
 #[test]
+fn the_server_computes_the_embeddings_of_the_embedded_model() {
+    let serving = Serving::start(&[]);
+    let mut embed = genai(&["embed", "Hello"]);
+    embed
+        .env(
+            "GOOGLE_GEMINI_BASE_URL",
+            format!("http://{}", serving.address),
+        )
+        .env("GEMINI_API_KEY", "any");
+
+    let served = ran(embed.output());
+    let direct = run(&["embed", "--model", "local", "Hello"]);
+
+    assert_eq!(served.code, Some(0), "{served:?}");
+    assert_eq!(served.stdout, direct.stdout);
+    let vector: Vec<f64> = serde_json::from_str(&served.stdout).expect("numbers");
+    assert_eq!(vector.len(), 576);
+    assert!(serving.get("/v1beta/models").contains(r#""embedContent""#));
+}
+
+#[test]
 fn uploaded_files_are_stored_in_a_folder_that_one_server_uses() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("text");

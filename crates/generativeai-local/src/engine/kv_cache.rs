@@ -10,6 +10,7 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
 
+use super::cores::ThreadCount;
 use super::exit;
 use super::prefix_cache::{Lease, PrefixCache};
 
@@ -87,7 +88,7 @@ impl<'model> KvCache<'model> {
     }
 
     /// Sets the number of threads for the next batches.
-    pub(super) fn set_threads(&mut self, threads: usize) {
+    fn set_threads(&mut self, threads: usize) {
         let Ok(threads) = i32::try_from(threads) else {
             return;
         };
@@ -106,9 +107,17 @@ impl<'model> KvCache<'model> {
     }
 
     /// Decodes a batch. The caller reports its tokens with [`extend`](Self::extend) afterwards.
-    pub(super) fn decode(&mut self, batch: &mut LlamaBatch<'_>) -> Result<(), DecodeFailure> {
+    pub(super) fn decode(
+        &mut self,
+        batch: &mut LlamaBatch<'_>,
+        threads: &mut ThreadCount,
+    ) -> Result<(), DecodeFailure> {
+        self.set_threads(threads.next());
+        let running = ThreadCount::start();
         let _guard = exit::guard();
-        self.context.decode(batch).map_err(|error| match error {
+        let decoded = self.context.decode(batch);
+        threads.end(&running);
+        decoded.map_err(|error| match error {
             DecodeError::NoKvCacheSlot => DecodeFailure::CacheFull,
             error => DecodeFailure::Failed(error),
         })
@@ -127,6 +136,16 @@ impl<'model> KvCache<'model> {
     /// The batch did not request logits for this token.
     pub(super) fn logits(&self, index: i32) -> &[f32] {
         self.context.get_logits_ith(index)
+    }
+
+    /// Returns the state of the model after the token at `index` of the batch decoded last.
+    ///
+    /// # Panics
+    ///
+    /// The context was not created for embeddings.
+    pub(super) fn state(&self, index: i32) -> &[f32] {
+        let state = self.context.embeddings_ith(index);
+        state.expect("the context computes embeddings")
     }
 
     /// Ends a lease. The tokens stay cached until their cells are needed.

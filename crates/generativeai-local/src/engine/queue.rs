@@ -116,9 +116,11 @@ impl<T> Queue<T> {
         self.lock().items.retain_mut(keep);
     }
 
-    /// Removes the oldest item and returns it.
-    pub(super) fn pop(&self) -> Option<T> {
-        self.lock().items.pop_front()
+    /// Removes the oldest item that `is_wanted` accepts, and returns it.
+    pub(super) fn pop(&self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
+        let mut state = self.lock();
+        let index = state.items.iter().position(is_wanted)?;
+        state.items.remove(index)
     }
 
     /// Returns the earliest deadline of the items.
@@ -144,8 +146,20 @@ mod tests {
 
         assert_eq!(queue.push(1), Ok(()));
         assert_eq!(queue.push(2), Err(PushError::Full));
-        assert_eq!(queue.pop(), Some(1));
+        assert_eq!(queue.pop(|_| true), Some(1));
         assert_eq!(queue.push(3), Ok(()));
+    }
+
+    #[test]
+    fn an_item_that_is_not_wanted_stays_in_its_place() {
+        let queue = Queue::new(3);
+        for item in 1..=3 {
+            queue.push(item).unwrap();
+        }
+
+        assert_eq!(queue.pop(|item| item % 2 == 0), Some(2));
+        assert_eq!(queue.pop(|item| item % 2 == 0), None);
+        assert_eq!(queue.pop(|_| true), Some(1));
     }
 
     #[test]
@@ -157,8 +171,8 @@ mod tests {
 
         queue.retain(|item| *item == 2);
 
-        assert_eq!(queue.pop(), Some(2));
-        assert_eq!(queue.pop(), None);
+        assert_eq!(queue.pop(|_| true), Some(2));
+        assert_eq!(queue.pop(|_| true), None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Loop of the engine thread: admits requests, composes batches, decodes them, samples tokens.
 //!
 //! A reply moves between three places: the queue, `running` (with a sequence of the context) and `preempted` (without
-//! one). Each round of the loop decodes one batch, so cancellations, deadlines and new requests are noticed after one
-//! batch at most.
+//! one). Each round of the loop decodes one batch of replies and one of the embedding, so cancellations, deadlines and
+//! new requests are noticed after two batches at most.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use generativeai::{Error, ErrorKind, Result};
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{LlamaContextParams, LlamaPoolingType};
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED;
 
@@ -19,10 +19,12 @@ use crate::error;
 use crate::model::{self, Model};
 
 use super::cores::ThreadCount;
+use super::embedding::{EMBEDDING_CHUNK, Embedding};
 use super::generation::{Generation, Status};
 use super::job::EngineOptions;
 use super::kv_cache::{DecodeFailure, KvCache, sequence_id};
 use super::queue::Queue;
+use super::work::Work;
 
 /// Maximum number of prompt tokens in a batch. A cancelled request costs at most one batch.
 const PREFILL_CHUNK: usize = 128;
@@ -38,7 +40,7 @@ const CACHED_SEQUENCES: usize = 12;
 pub(super) fn run(
     model: &Model,
     options: EngineOptions,
-    queue: &Queue<Generation>,
+    queue: &Queue<Work>,
     ready: &SyncSender<Result<usize>>,
 ) {
     let (max_running, cached) = if options.deterministic {
@@ -47,7 +49,9 @@ pub(super) fn run(
         (options.chats, CACHED_SEQUENCES)
     };
     let sequences = max_running + cached;
-    let context = match new_context(model, options, sequences) {
+    let size = u32::try_from(sequences).unwrap_or(u32::MAX);
+    let params = LlamaContextParams::default().with_n_seq_max(size);
+    let context = match new_context(model, options, PREFILL_CHUNK + options.chats, params) {
         Ok(context) => context,
         Err(error) => {
             // `Engine::start` waits for this message; it cannot have dropped the receiver.
@@ -60,6 +64,7 @@ pub(super) fn run(
     let reuse = !options.deterministic && model.can_trim_sequences();
     let mut scheduler = Scheduler {
         model,
+        options,
         queue,
         cache: KvCache::new(context, sequences, reuse),
         batch: LlamaBatch::new(PREFILL_CHUNK + options.chats, 1),
@@ -67,25 +72,27 @@ pub(super) fn run(
         running: Vec::new(),
         preempted: VecDeque::new(),
         admission_paused: false,
+        embedding: None,
         batches: 0,
         threads: ThreadCount::new(options.threads),
     };
     scheduler.run();
 }
 
-fn new_context<'model>(
-    model: &'model Model,
+/// Creates a context of the size in `options`, for batches of at most `batch` tokens.
+fn new_context(
+    model: &Model,
     options: EngineOptions,
-    sequences: usize,
-) -> Result<LlamaContext<'model>> {
+    batch: usize,
+    params: LlamaContextParams,
+) -> Result<LlamaContext<'_>> {
     let threads = i32::try_from(options.threads).unwrap_or(i32::MAX);
-    let batch = u32::try_from(PREFILL_CHUNK + options.chats).unwrap_or(u32::MAX);
-    let params = LlamaContextParams::default()
+    let batch = u32::try_from(batch).unwrap_or(u32::MAX);
+    let params = params
         .with_n_ctx(NonZeroU32::new(options.context))
         .with_n_batch(batch)
         // llama.cpp allocates compute buffers for a micro-batch, so it is not larger than the largest batch.
         .with_n_ubatch(batch)
-        .with_n_seq_max(u32::try_from(sequences).unwrap_or(u32::MAX))
         // Sequences share their cells: a common prefix is stored and read once.
         .with_kv_unified(true)
         // On a CPU, flash attention is slower for a few new tokens after a long history, which is the workload
@@ -109,7 +116,8 @@ fn new_context<'model>(
 /// State of the engine thread.
 struct Scheduler<'run> {
     model: &'run Model,
-    queue: &'run Queue<Generation>,
+    options: EngineOptions,
+    queue: &'run Queue<Work>,
     cache: KvCache<'run>,
     /// Buffer that is filled again for each batch.
     batch: LlamaBatch<'static>,
@@ -123,6 +131,8 @@ struct Scheduler<'run> {
     /// Set by a preemption and cleared when a reply ends: until then, the context is full, and an admitted chat would
     /// be preempted again at once.
     admission_paused: bool,
+    /// The embedding that is being computed, and its context. Others wait in the queue.
+    embedding: Option<(Embedding, KvCache<'run>)>,
     /// Number of batches composed; rotates which prompt comes first.
     batches: usize,
     threads: ThreadCount,
@@ -143,8 +153,14 @@ impl Scheduler<'_> {
             // First, so that their places are free for the requests that are admitted next.
             self.drop_cancelled();
             self.admit();
+            if let Some((embedding, cache)) = &mut self.embedding {
+                embedding.advance(cache, &mut self.batch, &mut self.threads);
+            }
             let entries = self.compose();
             if entries.is_empty() {
+                if self.embedding.is_some() {
+                    continue;
+                }
                 // Either nothing runs, or every running reply waits for its reader. In the second case requests may be
                 // queued without a free place, and waiting for an item would return at once, again and again.
                 let open = match self.running.is_empty() {
@@ -156,11 +172,7 @@ impl Scheduler<'_> {
                 }
                 continue;
             }
-            self.cache.set_threads(self.threads.next());
-            let running = ThreadCount::start();
-            let decoded = self.cache.decode(&mut self.batch);
-            self.threads.end(&running);
-            match decoded {
+            match self.cache.decode(&mut self.batch, &mut self.threads) {
                 Ok(()) => self.process(&entries),
                 Err(DecodeFailure::CacheFull) => self.make_room(),
                 Err(DecodeFailure::Failed(error)) => self.fail_batch(&entries, &error),
@@ -173,14 +185,16 @@ impl Scheduler<'_> {
         let replies = self.running.iter().chain(&self.preempted);
         let deadlines = replies.filter_map(Generation::deadline);
         deadlines
-            .chain(self.queue.next_deadline(Generation::deadline))
+            .chain(self.queue.next_deadline(Work::deadline))
             .min()
     }
 
-    /// Ends cancelled replies and requests, and those whose deadline has passed.
+    /// Ends cancelled replies, embeddings and requests, and those whose deadline has passed.
     fn drop_cancelled(&mut self) {
         let now = Instant::now();
-        self.queue.retain(|reply| !reply.is_over(now));
+        self.queue.retain(|work| !work.is_over(now));
+        self.embedding
+            .take_if(|(embedding, _)| embedding.is_over(now));
         let mut index = 0;
         while let Some(reply) = self.running.get_mut(index) {
             if reply.is_over(now) {
@@ -192,23 +206,53 @@ impl Scheduler<'_> {
         self.preempted.retain_mut(|reply| !reply.is_over(now));
     }
 
-    /// Admits waiting requests, oldest first, while there are free sequences.
+    /// Admits waiting requests, oldest first, while there are free sequences, and one embedding.
     fn admit(&mut self) {
+        while let Some(work) = self.next_admissible() {
+            match work {
+                Work::Reply(mut reply) => {
+                    let (sequence, cached) = self
+                        .cache
+                        .lease(&reply.tokens)
+                        .expect("there is a sequence for each reply that may run");
+                    reply.assign(sequence, cached);
+                    self.running.push(reply);
+                }
+                Work::Embedding(embedding) => self.start_embedding(embedding),
+            }
+        }
+    }
+
+    /// Returns a preempted reply, or else the oldest request that may start.
+    fn next_admissible(&mut self) -> Option<Work> {
         // If nothing runs, no reply will end and clear `admission_paused`, so it does not apply.
-        while self.running.len() < self.max_running
-            && (self.running.is_empty() || !self.admission_paused)
-        {
-            // A preempted reply, or else the oldest request.
-            let waiting = self.preempted.pop_front().or_else(|| self.queue.pop());
-            let Some(mut reply) = waiting else {
-                return;
-            };
-            let (sequence, cached) = self
-                .cache
-                .lease(&reply.tokens)
-                .expect("there is a sequence for each reply that may run");
-            reply.assign(sequence, cached);
-            self.running.push(reply);
+        let may_reply = self.running.len() < self.max_running
+            && (self.running.is_empty() || !self.admission_paused);
+        if may_reply && let Some(reply) = self.preempted.pop_front() {
+            return Some(Work::Reply(reply));
+        }
+        let may_embed = self.embedding.is_none();
+        self.queue.pop(|work| match work {
+            Work::Reply(_) => may_reply,
+            Work::Embedding(_) => may_embed,
+        })
+    }
+
+    /// Creates the context of an embedding. Fails it if there is not enough memory.
+    ///
+    /// In the context of the replies, the cells of other sequences would change the last bits of the result.
+    fn start_embedding(&mut self, mut embedding: Embedding) {
+        let options = EngineOptions {
+            context: u32::try_from(embedding.text.len()).unwrap_or(u32::MAX),
+            ..self.options
+        };
+        let params = LlamaContextParams::default()
+            .with_embeddings(true)
+            // llama.cpp pools the states of one batch only.
+            .with_pooling_type(LlamaPoolingType::None);
+        match new_context(self.model, options, EMBEDDING_CHUNK, params) {
+            Ok(context) => self.embedding = Some((embedding, KvCache::new(context, 1, false))),
+            Err(error) => embedding.end(Err(error)),
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn parse<'a>(contents: impl Iterator<Item = &'a Content>) -> Result<V
 }
 
 /// Returns the text of a content, thoughts excluded.
-pub(super) fn text_of(path: &str, content: &Content) -> Result<String> {
+pub(crate) fn text_of(path: &str, content: &Content) -> Result<String> {
     let mut text = String::new();
     for (part, path) in parts(path, content)? {
         if !part.is_thought() {

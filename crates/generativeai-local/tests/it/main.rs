@@ -2,6 +2,7 @@
 
 mod chat;
 mod concurrency;
+mod embeddings;
 mod exit;
 mod fidelity;
 mod field;

@@ -28,6 +28,8 @@ pub(crate) const WITHOUT_SYSTEM: &str = "{{ bos_token }}{% for m in messages %}{
 pub(crate) struct Tiny {
     pub(crate) architecture: &'static str,
     pub(crate) template: Option<&'static str>,
+    /// Further entries with the prefix of the architecture: name, type and value.
+    pub(crate) more: &'static [(&'static str, u32, &'static [u8])],
 }
 
 impl Default for Tiny {
@@ -35,6 +37,7 @@ impl Default for Tiny {
         Self {
             architecture: "qwen2",
             template: Some(WITH_SYSTEM),
+            more: &[],
         }
     }
 }
@@ -130,6 +133,9 @@ impl Tiny {
         );
         entries.add("tokenizer.ggml.bos_token_id", 4, 1u32.to_le_bytes());
         entries.add("tokenizer.ggml.eos_token_id", 4, 2u32.to_le_bytes());
+        for (name, kind, value) in self.more {
+            entries.add(&named(name), *kind, value);
+        }
         if let Some(template) = self.template {
             entries.add("tokenizer.chat_template", 8, text(template));
         }
