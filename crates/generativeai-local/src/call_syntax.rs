@@ -3,11 +3,17 @@
 //! A model writes a call as text between strings that its chat template defines. The same [`CallSyntax`] renders calls
 //! in the history, is part of the grammar of a reply, and parses the calls in it.
 
-use serde_json::{Deserializer, Map, Value};
+mod parameters;
 
-/// Text form of a function call: a name and JSON arguments between fixed strings.
+use serde_json::{Map, Value};
+
+use parameters::first_json;
+pub(crate) use parameters::{Parameters, common_end, common_start};
+
+/// Text form of a function call: a name and arguments between fixed strings.
 ///
-/// Chat templates differ in these strings. The default is the format of Hermes and Qwen models:
+/// Chat templates differ in these strings, and in the form of the arguments. The default is the format of Hermes and
+/// Qwen models:
 ///
 /// ```text
 /// <tool_call>
@@ -20,50 +26,81 @@ pub(crate) struct CallSyntax {
     pub(crate) before_name: String,
     /// Text between the name and the arguments.
     pub(crate) before_arguments: String,
+    /// Form of the arguments; `None` if they are a JSON object.
+    pub(crate) parameters: Option<Parameters>,
     /// Text after the arguments.
     pub(crate) after_arguments: String,
+    /// Text between the arguments of a call and the name of the next one, where calls are elements of a list. `None` if
+    /// each call repeats all strings.
+    pub(crate) between_calls: Option<String>,
 }
+
+/// A parsed call: the name and the arguments.
+pub(crate) type ParsedCall = (String, Map<String, Value>);
 
 impl Default for CallSyntax {
     fn default() -> Self {
         Self {
             before_name: "<tool_call>\n{\"name\": \"".to_owned(),
             before_arguments: "\", \"arguments\": ".to_owned(),
+            parameters: None,
             after_arguments: "}\n</tool_call>".to_owned(),
+            between_calls: None,
         }
     }
 }
 
 impl CallSyntax {
-    /// Derives the syntax from an example: the text of a call with this name and these arguments.
+    /// Derives the syntax from an example: the text of a call with this name and these arguments, which are a text, a
+    /// number and a text.
     ///
-    /// Returns `None` if the arguments are not written as JSON, or if no text marks the start of the call.
+    /// Returns `None` if the form of the arguments is unknown, or if no text marks the start of the call.
     pub(crate) fn from_example(
         example: &str,
         name: &str,
         arguments: &Map<String, Value>,
     ) -> Option<Self> {
-        let name_at = example.find(name)?;
-        let after_name = name_at + name.len();
+        let (before_name, rest) = example.split_once(name)?;
         // A brace after the name need not begin the arguments, so the values are compared.
-        let (start, length) = example[after_name..]
-            .match_indices('{')
-            .find_map(|(at, _)| {
-                let start = after_name + at;
-                let (value, length) = first_json(&example[start..])?;
-                (value == Value::Object(arguments.clone())).then_some((start, length))
-            })?;
+        let json = rest.match_indices('{').find_map(|(start, _)| {
+            let (value, length) = first_json(&rest[start..])?;
+            let is_whole = value == Value::Object(arguments.clone());
+            is_whole.then(|| (&rest[..start], None, &rest[start + length..]))
+        });
+        let (before_arguments, parameters, after_arguments) = json.or_else(|| {
+            let (before, parameters, after) = Parameters::from_example(rest, arguments)?;
+            (!after.trim_end().is_empty()).then_some((before, Some(parameters), after))
+        })?;
         let syntax = Self {
-            before_name: example[..name_at].trim_start().to_owned(),
-            before_arguments: example[after_name..start].to_owned(),
-            after_arguments: example[start + length..].trim_end().to_owned(),
+            before_name: before_name.trim_start().to_owned(),
+            before_arguments: before_arguments.to_owned(),
+            parameters,
+            after_arguments: after_arguments.trim_end().to_owned(),
+            between_calls: None,
         };
         // A start of one character, such as `{`, would be found in any text.
         (syntax.start().len() > 1).then_some(syntax)
     }
 
+    /// Sets the text between calls from an example: the text of two calls of the function.
+    pub(crate) fn set_between_calls<'a>(&mut self, example: &'a str, name: &str) {
+        // Returns the text before the next name, and the text after its arguments.
+        let next = |text: &'a str| {
+            let (before, rest) = text.split_once(name)?;
+            let (_, rest) = self.parse_arguments(rest.strip_prefix(&self.before_arguments)?)?;
+            Some((before, rest))
+        };
+        let between = next(example).and_then(|(_, rest)| {
+            let (between, rest) = next(rest)?;
+            let is_last = rest.starts_with(&self.after_arguments);
+            is_last.then(|| between.to_owned())
+        });
+        self.between_calls = between;
+    }
+
     /// Removes what surrounds a call in a reply: thoughts that end with `thoughts_end`, and everything from a token that
-    /// ends the reply. Such a token is not part of the text.
+    /// ends the reply. Such a token is not part of the text. Calls that are complete without the text between them are
+    /// not elements of a list.
     pub(crate) fn trim(&mut self, thoughts_end: Option<&str>, ends: &[String]) {
         let split = thoughts_end.and_then(|end| self.before_name.rsplit_once(end));
         let call = split.map(|(_, call)| call.trim_start());
@@ -75,6 +112,21 @@ impl CallSyntax {
         if let Some(at) = ends.iter().filter_map(|end| after.find(end)).min() {
             after.truncate(after[..at].trim_end().len());
         }
+        let is_complete = |between: &mut String| between.starts_with(&self.after_arguments);
+        self.between_calls.take_if(is_complete);
+    }
+
+    /// Returns all strings of the syntax.
+    pub(crate) fn marks(&self) -> Vec<&String> {
+        let mut marks = vec![&self.before_name, &self.before_arguments];
+        marks.extend(&self.between_calls);
+        marks.push(&self.after_arguments);
+        if let Some(form) = &self.parameters {
+            marks.extend([&form.before_name, &form.between]);
+            let values = std::iter::once(&form.json).chain(&form.text);
+            marks.extend(values.flat_map(|around| [&around.before, &around.after]));
+        }
+        marks
     }
 
     /// Returns the text that marks the start of a call: a tag such as `<tool_call>`, or else all of the
@@ -104,7 +156,12 @@ impl CallSyntax {
         start.starts_with('{') || list.is_some_and(|list| list.starts_with(is_value))
     }
 
-    /// Returns the text of a call. `arguments` must be JSON.
+    /// Returns whether every argument is parsed as text, since only the schema of a parameter shows whether it is JSON.
+    pub(crate) fn is_untyped(&self) -> bool {
+        self.parameters.as_ref().is_some_and(Parameters::is_untyped)
+    }
+
+    /// Returns the text of a call with JSON arguments.
     pub(crate) fn write(&self, name: &str, arguments: &str) -> String {
         format!(
             "{}{name}{}{arguments}{}",
@@ -112,26 +169,47 @@ impl CallSyntax {
         )
     }
 
-    /// Parses text that begins with [`start`](Self::start). Returns the name, the arguments and the length of the call
-    /// in bytes; `None` if the text does not begin with a whole call.
-    pub(crate) fn parse(&self, text: &str) -> Option<(String, Map<String, Value>, usize)> {
-        let rest = text.strip_prefix(self.before_name.as_str())?;
-        let (name, rest) = rest.split_once(self.before_arguments.as_str())?;
-        let (arguments, length) = first_json(rest)?;
-        let Value::Object(arguments) = arguments else {
+    /// Returns the text with which every call ends.
+    pub(crate) fn end(&self) -> String {
+        let brace = if self.parameters.is_none() { "}" } else { "" };
+        format!("{brace}{}", self.after_arguments)
+    }
+
+    /// Parses text that begins with [`start`](Self::start). Returns a call, or all calls of a list, and their length in
+    /// bytes; `None` if the text does not begin with a whole call or list.
+    pub(crate) fn parse(&self, text: &str) -> Option<(Vec<ParsedCall>, usize)> {
+        let mut rest = text.strip_prefix(self.before_name.as_str())?;
+        let mut calls = Vec::new();
+        loop {
+            let (name, arguments) = self.split_name(rest)?;
+            let (arguments, after) = self.parse_arguments(arguments)?;
+            calls.push((name.to_owned(), arguments));
+            if let Some(after) = after.strip_prefix(self.after_arguments.as_str()) {
+                return Some((calls, text.len() - after.len()));
+            }
+            rest = after.strip_prefix(self.between_calls.as_deref()?)?;
+        }
+    }
+
+    /// Splits the name of a call from its arguments.
+    fn split_name<'a>(&self, text: &'a str) -> Option<(&'a str, &'a str)> {
+        if self.before_arguments.is_empty() {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+            return Some(text.split_at(text.find(|c| !is_name(c))?));
+        }
+        text.split_once(self.before_arguments.as_str())
+    }
+
+    /// Parses the arguments at the start of the text; returns the rest of the text.
+    fn parse_arguments<'a>(&self, text: &'a str) -> Option<(Map<String, Value>, &'a str)> {
+        if let Some(parameters) = &self.parameters {
+            return Some(parameters.parse(text));
+        }
+        let (Value::Object(arguments), length) = first_json(text)? else {
             return None;
         };
-        let rest = rest[length..].strip_prefix(self.after_arguments.as_str())?;
-        Some((name.to_owned(), arguments, text.len() - rest.len()))
+        Some((arguments, &text[length..]))
     }
-}
-
-/// Reads the JSON value at the start of the text; returns it with its length in bytes.
-fn first_json(text: &str) -> Option<(Value, usize)> {
-    // A stream of values, because `from_str` of serde_json rejects text that follows the value.
-    let mut values = Deserializer::from_str(text).into_iter::<Value>();
-    let value = values.next()?.ok()?;
-    Some((value, values.byte_offset()))
 }
 
 #[cfg(test)]
@@ -186,22 +264,180 @@ mod tests {
             assert_eq!(syntax.start(), start);
             assert_eq!(syntax.is_like_json(), start.starts_with('{'));
             let text = syntax.write("g", "{\"of\": \"Ben\"}");
-            let (name, _, length) = syntax.parse(&text).unwrap_or_else(|| panic!("{text}"));
-            assert_eq!((name.as_str(), length), ("g", text.len()));
+            let (calls, length) = syntax.parse(&text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(calls, [("g".to_owned(), arguments.clone())]);
+            assert_eq!(length, text.len());
         }
     }
 
     #[test]
-    fn an_example_without_json_or_a_start_gives_no_syntax() {
-        let arguments = members(json!({ "of": "Ben" }));
+    fn an_example_in_another_form_or_without_a_start_gives_no_syntax() {
+        let arguments = arguments();
         for example in [
-            "<function=f><parameter=of>Ben</parameter></function>",
-            "f{\"of\": \"Ben\"}",
-            "<call>f</call>",
+            "probe{\"probe_a\": \"\\\"A\\\" x\", \"probe_b\": 12345, \"probe_c\": \"\\\"C\\\" x\"}",
+            "[probe(probe_a=\"A\", probe_b=12345, probe_c=\"C\")]",
+            "<call>probe(\"A\" x, 12345, \"C\" x)</call>",
+            "<call>probe{'probe_a': '\"A\" x', 'probe_b': 12345, 'probe_c': '\"C\" x'}</call>",
+            "<call>probe(probe_a=\"\"A\" x\", probe_b=\"12345\", probe_c=\"\"C\" x\")</call>",
+            "<call>probe</call>",
             "",
         ] {
-            assert_eq!(CallSyntax::from_example(example, "f", &arguments), None);
+            let syntax = CallSyntax::from_example(example, "probe", &arguments);
+            assert_eq!(syntax, None, "{example}");
         }
+    }
+
+    /// Returns the arguments of the examples.
+    fn arguments() -> Map<String, Value> {
+        members(json!({ "probe_a": "\"A\" x", "probe_b": 12345, "probe_c": "\"C\" x" }))
+    }
+
+    impl CallSyntax {
+        /// Returns a syntax with a tag around each argument.
+        pub(crate) fn tagged() -> Self {
+            Self::from_example(TAGGED, "probe", &arguments()).unwrap()
+        }
+
+        /// Returns a syntax whose calls and arguments are written as in Python, in a list.
+        pub(crate) fn pythonic() -> Self {
+            let mut syntax = Self::from_example(PYTHONIC, "probe", &arguments()).unwrap();
+            let two = "<calls>[probe(probe_b=12345), probe(probe_b=12345)]</calls>";
+            syntax.set_between_calls(two, "probe");
+            syntax
+        }
+
+        /// Returns a syntax with quotes that are tags, around text only, and with sorted arguments.
+        pub(crate) fn quoted() -> Self {
+            let reversed = arguments().into_iter().rev().collect();
+            Self::from_example(QUOTED, "probe", &reversed).unwrap()
+        }
+    }
+
+    const TAGGED: &str = "<call>\n<name=probe>\n<set=probe_a>\n\"A\" x\n</set>\n<set=probe_b>\n12345\n</set>\n\
+         <set=probe_c>\n\"C\" x\n</set>\n</name>\n</call>";
+    const PYTHONIC: &str =
+        "<calls>[probe(probe_a='\"A\" x', probe_b=12345, probe_c='\"C\" x')]</calls>";
+    const QUOTED: &str =
+        "<|call>do:probe{probe_a:<|q|>\"A\" x<|q|>,probe_b:12345,probe_c:<|q|>\"C\" x<|q|>}<call|>";
+
+    /// Row 17 of tests/field.md: forms of arguments that are not one JSON object.
+    #[test]
+    fn arguments_are_read_in_the_form_of_the_example() {
+        let named = |value: Value| vec![("g".to_owned(), members(value))];
+        let text = json!({ "a": "1 <b>\n2", "n": "-5", "c": "" });
+        let typed = json!({ "a": "1 <b>\n2", "n": -5, "c": "" });
+        for (example, whole, expected, empty) in [
+            (
+                TAGGED,
+                "<call>\n<name=g>\n<set=a>\n1 <b>\n2\n</set>\n<set=n>\n-5\n</set>\n<set=c>\n\n</set>\n</name>\n</call>",
+                &text,
+                "<call>\n<name=g>\n</name>\n</call>",
+            ),
+            (
+                "<call>probe\n<key>probe_a</key>\n<val>\"A\" x</val>\n<key>probe_b</key>\n<val>12345</val>\n\
+                 <key>probe_c</key>\n<val>\"C\" x</val>\n</call>",
+                "<call>g\n<key>a</key>\n<val>1 <b>\n2</val>\n<key>n</key>\n<val>-5</val>\n<key>c</key>\n<val></val>\n</call>",
+                &text,
+                "<call>g\n</call>",
+            ),
+            (
+                "<call>probe<key>probe_a</key><val>\"A\" x</val><key>probe_b</key><val>12345</val>\
+                 <key>probe_c</key><val>\"C\" x</val></call>",
+                "<call>g<key>a</key><val>1 <b>\n2</val><key>n</key><val>-5</val><key>c</key><val></val></call>",
+                &text,
+                "<call>g</call>",
+            ),
+            (
+                "<calls>\n<do name=\"probe\">\n<set name=\"probe_a\" text=\"true\">\"A\" x</set>\n\
+                 <set name=\"probe_b\" text=\"false\">12345</set>\n<set name=\"probe_c\" text=\"true\">\"C\" x</set>\n\
+                 </do>\n</calls>",
+                "<calls>\n<do name=\"g\">\n<set name=\"a\" text=\"true\">1 <b>\n2</set>\n\
+                 <set name=\"n\" text=\"false\">-5</set>\n<set name=\"c\" text=\"true\"></set>\n</do>\n</calls>",
+                &typed,
+                "<calls>\n<do name=\"g\">\n</do>\n</calls>",
+            ),
+            (
+                QUOTED,
+                "<|call>do:g{a:<|q|>1 <b>\n2<|q|>,n:-5,c:<|q|><|q|>}<call|>",
+                &typed,
+                "<|call>do:g{}<call|>",
+            ),
+            (
+                PYTHONIC,
+                "<calls>[g(a=\"1 <b>\\n2\", n=-5, c=\"\")]</calls>",
+                &typed,
+                "<calls>[g()]</calls>",
+            ),
+        ] {
+            let syntax = CallSyntax::from_example(example, "probe", &arguments());
+
+            let syntax = syntax.unwrap_or_else(|| panic!("{example}"));
+            assert_eq!(syntax.is_untyped(), expected == &text, "{example}");
+            for (text, expected) in [(whole, expected.clone()), (empty, json!({}))] {
+                let parsed = syntax.parse(&format!("{text} and more"));
+                assert_eq!(parsed, Some((named(expected), text.len())), "{text}");
+                for (end, _) in text.char_indices() {
+                    assert_eq!(syntax.parse(&text[..end]), None, "{}", &text[..end]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_may_end_without_the_white_space_of_the_template() {
+        let text = "<call>\n<name=g>\n<set=a>\n1</set>\n</name>\n</call>";
+
+        let (calls, _) = CallSyntax::tagged().parse(text).unwrap();
+
+        assert_eq!(calls[0].1["a"], "1");
+    }
+
+    /// Row 17 of tests/field.md: several calls between one pair of tags.
+    #[test]
+    fn calls_may_be_elements_of_a_list() {
+        let json = members(json!({ "probe_a": "x" }));
+        let text = json
+            .iter()
+            .map(|(name, value)| format!("{{\"{name}\":{value}}}"));
+        let text = text.collect::<String>();
+        for (one, two, between) in [
+            (
+                format!("[CALLS] [{{\"f\": \"probe\", \"of\": {text}}}]"),
+                format!(
+                    "[CALLS] [{{\"f\": \"probe\", \"of\": {text}}}, {{\"f\": \"probe\", \"of\": {text}}}]"
+                ),
+                Some("}, {\"f\": \""),
+            ),
+            (
+                format!("<calls><call>probe{text}</call></calls>"),
+                format!("<calls><call>probe{text}</call><call>probe{text}</call></calls>"),
+                Some("</call><call>"),
+            ),
+            (
+                format!("<call>probe{text}</call>"),
+                format!("<call>probe{text}</call>\n<call>probe{text}</call>"),
+                None,
+            ),
+            (
+                format!("<call>probe:0{text}</call>"),
+                format!("<call>probe:0{text}<call>probe:1{text}</call>"),
+                None,
+            ),
+        ] {
+            let mut syntax = CallSyntax::from_example(&one, "probe", &json).unwrap();
+            syntax.set_between_calls(&two, "probe");
+            syntax.trim(None, &[]);
+
+            assert_eq!(syntax.between_calls.as_deref(), between, "{two}");
+            let (calls, length) = syntax.parse(&two).unwrap_or_default();
+            if between.is_some() {
+                let call = ("probe".to_owned(), json.clone());
+                assert_eq!((calls, length), (vec![call.clone(), call], two.len()));
+            }
+        }
+        let pythonic = "<calls>[f(), g(a=1, b=[2]), h()]</calls>";
+        let (calls, _) = CallSyntax::pythonic().parse(pythonic).unwrap();
+        assert_eq!(calls.len(), 3);
     }
 
     #[test]

@@ -262,6 +262,8 @@ fn shape(request: &Request, rendered: &Rendered) -> Shape {
 /// Returns the form and the limit of the thoughts before a reply; `None` if the model does not think.
 fn thinking_limit(model: &Model, request: &Request, rendered: &Rendered) -> Option<ThinkingLimit> {
     let thoughts = rendered.thoughts?;
+    let must_call = request.tools.mode == CallingMode::Any;
+    let call = must_call.then(|| rendered.calls.start());
     // Needed without a limit as well: stop sequences apply to the answer only, so the engine must find its beginning.
     Some(ThinkingLimit {
         thoughts,
@@ -269,7 +271,7 @@ fn thinking_limit(model: &Model, request: &Request, rendered: &Rendered) -> Opti
             Effort::Tokens(max_tokens) => max_tokens,
             _ => usize::MAX,
         },
-        closing: model.tokenize_reply(&thoughts.tags.closing()),
+        closing: model.tokenize_reply(&thoughts.tags.closing(call)),
     })
 }
 

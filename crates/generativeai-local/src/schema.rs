@@ -20,6 +20,7 @@ mod exclusive;
 mod lower;
 mod narrow;
 mod normalize;
+mod parameters;
 mod pattern;
 mod problem;
 mod recursion;
@@ -36,6 +37,7 @@ use crate::error::invalid_argument;
 use crate::ignored::IgnoredSettings;
 
 pub(crate) use compile::Schema;
+pub(crate) use parameters::{Kind, parameters};
 
 /// Checks whether a model can be constrained to a JSON Schema. No model is needed.
 ///

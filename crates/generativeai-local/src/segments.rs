@@ -148,8 +148,8 @@ impl SegmentParser {
     }
 
     /// Removes a tag at the beginning, and the white space before it: a tag of thoughts, or a header of the answer. Some
-    /// models repeat the tag that the prompt ends with, or think again before they answer. `next` is the state without
-    /// a tag.
+    /// models repeat the tag that the prompt ends with, or think again before they answer. White space before a call is
+    /// removed as well. `next` is the state without a tag.
     fn lead(&mut self, next: State) -> bool {
         let text = self.held.trim_start();
         if let Some(tags) = self.thinking {
@@ -170,7 +170,11 @@ impl SegmentParser {
                 }
             }
         }
-        if self.state == State::Start {
+        let call = self.calls.as_ref().map(|calls| calls.syntax.start());
+        if self.state == State::Start && !call.is_some_and(|start| text.starts_with(start)) {
+            if call.is_some_and(|start| start.starts_with(text)) {
+                return false;
+            }
             self.state = next;
             return true;
         }
@@ -231,24 +235,25 @@ impl SegmentParser {
         found
     }
 
-    /// Returns a call once it is complete. The grammar allows nothing but calls here, so an invalid one cannot be
-    /// continued.
+    /// Returns a call once it is complete, or all calls of a list. The grammar allows nothing but calls here, so an
+    /// invalid one cannot be continued.
     fn call(&mut self, segments: &mut Vec<Segment>) -> bool {
         let Some(calls) = &self.calls else {
             return false;
         };
         // Parsing the whole text with each of its tokens would take quadratic time, so the new text must contain the
         // end of a call.
-        let end = format!("}}{}", calls.syntax.after_arguments);
+        let end = calls.syntax.end();
         let new = self.searched.saturating_sub(end.len());
         let mut ends = self.held.as_bytes()[new..].windows(end.len());
         let has_end = ends.any(|it| it == end.as_bytes());
         self.searched = self.held.len();
         let parsed = has_end.then(|| calls.syntax.parse(&self.held)).flatten();
-        let Some((name, arguments, length)) = parsed else {
+        let Some((calls, length)) = parsed else {
             return false;
         };
-        segments.push(Segment::Call { name, arguments });
+        let calls = calls.into_iter();
+        segments.extend(calls.map(|(name, arguments)| Segment::Call { name, arguments }));
         self.held.drain(..length);
         self.state = State::AfterCall;
         true

@@ -11,8 +11,9 @@
 //! text: TEXT                                     or `%json {…}`, with a response schema
 //! calls: to_call call (/\s{0,2}/ "<tool_call>" call)*
 //! to_call[suffix="<tool_call>"]: …               text up to the first call
-//! call: call_0 | call_1                          one rule for each function
-//! call_0: "\n{\"name\": \"height\", …" %json {…} "}\n</tool_call>"
+//! call: "\n{\"name\": \"" function "}\n</tool_call>"
+//! function: call_0 | call_1                      one rule for each function
+//! call_0: "height\", \"arguments\": " %json {…}
 //! TEXT: …                                        any text without "<tool_call>"
 //! ```
 //!
@@ -21,8 +22,8 @@
 
 use serde_json::{Value, json};
 
-use crate::call_syntax::CallSyntax;
-use crate::schema::Schema;
+use crate::call_syntax::{CallSyntax, Parameters};
+use crate::schema::{Kind, Schema, parameters};
 use crate::template::Thoughts;
 
 /// Form that a reply must have.
@@ -104,7 +105,8 @@ impl Shape {
             Answer::Call(syntax, functions) => {
                 let start = literal(syntax.start());
                 push_line(&mut rules, &format!("answer: {start} call"));
-                calls(&mut rules, syntax, functions);
+                push_line(&mut rules, &call(syntax, None));
+                self::functions(&mut rules, syntax, functions);
             }
             Answer::TextOrCalls(form, syntax, functions) => {
                 let start = literal(syntax.start());
@@ -122,7 +124,8 @@ impl Shape {
                 );
                 push_line(&mut rules, &rule);
                 push_line(&mut rules, &form.to_rule(&no_call));
-                calls(&mut rules, syntax, functions);
+                push_line(&mut rules, &call(syntax, syntax.between_calls.as_deref()));
+                self::functions(&mut rules, syntax, functions);
             }
         }
         rules
@@ -135,11 +138,17 @@ impl Shape {
         let Some(Thoughts { tags, is_open }) = self.thoughts else {
             return String::new();
         };
-        let headers: Vec<_> = tags.headers.iter().map(|header| literal(header)).collect();
+        let headers = tags.headers.iter().map(|header| literal(header));
+        // The first header begins an answer.
+        let must_call = matches!(self.answer, Answer::Call(..));
+        let headers: Vec<_> = headers.skip(usize::from(must_call)).collect();
         let header = match headers.is_empty() {
             true => String::new(),
-            // gpt-oss names a channel, and then begins the message.
-            false => format!("(({}) /\\s{{0,4}}/){{0,2}} ", headers.join(" | ")),
+            // gpt-oss names a channel, and then begins the message. A call may begin with a blank instead.
+            false => format!(
+                "/\\s{{0,2}}/ (({}) /\\s{{0,4}}/){{0,2}} ",
+                headers.join(" | ")
+            ),
         };
         let (open, close) = (literal(tags.open), literal(tags.close));
         let rule = format!("thoughts: closed /\\s{{0,4}}/\nclosed[suffix={close}]: /(?s:.*)/");
@@ -203,28 +212,102 @@ fn with_options(schema: &Value) -> Value {
     schema
 }
 
-/// Writes the rules of calls, each without the text that marks its start.
-fn calls(rules: &mut String, syntax: &CallSyntax, functions: &[Function]) {
+/// Writes the rule of a call without the text that marks its start. With `between`, it is a list of calls.
+fn call(syntax: &CallSyntax, between: Option<&str>) -> String {
+    let before = literal(&syntax.before_name[syntax.start().len()..]);
+    let after = literal(&syntax.after_arguments);
+    let more = between.map(|between| format!("({} function)*", literal(between)));
+    format!(
+        "call: {before} function {} {after}",
+        more.unwrap_or_default()
+    )
+}
+
+/// Writes the rules of the functions: the name and the arguments of a call.
+fn functions(rules: &mut String, syntax: &CallSyntax, functions: &[Function]) {
     let names: Vec<_> = (0..functions.len())
         .map(|at| format!("call_{at}"))
         .collect();
-    push_line(rules, &format!("call: {}", names.join(" | ")));
+    push_line(rules, &format!("function: {}", names.join(" | ")));
+    if let Some(Parameters {
+        text: Some(text), ..
+    }) = &syntax.parameters
+    {
+        let end = literal(text.end());
+        push_line(rules, &format!("text_value[suffix={end}]: /(?s:.*)/"));
+    }
     for (name, function) in names.iter().zip(functions) {
-        let before = format!(
-            "{}{}{}",
-            &syntax.before_name[syntax.start().len()..],
-            function.name,
-            syntax.before_arguments
+        let before = literal(&format!("{}{}", function.name, syntax.before_arguments));
+        let arguments = match &syntax.parameters {
+            Some(form) => arguments(rules, name, form, &function.schema),
+            None => format!("%json {}", with_options(&function.schema)),
+        };
+        push_line(rules, &format!("{name}: {before} {arguments}"));
+    }
+}
+
+/// Writes the rules of arguments that are not one JSON object; returns the expression that refers to them. As in JSON,
+/// the parameters have a fixed order. `prefix` begins the names of the rules.
+fn arguments(rules: &mut String, prefix: &str, form: &Parameters, schema: &Value) -> String {
+    let (mut declared, is_open) = parameters(schema);
+    if form.is_sorted {
+        declared.sort_by_key(|parameter| parameter.name.to_lowercase());
+    }
+    let between = literal(&form.between);
+    // Names of the rules of the parameters from a position on: as the first ones, and after others.
+    let (mut first, mut rest) = (literal(""), literal(""));
+    if is_open {
+        let any = Schema::anything().enforced;
+        let other = value(form, "/[a-zA-Z0-9_.-]+/", &any, Kind::Any);
+        push_line(rules, &format!("{prefix}_other: {other}"));
+        rest = format!("({between} {prefix}_other)*");
+        first = format!("({prefix}_other {rest})?");
+    }
+    for (at, parameter) in declared.iter().enumerate().rev() {
+        let name = literal(&parameter.name);
+        let value = value(form, &name, &parameter.schema, parameter.kind);
+        let skip = |others: &str| match parameter.is_required {
+            true => String::new(),
+            false => format!(" | {others}"),
+        };
+        let rule = format!(
+            "{prefix}_from_{at}: {value} {rest}\n\
+             {prefix}_first_{at}: {prefix}_from_{at}{}\n\
+             {prefix}_rest_{at}: {between} {prefix}_from_{at}{}",
+            skip(&first),
+            skip(&rest)
         );
-        let mut rule = format!(
-            "{name}: {} %json {}",
-            literal(&before),
-            with_options(&function.schema)
-        );
-        if !syntax.after_arguments.is_empty() {
-            rule.push_str(&format!(" {}", literal(&syntax.after_arguments)));
-        }
         push_line(rules, &rule);
+        first = format!("{prefix}_first_{at}");
+        rest = format!("{prefix}_rest_{at}");
+    }
+    first
+}
+
+/// Writes the expression of a parameter. `name` is the expression of its name.
+fn value(form: &Parameters, name: &str, schema: &Value, kind: Kind) -> String {
+    let name = format!("{} {name}", literal(&form.before_name));
+    let json = || {
+        let (before, after) = (literal(&form.json.before), literal(&form.json.after));
+        format!("{name} {before} %json {} {after}", with_options(schema))
+    };
+    let Some(text) = &form.text else {
+        return json();
+    };
+    let (before, after) = (literal(&text.before), literal(&text.after));
+    let choices = schema["enum"].as_array().filter(|_| kind == Kind::Text);
+    let text = match choices {
+        Some(choices) => {
+            let choices: Vec<_> = choices.iter().map(Value::to_string).collect();
+            format!("{name} {before} ({}) {after}", choices.join(" | "))
+        }
+        None => format!("{name} {before} text_value"),
+    };
+    match kind {
+        Kind::Other => json(),
+        // JSON is text as well if only the schema distinguishes the two.
+        Kind::Any if !form.is_untyped() => format!("({text} | {})", json()),
+        Kind::Any | Kind::Text => text,
     }
 }
 

@@ -241,6 +241,7 @@ fn other_forms_of_calls_are_constrained_as_well() {
         before_name: "{\"name\": \"".to_owned(),
         before_arguments: "\", \"parameters\": ".to_owned(),
         after_arguments: "}".to_owned(),
+        ..CallSyntax::default()
     };
     let answer = || Answer::TextOrCalls(Form::Any, syntax.clone(), functions());
     let matches = |text: &str| matches(shape(answer()), text);
@@ -252,6 +253,178 @@ fn other_forms_of_calls_are_constrained_as_well() {
     assert!(!matches(r#"{"name": "depth", "parameters": {}}"#));
 }
 
+/// Row 18 of tests/field.md: the template of gpt-oss writes a blank before a call.
+#[test]
+fn a_call_without_thoughts_may_begin_with_a_blank() {
+    let tags = ThinkingTags::of_template("<|channel|>analysis<|message|>").unwrap();
+    let matches = |text: &str| {
+        let shape = Shape {
+            thoughts: Some(Thoughts {
+                tags,
+                is_open: false,
+            }),
+            ..shape(Answer::Call(CallSyntax::default(), functions()))
+        };
+        matches(shape, text)
+    };
+    let now = call("now", "{}");
+    let thoughts = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant";
+
+    for before in ["", thoughts] {
+        assert!(matches(&format!("{before} {now}")));
+        assert!(matches(&format!("{before}<|channel|>commentary {now}")));
+        let answer = "<|channel|>final<|message|>";
+        assert!(!matches(&format!("{before}{answer}{now}")));
+    }
+}
+
+/// Row 17 of tests/field.md: the names, the tags and the values of calls that are not JSON.
+#[test]
+fn arguments_of_any_form_are_constrained() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "of": { "type": "string" },
+            "unit": { "enum": ["m", "ft"] },
+            "count": { "type": "integer" },
+            "tags": { "type": "array", "items": { "type": "string" } },
+        },
+        "required": ["of", "count"],
+    });
+    let accepts = |syntax: CallSyntax, text: &str| {
+        let functions = vec![
+            function("height", &schema),
+            function("now", &json!({ "properties": {} })),
+        ];
+        matches(
+            shape(Answer::TextOrCalls(Form::Any, syntax, functions)),
+            text,
+        )
+    };
+    let set = |name: &str, value: &str| format!("<set={name}>\n{value}\n</set>\n");
+    let height = |arguments: &[String]| {
+        format!(
+            "<call>\n<name=height>\n{}</name>\n</call>",
+            arguments.concat()
+        )
+    };
+    let (of, count) = (set("of", "Ben\n<b>Nevis</b>"), set("count", "12"));
+    for (arguments, is_valid) in [
+        (vec![of.clone(), count.clone()], true),
+        (
+            vec![
+                of.clone(),
+                set("unit", "ft"),
+                count.clone(),
+                set("tags", r#"["a"]"#),
+            ],
+            true,
+        ),
+        (
+            vec![of.clone().replace("\n</set>", "</set>"), count.clone()],
+            true,
+        ),
+        (vec![count.clone()], false),
+        (vec![of.clone()], false),
+        (vec![count.clone(), of.clone()], false),
+        (vec![of.clone(), set("unit", "km"), count.clone()], false),
+        (vec![of.clone(), set("count", "many")], false),
+        (vec![of.clone(), count.clone(), set("other", "1")], false),
+    ] {
+        assert_eq!(
+            accepts(CallSyntax::tagged(), &height(&arguments)),
+            is_valid,
+            "{arguments:?}"
+        );
+    }
+    let now = "<call>\n<name=now>\n</name>\n</call>";
+    assert!(accepts(
+        CallSyntax::tagged(),
+        &format!("I see. {now}\n{now}")
+    ));
+    assert!(!accepts(CallSyntax::tagged(), &now.replace("now", "then")));
+
+    for (text, is_valid) in [
+        (r#"<calls>[height(of="a)]", count=1)]</calls>"#, true),
+        (
+            r#"<calls>[now(), height(of="a", unit="m", count=1, tags=["b"])]</calls>"#,
+            true,
+        ),
+        ("<calls>[now()]</calls>\n<calls>[now()]</calls>", true),
+        (r#"<calls>[height(of="a")]</calls>"#, false),
+        (r#"<calls>[height(, of="a", count=1)]</calls>"#, false),
+        (r#"<calls>[height(of=a, count=1)]</calls>"#, false),
+        ("<calls>[now()</calls>", false),
+    ] {
+        assert_eq!(accepts(CallSyntax::pythonic(), text), is_valid, "{text}");
+    }
+
+    for (text, is_valid) in [
+        (
+            "<|call>do:height{count:1,of:<|q|>a, \"b\"}<|q|>,unit:<|q|>m<|q|>}<call|>",
+            true,
+        ),
+        ("<|call>do:now{}<call|>", true),
+        ("<|call>do:height{count:1,of:\"a\"}<call|>", false),
+        (
+            "<|call>do:height{count:<|q|>1<|q|>,of:<|q|>a<|q|>}<call|>",
+            false,
+        ),
+    ] {
+        assert_eq!(accepts(CallSyntax::quoted(), text), is_valid, "{text}");
+    }
+}
+
+/// Whatever a model writes within the grammar is a call that matches its schema.
+#[test]
+fn random_calls_of_any_form_are_parsed() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "text": { "type": ["string", "null"] },
+            "unit": { "$ref": "#/$defs/unit" },
+            "count": { "anyOf": [{ "type": "integer" }, { "type": "boolean" }] },
+            "any": {},
+            "place": { "type": "object", "properties": { "x": { "type": "number" } } },
+        },
+        "required": ["unit"],
+        "$defs": { "unit": { "enum": ["m", "ft"] } },
+    });
+    let open = json!({ "type": "object", "properties": { "a": { "type": "integer" } }, "additionalProperties": true });
+    let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    let factory = bytes();
+    for syntax in [
+        CallSyntax::tagged(),
+        CallSyntax::pythonic(),
+        CallSyntax::quoted(),
+    ] {
+        let mut completed = 0;
+        for declared in [&schema, &open].repeat(40) {
+            let schema = Schema::compile(declared, "").unwrap();
+            let shape = shape(Answer::Call(syntax.clone(), vec![function("f", declared)]));
+            let matcher = compile(&factory, shape, &IgnoredSettings::new(true)).unwrap();
+            let (text, complete) = generate(matcher, &mut rng);
+            if !complete {
+                continue;
+            }
+            completed += 1;
+            let (mut calls, length) = syntax.parse(&text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((calls.len(), length), (1, text.len()), "{text}");
+            let (name, mut arguments) = calls.remove(0);
+            if syntax.is_untyped() {
+                schema.read_texts(&mut arguments);
+            }
+            let arguments = Value::Object(arguments);
+            assert_eq!(name, "f");
+            assert!(
+                schema.validator().unwrap().is_valid(&arguments),
+                "{text}: {arguments}"
+            );
+        }
+        assert!(completed > 10, "{completed}");
+    }
+}
+
 #[test]
 fn in_mode_auto_a_reply_with_a_schema_is_json_or_calls() {
     let schema = json!({ "type": "object", "properties": { "name": { "type": "string" } } });
@@ -259,6 +432,7 @@ fn in_mode_auto_a_reply_with_a_schema_is_json_or_calls() {
         before_name: "[TOOL_CALLS]".to_owned(),
         before_arguments: "[ARGS]".to_owned(),
         after_arguments: String::new(),
+        ..CallSyntax::default()
     };
     for syntax in [CallSyntax::default(), tagged] {
         let matches = |text: &str| {

@@ -65,7 +65,7 @@ impl ReplyBuilder {
             id: format!("{:016x}", fastrand::u64(..)),
             prompt_tokens,
             include_thoughts: thinking.include,
-            checks: Checks::of(request),
+            checks: Checks::of(request, calls.as_ref()),
             parser: SegmentParser::new(prompt.rendered.thoughts, calls),
             holdback: Holdback::default(),
             logprobs: sampling.logprobs.map(|_| Logprobs::default()),
@@ -128,8 +128,8 @@ impl ReplyBuilder {
     }
 
     /// Converts a segment; `None` for thoughts that were not requested.
-    fn part(&mut self, segment: Segment) -> Option<Part> {
-        if let Some(mismatch) = self.checks.check_call(&segment) {
+    fn part(&mut self, mut segment: Segment) -> Option<Part> {
+        if let Some(mismatch) = self.checks.check_call(&mut segment) {
             self.mismatch.get_or_insert(mismatch);
         }
         match segment {

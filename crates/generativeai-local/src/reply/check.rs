@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::request::{Request, ResponseFormat};
 use crate::schema::Schema;
-use crate::segments::Segment;
+use crate::segments::{Calls, Segment};
 
 /// Schemas that a reply must match, also where the grammar cannot enforce them.
 #[derive(Debug, Default)]
@@ -17,14 +17,16 @@ pub(super) struct Checks {
     response: Option<Schema>,
     /// Schemas of the arguments by the name of the function.
     functions: Vec<(String, Schema)>,
+    /// Whether every argument of a call is parsed as text.
+    untyped_calls: bool,
 }
 
 /// Finish reason and message of a reply that does not match.
 pub(super) type Mismatch = (FinishReason, String);
 
 impl Checks {
-    /// Returns the schemas that the reply to a request must match.
-    pub(super) fn of(request: &Request) -> Self {
+    /// Returns the schemas that the reply to a request must match. `calls` are the calls that it may contain.
+    pub(super) fn of(request: &Request, calls: Option<&Calls>) -> Self {
         let declared = request.tools.functions.iter();
         Self {
             response: match &request.settings.format {
@@ -34,15 +36,20 @@ impl Checks {
             functions: declared
                 .map(|it| (it.function.name.clone(), it.arguments.clone()))
                 .collect(),
+            untyped_calls: calls.is_some_and(|it| it.syntax.is_untyped()),
         }
     }
 
-    /// Checks the arguments of a call. Returns `None` if they match, or if the segment is not a call.
-    pub(super) fn check_call(&self, segment: &Segment) -> Option<Mismatch> {
+    /// Checks the arguments of a call, after it has converted those that are not text to JSON. Returns `None` if they
+    /// match, or if the segment is not a call.
+    pub(super) fn check_call(&self, segment: &mut Segment) -> Option<Mismatch> {
         let Segment::Call { name, arguments } = segment else {
             return None;
         };
         let (_, schema) = self.functions.iter().find(|(known, _)| known == name)?;
+        if self.untyped_calls {
+            schema.read_texts(arguments);
+        }
         let reason = mismatch(schema, &Value::Object(arguments.clone()))?;
         let message = format!("the arguments of `{name}` do not match its parameters: {reason}");
         Some((FinishReason::MalformedFunctionCall, message))
@@ -84,6 +91,7 @@ mod tests {
         let checks = Checks {
             response: Some(schema()),
             functions: vec![("f".to_owned(), schema())],
+            untyped_calls: false,
         };
         let call = |tags: Value| Segment::Call {
             name: "f".to_owned(),
@@ -91,10 +99,10 @@ mod tests {
         };
 
         assert_eq!(checks.check_text(r#"{"tags": [1, 2]}"#), None);
-        assert_eq!(checks.check_call(&call(json!([1, 2]))), None);
+        assert_eq!(checks.check_call(&mut call(json!([1, 2]))), None);
         let (reason, _) = checks.check_text(r#"{"tags": [1, 1]}"#).unwrap();
         assert_eq!(reason, FinishReason::MalformedResponse);
-        let (reason, message) = checks.check_call(&call(json!([1, 1]))).unwrap();
+        let (reason, message) = checks.check_call(&mut call(json!([1, 1]))).unwrap();
         assert_eq!(reason, FinishReason::MalformedFunctionCall);
         assert!(message.contains("`f`"), "{message}");
     }

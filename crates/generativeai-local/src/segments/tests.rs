@@ -145,6 +145,7 @@ fn a_call_may_follow_thoughts_and_a_header() {
         before_name: "to=functions.".to_owned(),
         before_arguments: "<|channel|>commentary json<|message|>".to_owned(),
         after_arguments: String::new(),
+        ..CallSyntax::default()
     };
     let thoughts = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant";
     let call = calls.write("a", "{\"x\": {}}");
@@ -251,4 +252,82 @@ fn the_beginning_of_a_tag_that_begins_with_a_word_is_text() {
 
     let texts = ["I went ", "to"].map(|text| Segment::Text(text.to_owned()));
     assert_eq!(segments, texts);
+}
+
+/// Row 17 of tests/field.md: calls that are not JSON.
+#[test]
+fn calls_in_any_form_are_separated_from_text() {
+    let tagged = "<call>\n<name=a>\n<set=x>\n<call> 1\n</set>\n</name>\n</call>";
+    for (syntax, calls, expected) in [
+        (
+            CallSyntax::tagged(),
+            format!("{tagged}\n{tagged}"),
+            vec!["a", "a"],
+        ),
+        (
+            CallSyntax::pythonic(),
+            "<calls>[a(x=\")]</calls>\"), b()]</calls>".to_owned(),
+            vec!["a", "b"],
+        ),
+        (
+            CallSyntax::quoted(),
+            "<|call>do:a{x:<|q|>}<call|><|q|>}<call|>".to_owned(),
+            vec!["a"],
+        ),
+    ] {
+        let reply = format!("<think>Hm.</think>\n\nI <c>look it up: {calls}");
+        let thoughts = Thoughts {
+            tags: TAGS,
+            is_open: false,
+        };
+        let parser = || SegmentParser::new(Some(thoughts), Some(syntax.clone().into()));
+        for size in 1..=reply.len() {
+            let (thoughts, text, names) = parse(parser(), &reply, size);
+
+            assert_eq!((&*thoughts, &*text), ("Hm.", "I <c>look it up: "), "{size}");
+            assert_eq!(names, expected, "{size}");
+        }
+        for (end, _) in calls.char_indices() {
+            let cut = format!("Yes. {}", &calls[..end]);
+            let mut parser = parser();
+            let mut segments = parser.push(&cut);
+            parser.drop_partial_tag();
+            segments.extend(parser.finish());
+
+            let first = segments.first();
+            assert!(
+                matches!(first, Some(Segment::Text(text)) if text.trim_end_matches('<') == "Yes. "),
+                "{cut}"
+            );
+            let others = segments.iter().skip(1);
+            assert!(
+                !others
+                    .clone()
+                    .any(|it| matches!(it, Segment::Text(text) if text != "<")),
+                "{cut}"
+            );
+        }
+    }
+}
+
+/// The template of gpt-oss writes a blank before a call.
+#[test]
+fn white_space_before_a_call_is_not_text() {
+    let tags = ThinkingTags::of_template("<|channel|>analysis<|message|>").unwrap();
+    let calls = CallSyntax {
+        before_name: "to=functions.".to_owned(),
+        ..CallSyntax::default()
+    };
+    let reply = format!(" {}", calls.write("a", "{}"));
+    for size in 1..=reply.len() {
+        let thoughts = Thoughts {
+            tags,
+            is_open: false,
+        };
+        let parser = SegmentParser::new(Some(thoughts), Some(calls.clone().into()));
+
+        let (_, text, names) = parse(parser, &reply, size);
+
+        assert_eq!((&*text, names.len()), ("", 1), "{size}");
+    }
 }

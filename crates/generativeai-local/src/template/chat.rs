@@ -67,6 +67,8 @@ impl Template {
             let thoughts_end = thinking.map(|tags| tags.close);
             native.calls.trim(thoughts_end, ends);
         }
+        // Without it, the end of a call would not be found.
+        native_tools.take_if(|native| native.calls.end().is_empty());
         Ok(Self {
             native_tools,
             thinking,
@@ -95,12 +97,7 @@ impl Template {
     pub(crate) fn reply_marks(&self) -> Vec<&str> {
         let mut marks = Vec::new();
         if let Some(native) = &self.native_tools {
-            let calls = &native.calls;
-            marks.extend([
-                calls.before_name.as_str(),
-                &calls.before_arguments,
-                &calls.after_arguments,
-            ]);
+            marks.extend(native.calls.marks().into_iter().map(String::as_str));
         }
         if let Some(tags) = self.thinking {
             marks.extend([tags.open, tags.close]);

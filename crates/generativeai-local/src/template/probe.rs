@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::call_syntax::CallSyntax;
+use crate::call_syntax::{CallSyntax, common_end, common_start};
 
 use super::environment::Compiled;
 use super::variables::{Rendering, Thinking, Variables};
@@ -25,8 +25,8 @@ const ID: &str = "probeid00";
 const TEXT: &str = "Probe text.";
 const RESPONSE: &str = "Probe response.";
 
-/// Returns the support for functions. `None` if the template ignores functions, calls or responses, or
-/// writes the arguments of a call in another form than JSON.
+/// Returns the support for functions. `None` if the template ignores functions, calls or responses, or writes a call in
+/// an unknown form.
 pub(super) fn native_tools(template: &Compiled, variables: &Variables) -> Option<NativeTools> {
     let render = |messages: Value| {
         let variables = variables.with(Rendering {
@@ -38,23 +38,41 @@ pub(super) fn native_tools(template: &Compiled, variables: &Variables) -> Option
         template.render(variables).ok()
     };
     let user = json!({ "role": "user", "content": "Probe question." });
-    let arguments = json!({ "probe_argument": "probe value" });
-    let call = json!({ "role": "assistant", "content": "", "tool_calls": [
-        { "id": ID, "type": "function", "function": { "name": NAME, "arguments": arguments } },
-    ] });
+    // Not in alphabetical order, as some templates sort them. Quotes show whether a text is escaped.
+    let arguments =
+        json!({ "probe_c": "\"c\" text", "probe_b": 1_234_567, "probe_a": "\"a\" text" });
+    let call = |arguments: &Value| {
+        let function = json!({ "name": NAME, "arguments": arguments });
+        json!({ "id": ID, "type": "function", "function": function })
+    };
+    let calls = |calls: Value| json!({ "role": "assistant", "content": "", "tool_calls": calls });
+    let one = calls(json!([call(&arguments)]));
+    // A number is written in the same way by all templates.
+    let short = call(&json!({ "probe_b": arguments["probe_b"] }));
+    let two = calls(json!([short, short]));
     let response = json!({ "role": "tool", "name": NAME, "tool_call_id": ID, "content": RESPONSE });
     let declared = render(json!([user]))?;
     let plain = render(json!([user, { "role": "assistant", "content": TEXT }]))?;
-    let called = render(json!([user, call]))?;
-    let answered = render(json!([user, call, response]))?;
+    let called = render(json!([user, one]))?;
+    let answered = render(json!([user, one, response]))?;
     if !declared.contains(NAME) || !answered.contains(RESPONSE) {
         return None;
     }
     // The two prompts differ only in the reply: a call in one, text in the other.
     let example = difference(&called, &plain);
+    let mut calls = CallSyntax::from_example(example, NAME, arguments.as_object()?)?;
+    // Some templates accept a single call.
+    if let Some(called) = render(json!([user, two])) {
+        calls.set_between_calls(difference(&called, &plain), NAME);
+    }
+    // A template with tags around arguments also declares functions in tags such as `<name>`, which text may contain.
+    let declarations = match calls.parameters {
+        Some(_) => common_start(&answered, &declared).len(),
+        None => 0,
+    };
     Some(NativeTools {
-        calls: CallSyntax::from_example(example, NAME, arguments.as_object()?)?,
-        tags: tags(&answered),
+        calls,
+        tags: tags(&answered[declarations..]),
     })
 }
 
@@ -75,13 +93,15 @@ pub(super) fn can_stop_thinking(template: &Compiled, variables: &Variables) -> b
 
 /// Returns the declaration of the function that is called.
 fn declaration() -> Value {
+    let text = json!({ "type": "string", "description": "A probe." });
+    let number = json!({ "type": "integer", "description": "A probe." });
     json!({ "type": "function", "function": {
         "name": NAME,
         "description": "A probe.",
         "parameters": {
             "type": "object",
-            "properties": { "probe_argument": { "type": "string", "description": "A probe." } },
-            "required": ["probe_argument"],
+            "properties": { "probe_c": text, "probe_b": number, "probe_a": text },
+            "required": ["probe_c"],
         },
     } })
 }
@@ -89,20 +109,8 @@ fn declaration() -> Value {
 /// Returns the part of `text` that is not shared with `other` at the beginning or the end. A tag of which only a part is
 /// shared belongs to it.
 fn difference<'a>(text: &'a str, other: &str) -> &'a str {
-    // The bytes before `start` are equal, so it is a boundary of characters in both texts.
-    let start = text
-        .char_indices()
-        .zip(other.chars())
-        .find(|((_, a), b)| a != b)
-        .map_or(text.len().min(other.len()), |((at, _), _)| at);
-    let end: usize = text[start..]
-        .chars()
-        .rev()
-        .zip(other[start..].chars().rev())
-        .take_while(|(a, b)| a == b)
-        .map(|(a, _)| a.len_utf8())
-        .sum();
-    let end = text.len() - end;
+    let start = common_start(text, other).len();
+    let end = text.len() - common_end(&text[start..], &other[start..]).len();
     let start = open_tag(&text[..start]).unwrap_or(start);
     let rest = open_tag(&text[start..end]).and_then(|_| text[end..].find(['>', ']']));
     &text[start..rest.map_or(end, |rest| end + rest + 1)]

@@ -66,10 +66,15 @@ impl ThinkingTags {
             .find(|tags| source.contains(tags.open) || source.contains(tags.close))
     }
 
-    /// Returns text that ends thoughts and begins the answer.
-    pub(crate) fn closing(self) -> String {
-        let header = self.headers.first().unwrap_or(&"");
-        format!("\n{}{header}\n\n", self.close)
+    /// Returns text that ends thoughts and begins the answer, or the call that must follow. `call` is the start of that
+    /// call.
+    pub(crate) fn closing(self, call: Option<&str>) -> String {
+        let close = self.close;
+        match (self.headers.first(), call) {
+            // The call names its channel itself.
+            (Some(_), Some(start)) => format!("\n{close} {start}"),
+            (header, _) => format!("\n{close}{}\n\n", header.unwrap_or(&"")),
+        }
     }
 
     /// Returns whether a prompt ends with an open tag.
@@ -121,13 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn forced_tags_begin_the_answer() {
+    fn forced_tags_begin_the_answer_or_the_call() {
         let channels = ThinkingTags::of_template("<|channel|>analysis<|message|>").unwrap();
 
-        assert_eq!(THINK.closing(), "\n</think>\n\n");
+        assert_eq!(THINK.closing(None), "\n</think>\n\n");
+        assert_eq!(THINK.closing(Some("<tool_call>")), "\n</think>\n\n");
         assert_eq!(
-            channels.closing(),
+            channels.closing(None),
             "\n<|end|><|start|>assistant<|channel|>final<|message|>\n\n"
+        );
+        assert_eq!(
+            channels.closing(Some("to=functions.")),
+            "\n<|end|><|start|>assistant to=functions."
         );
     }
 

@@ -424,6 +424,35 @@ fn a_call_begins_and_ends_with_whole_tags() {
     }
 }
 
+/// Row 17 of tests/field.md: templates whose calls are not JSON.
+#[test]
+fn the_form_of_the_arguments_is_found() {
+    let source = "<name>{{ tools[0].function.name if tools }}</name>{% for m in messages %}[{{ m.role }}]{{ m.content }}\
+        {% if m.tool_calls %}<think></think>\n<calls>\n{% for c in m.tool_calls %}<do \"{{ c.function.name }}\">\n\
+        {% for k, v in c.function.arguments | dictsort %}<set {{ k }}>{{ v if v is string else v | tojson }}</set>\n\
+        {% endfor %}</do>\n{% endfor %}</calls></s>{% endif %}{% endfor %}";
+
+    let rendered = template(source).render(&with_functions(), Thinking::Default);
+
+    let Rendered {
+        calls,
+        prompt,
+        tags,
+        ..
+    } = rendered.unwrap();
+    // Tags of the declarations may occur in text.
+    assert!(tags.iter().any(|tag| tag == "</set>"));
+    assert!(!tags.iter().any(|tag| tag == "<name>"));
+    assert!(prompt.contains("<do \"height\">\n<set of>Ben Nevis</set>\n</do>"));
+    assert_eq!(calls.start(), "<calls>");
+    assert!(calls.is_untyped());
+    assert_eq!(calls.between_calls.as_deref(), Some("</do>\n<do \""));
+    let text = "<calls>\n<do \"a\">\n<set x>1\n2</set>\n</do>\n<do \"b\">\n</do>\n</calls>";
+    let (parsed, length) = calls.parse(text).unwrap();
+    assert_eq!((parsed.len(), length), (2, text.len()));
+    assert_eq!(parsed[0].1["x"], "1\n2");
+}
+
 /// Row 18 of tests/field.md: templates that open the tag themselves.
 #[test]
 fn a_prompt_that_opens_the_thoughts_is_recognised() {
