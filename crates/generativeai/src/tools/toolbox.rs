@@ -18,7 +18,8 @@ use crate::stream::BoxFuture;
 /// Functions, declarations, tools of the service, and lists and tuples of them convert into a toolbox:
 ///
 /// - a [`Function`] runs in this process when the model calls it;
-/// - a [`FunctionDeclaration`](crate::protocol::tools::FunctionDeclaration) has no function: its calls are returned to the caller, who answers them;
+/// - a [`FunctionDeclaration`](crate::protocol::tools::FunctionDeclaration) has no function: its calls are returned to
+///   the caller, who answers them;
 /// - a tool of the service, such as [`GoogleSearch`](crate::protocol::tools::GoogleSearch), runs there.
 ///
 /// The names of functions and declarations must be unique: a request with a duplicate fails. Clones share
