@@ -1,8 +1,8 @@
 //! Body of a request: serialized once, in pieces that all attempts share.
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use http_body_util::Full;
@@ -12,7 +12,7 @@ use crate::protocol::request::GenerateContentRequest;
 
 /// A serialized body that any number of attempts can send: its pieces, none of which is empty. By default it is empty.
 #[derive(Default)]
-pub(super) struct SharedBody(Vec<Bytes>);
+pub(super) struct SharedBody(Arc<Vec<Bytes>>);
 
 impl SharedBody {
     /// Serializes a value.
@@ -23,7 +23,7 @@ impl SharedBody {
     /// Wraps bytes, such as a piece of a file.
     pub(super) fn of_bytes(bytes: Bytes) -> Self {
         let filled = Some(bytes).filter(|bytes| !bytes.is_empty());
-        Self(filled.into_iter().collect())
+        Self(Arc::new(filled.into_iter().collect()))
     }
 
     /// Serializes a request, without its model, which is part of the URL.
@@ -42,10 +42,12 @@ impl SharedBody {
         if rest == b",}" {
             rest.remove(0);
         }
-        let mut pieces = vec![Bytes::from_static(b"{\"contents\":[")];
-        pieces.extend(contents.json());
+        let contents = contents.json();
+        let mut pieces = Vec::with_capacity(contents.len() + 3);
+        pieces.push(Bytes::from_static(b"{\"contents\":["));
+        pieces.extend(contents);
         pieces.extend([Bytes::from_static(b"]"), rest.into()]);
-        Self(pieces)
+        Self(Arc::new(pieces))
     }
 
     /// Creates the body of one attempt.
@@ -55,8 +57,10 @@ impl SharedBody {
 
     fn to_buf(&self) -> BodyBuf {
         BodyBuf {
+            pieces: Arc::clone(&self.0),
+            piece: 0,
+            offset: 0,
             remaining: self.0.iter().map(Bytes::len).sum(),
-            pieces: self.0.iter().cloned().collect(),
         }
     }
 }
@@ -68,8 +72,11 @@ pub(super) type RequestBody = Full<BodyBuf>;
 
 /// Bytes of a body that have not been sent.
 pub(super) struct BodyBuf {
-    pieces: VecDeque<Bytes>,
-    /// Sum of the lengths of the pieces.
+    pieces: Arc<Vec<Bytes>>,
+    /// Index of the current piece.
+    piece: usize,
+    /// Number of bytes of the current piece that have been sent.
+    offset: usize,
     remaining: usize,
 }
 
@@ -79,25 +86,28 @@ impl Buf for BodyBuf {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.pieces.front().map(Bytes::as_ref).unwrap_or_default()
+        let piece = self.pieces.get(self.piece);
+        piece.map(|piece| &piece[self.offset..]).unwrap_or_default()
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let filled = slices.iter_mut().zip(&self.pieces);
+        // The offset belongs to the first piece: `take` leaves 0 for the others.
+        let mut offset = self.offset;
+        let filled = slices.iter_mut().zip(&self.pieces[self.piece..]);
         filled
-            .map(|(slice, piece)| *slice = IoSlice::new(piece))
+            .map(|(slice, piece)| *slice = IoSlice::new(&piece[mem::take(&mut offset)..]))
             .count()
     }
 
-    fn advance(&mut self, mut count: usize) {
+    fn advance(&mut self, count: usize) {
         assert!(count <= self.remaining, "cannot advance past the end");
         self.remaining -= count;
-        while let Some(piece) = self.pieces.front_mut() {
-            if count < piece.len() {
-                return piece.advance(count);
-            }
-            count -= piece.len();
-            self.pieces.pop_front();
+        self.offset += count;
+        while let Some(piece) = self.pieces.get(self.piece)
+            && self.offset >= piece.len()
+        {
+            self.offset -= piece.len();
+            self.piece += 1;
         }
     }
 }
@@ -109,7 +119,6 @@ fn to_json(value: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
-    use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
 
     use hyper::body::Body as _;

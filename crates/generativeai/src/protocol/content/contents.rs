@@ -121,11 +121,13 @@ impl Contents {
         allow(dead_code, reason = "used by the backend that sends JSON")
     )]
     pub(crate) fn json(&self) -> Vec<Bytes> {
-        let new = Bytes::from(json::write_elements(&self.new, |_| {}));
+        let new = json::write_elements(&self.new, |_| {});
         let history = self.history.as_deref().map(Transcript::json);
-        let history = history.iter().flat_map(|pieces| pieces.iter().cloned());
-        let pieces = history.chain([new]);
-        let mut pieces: Vec<Bytes> = pieces.filter(|piece| !piece.is_empty()).collect();
+        let history = history.unwrap_or_default();
+        let mut pieces = Vec::with_capacity(history.len() + 1);
+        pieces.extend_from_slice(&history);
+        pieces.push(Bytes::from(new));
+        pieces.retain(|piece| !piece.is_empty());
         // Each content has a comma in front of it; the first comma is left out.
         if let Some(first) = pieces.first_mut() {
             first.advance(1);
