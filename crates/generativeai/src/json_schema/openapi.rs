@@ -237,7 +237,7 @@ impl Reader<'_> {
                 required.contains(name) || !enums::is_never(member)
             });
             for (name, member) in named {
-                properties.insert(name.clone(), self.read_at(name, member)?);
+                properties.insert(name.as_str(), self.read_at(name, member)?);
             }
         }
         // The service refuses undeclared names in `required` and `propertyOrdering`.

@@ -22,7 +22,10 @@
 //!
 //! [`Schema::of`] derives the schema of a Rust type.
 
+use std::fmt;
+
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::protocol::wire::{self, Reader, Wire};
@@ -197,22 +200,82 @@ open_enum! {
 /// [`property_ordering`](Schema::property_ordering) sets another one.
 ///
 /// ```
-/// use generativeai::protocol::schema::Schema;
+/// use generativeai::protocol::schema::{Properties, Schema};
 ///
-/// let answer = Schema::object([("reason", Schema::string()), ("answer", Schema::boolean())]);
-/// let names: Vec<String> = answer.properties.unwrap().into_keys().collect();
+/// let members: Properties = [("reason", Schema::string()), ("answer", Schema::boolean())].into_iter().collect();
+/// let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
 /// assert_eq!(names, ["reason", "answer"]);
 /// ```
-pub type Properties = IndexMap<String, Schema>;
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Properties(IndexMap<String, Schema>);
 
 impl Wire for Properties {
     fn read(reader: &mut Reader<'_>) -> wire::Result<Self> {
         let mut properties = Self::default();
         reader.members(|reader, name| {
-            reader.check_unique(properties.contains_key(name), name)?;
-            properties.insert(name.to_owned(), Schema::read(reader)?);
+            reader.check_unique(properties.get(name).is_some(), name)?;
+            properties.insert(name, Schema::read(reader)?);
             Ok(())
         })?;
         Ok(properties)
+    }
+}
+
+impl Properties {
+    /// Returns whether the map is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the number of schemas.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the schema with this name.
+    pub fn get(&self, name: &str) -> Option<&Schema> {
+        self.0.get(name)
+    }
+
+    /// Returns a mutable reference to the schema with this name.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Schema> {
+        self.0.get_mut(name)
+    }
+
+    /// Iterates over names and schemas, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&String, &Schema)> {
+        self.0.iter()
+    }
+
+    /// Adds a schema at the end. Replaces a schema with the same name at its position, and returns the previous one.
+    pub fn insert(&mut self, name: impl Into<String>, schema: impl Into<Schema>) -> Option<Schema> {
+        self.0.insert(name.into(), schema.into())
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<N: Into<String>> FromIterator<(N, Schema)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (N, Schema)>>(entries: I) -> Self {
+        Self(
+            entries
+                .into_iter()
+                .map(|(name, schema)| (name.into(), schema))
+                .collect(),
+        )
+    }
+}
+
+impl IntoIterator for Properties {
+    type Item = (String, Schema);
+    type IntoIter = std::vec::IntoIter<(String, Schema)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().collect::<Vec<_>>().into_iter()
     }
 }
