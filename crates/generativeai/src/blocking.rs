@@ -70,7 +70,7 @@ mod tests {
                 let function = function.trim_start_matches("async ").strip_prefix("fn ")?;
                 function.split(['(', '<']).next()
             });
-            let macros = ["delegate! {", "message_setters! {"]
+            let macros = ["delegate! {", "request_setters! {"]
                 .into_iter()
                 .filter_map(|start| body.split(start).nth(1)?.split("\n    }").next());
             let items = macros.flat_map(str::lines).flat_map(|line| {

@@ -127,11 +127,13 @@ impl Fallback {
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             return Scope::AnyModel;
         };
-        let issued = |one: &Alternative| Some(token.strip_prefix(&one.token_prefix()?)?.to_owned());
-        let mut issuers = self.0.iter().map(issued).enumerate();
-        match issuers.find_map(|(at, own)| Some((at, own?))) {
-            Some((at, own)) => {
-                *token = own;
+        let prefixes = self.0.iter().enumerate();
+        let prefixes = prefixes.filter_map(|(at, one)| Some((at, one.token_prefix()?)));
+        let issuers = prefixes.filter(|(_, prefix)| token.starts_with(prefix));
+        // The longest: `models/qwen3:` is also the beginning of `models/qwen3:4b:`.
+        match issuers.max_by_key(|(_, prefix)| prefix.len()) {
+            Some((at, prefix)) => {
+                token.drain(..prefix.len());
                 Scope::ModelOf(at)
             }
             None => Scope::ModelOf(0),
@@ -199,15 +201,19 @@ impl Alternative {
         self.model.as_ref().map(|model| format!("{model}:"))
     }
 
-    /// Returns a function that adds the name of this model to replies and chunks: as the model version, unless the
-    /// backend set it, and to continuation tokens.
-    fn sign(&self) -> impl Fn(GenerateContentResponse) -> GenerateContentResponse + Send + use<> {
-        let model = self
-            .token_prefix()
-            .map(|prefix| (self.label.clone(), prefix));
+    /// Returns a function that adds the name of this model to a reply or its chunks: to continuation tokens, and as the
+    /// model version, unless the backend set it.
+    fn sign(
+        &self,
+    ) -> impl FnMut(GenerateContentResponse) -> GenerateContentResponse + Send + use<> {
+        let prefix = self.token_prefix();
+        // For the first chunk alone: a version in a later chunk would replace that of the backend.
+        let mut label = self.model.is_some().then(|| self.label.clone());
         move |mut reply| {
-            if let Some((label, prefix)) = &model {
-                reply.model_version.get_or_insert_with(|| label.clone());
+            if let Some(label) = label.take() {
+                reply.model_version.get_or_insert(label);
+            }
+            if let Some(prefix) = &prefix {
                 let candidates = reply.candidates.iter_mut();
                 let tokens = candidates.filter_map(|it| it.continuation_token.as_mut());
                 tokens
@@ -326,12 +332,12 @@ impl Backend for Fallback {
             let chunks = one.backend.stream_generate_content(request, options);
             // The stream is polled again below, even if it was empty. A stream may panic if it is polled after its end.
             let mut rest = chunks.fuse();
-            let sign = one.sign();
+            let mut sign = one.sign();
             Box::pin(async move {
                 // Waits for the first chunk here, so that an error before it makes `ask` try the next backend.
                 let first = rest.next().await.transpose()?;
                 let chunks = stream::iter(first.map(Ok)).chain(rest);
-                Ok(chunks.map(move |chunk| chunk.map(&sign)))
+                Ok(chunks.map(move |chunk| chunk.map(&mut sign)))
             })
         });
         Box::pin(chunks.try_flatten_stream())

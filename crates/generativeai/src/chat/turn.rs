@@ -337,9 +337,9 @@ impl<C: DerefMut<Target = ChatSession>> Turn<C> {
     /// Ends the turn with an error, and returns the error with the received part of the reply.
     fn fail(&mut self, error: Error) -> Error {
         let error = self.explain(error);
-        // The continuation token may have been rejected, by a service or by a backend that has none, and the error does
-        // not say so. Without the token a retry begins the reply again; with it, the retry would fail in the same way.
-        if error.kind() == ErrorKind::Request {
+        // The backend may have rejected the continuation token, and the error does not say so. Without the token a retry
+        // begins the reply again; with it, the retry would fail in the same way.
+        if matches!(self.step, Step::Receive(_)) && error.kind() == ErrorKind::Request {
             self.chat.forget_checkpoint();
         }
         let received = self.turn().received.clone();

@@ -1,7 +1,7 @@
 //! Conversion of schemas in the OpenAPI form to JSON Schema.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::schema::{Properties, Schema, Type};
@@ -97,9 +97,20 @@ fn constraints(schema: &Schema, out: &mut Map<String, Value>) -> Result<()> {
     }
     format(schema, out);
     if !schema.r#enum.is_empty() {
-        out.insert("enum".to_owned(), json!(schema.r#enum));
+        let values = schema.r#enum.iter();
+        let values: Vec<Value> = values.map(|text| value(text, schema)).collect();
+        out.insert("enum".to_owned(), values.into());
     }
     Ok(())
+}
+
+/// Returns a value of `enum`. The OpenAPI form writes numbers as text as well.
+fn value(text: &str, schema: &Schema) -> Value {
+    let is_number = matches!(schema.r#type, Some(Type::Integer | Type::Number));
+    let number = serde_json::from_str::<Number>(text).ok();
+    number
+        .filter(|_| is_number)
+        .map_or_else(|| text.into(), Value::from)
 }
 
 /// Translates the keywords with subschemas, except for the definitions.

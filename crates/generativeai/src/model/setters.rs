@@ -30,11 +30,12 @@ macro_rules! request_setters {
         /// let model = GenerativeModel::new("m")
         ///     .generation_config(GenerationConfig::default().temperature(0.2).max_output_tokens(64));
         /// # let model = model.backend(script.clone());
+        /// // The temperature is still 0.2.
         /// let longer = GenerationConfig::default().max_output_tokens(1_024);
-        /// model.generate_content("Hi").generation_config(longer).await?;
-        ///
-        /// let sent = script.requests()[0].generation_config.clone().unwrap();
-        /// assert_eq!((sent.temperature, sent.max_output_tokens), (Some(0.2), Some(1_024)));
+        /// let request = model.generate_content("Hi").generation_config(longer);
+        /// # request.await?;
+        /// # let sent = script.requests()[0].generation_config.clone().unwrap();
+        /// # assert_eq!((sent.temperature, sent.max_output_tokens), (Some(0.2), Some(1_024)));
         /// # Ok(()) }
         /// ```
         $($attribute)*
@@ -150,19 +151,10 @@ macro_rules! request_setters {
         /// [`max_output_tokens`](crate::protocol::config::GenerationConfig::max_output_tokens), is not continued.
         ///
         /// ```
-        /// # use generativeai::protocol::content::Content;
-        /// # use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
-        /// # use generativeai::{GenerativeModel, testing::Scripted};
-        /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
-        /// let mut half = GenerateContentResponse::from(Content::model("Once upon "));
-        /// half.candidates[0].finish_reason = Some(FinishReason::Continuation);
-        /// half.candidates[0].continuation_token = Some("token".into());
-        /// let script = Scripted::default().then_stream([half]).then_text("a time");
-        /// let model = GenerativeModel::new("m").backend(script.clone());
+        /// use generativeai::GenerativeModel;
         ///
-        /// assert_eq!(model.generate_content("Tell a story").await?.text()?, "Once upon a time");
-        /// assert_eq!(script.requests()[1].continuation_token.as_deref(), Some("token"));
-        /// # Ok(()) }
+        /// // A reply that is too long for one request stops there.
+        /// let model = GenerativeModel::new("gemini-flash-latest").automatic_continuation(false);
         /// ```
         $($attribute)*
         pub fn automatic_continuation(self, enabled: bool) -> Self {
@@ -180,7 +172,8 @@ macro_rules! request_setters {
         /// # let script = Scripted::always("Hello!");
         /// let model = GenerativeModel::new("m").labels([("team", "guides"), ("stage", "test")]);
         /// # let model = model.backend(script.clone());
-        /// model.generate_content("Hi").labels([("stage", "production")]).await?;
+        /// let request = model.generate_content("Hi").labels([("stage", "production")]);
+        /// # request.await?;
         /// # let sent = script.requests()[0].labels.clone().unwrap();
         /// # assert_eq!((sent["team"].as_str(), sent["stage"].as_str()), ("guides", "production"));
         /// # Ok(()) }
@@ -232,7 +225,7 @@ macro_rules! request_setters {
         /// # let script = Scripted::always("Hello!");
         /// let model = GenerativeModel::new("m").request_member("brandNew", 1);
         /// # let model = model.backend(script.clone());
-        /// model.generate_content("Hi").await?;
+        /// # model.generate_content("Hi").await?;
         /// # assert_eq!(script.requests()[0].unknown.get("brandNew").unwrap(), 1);
         /// # Ok(()) }
         /// ```
@@ -256,8 +249,8 @@ macro_rules! request_setters {
         /// its turn is unfinished. The setting of a message replaces that of its model.
         ///
         /// ```
-        /// use generativeai::protocol::content::Content;
-        /// use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
+        /// use generativeai::protocol::response::FinishReason;
+        /// # use generativeai::protocol::{content::Content, response::GenerateContentResponse};
         /// # use generativeai::{GenerativeModel, testing::Scripted};
         ///
         /// # #[tokio::main(flavor = "current_thread")] async fn main() -> generativeai::Result<()> {
@@ -266,11 +259,10 @@ macro_rules! request_setters {
         /// # let model = GenerativeModel::new("m").backend(Scripted::default().then_stream([cut]));
         /// // A beginning is better than nothing.
         /// let model = model.accept_finish_reasons([FinishReason::Recitation]);
-        /// let mut chat = model.start_chat();
-        /// let reply = chat.send_message("Recite Hamlet").await?;
-        ///
-        /// assert_eq!(reply.finish_reason(), Some(&FinishReason::Recitation));
-        /// assert_eq!(chat.history().len(), 2);
+        /// # let mut chat = model.start_chat();
+        /// # let reply = chat.send_message("Recite Hamlet").await?;
+        /// # assert_eq!(reply.finish_reason(), Some(&FinishReason::Recitation));
+        /// # assert_eq!(chat.history().len(), 2);
         /// # Ok(()) }
         /// ```
         $($attribute)*

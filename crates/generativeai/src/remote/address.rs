@@ -18,14 +18,8 @@ const DEFAULT_VERSION: &str = "v1beta";
 
 const NO_SCHEME: &str = "has to start with https:// or http://";
 
-/// Paths of OpenAI's methods that users copy together with a base URL. `/chat/completions` precedes its own end.
-const COPIED: [&str; 5] = [
-    "/chat/completions",
-    "/completions",
-    "/embeddings",
-    "/models",
-    "/responses",
-];
+/// Paths of OpenAI's methods that users copy together with a base URL.
+const COPIED: [&str; 2] = ["/chat/completions", "/embeddings"];
 
 /// Checked base URL of a service. No name of a model or file can direct a request to another host.
 #[derive(Debug)]
@@ -77,6 +71,12 @@ impl Address {
         let base = base.trim().trim_end_matches('/');
         let copied = COPIED.iter().find_map(|method| base.strip_suffix(method));
         let mut base = copied.unwrap_or(base);
+        // Only after a version: the base URLs of some services end with `/models`.
+        if let Some((before, "completions" | "models" | "responses")) = split_last(base)
+            && split_last(before).is_some_and(|(_, last)| is_version(last))
+        {
+            base = before;
+        }
         // Tools append a version to a URL that already has one: `/v1/v1`.
         while let Some((before, last)) = split_last(base)
             && is_version(last)

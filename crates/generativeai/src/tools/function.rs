@@ -92,9 +92,9 @@ impl Function {
 
     /// Creates a function from a declaration and a handler that gets the arguments as JSON.
     ///
-    /// Use it for schemas that are known only at run time. The arguments are not validated. A result that is not an
-    /// object is sent as `{"result": …}`; a [`FunctionResponse`](crate::protocol::content::FunctionResponse) is sent
-    /// unchanged.
+    /// Use it for schemas that are known only at run time. The arguments are not validated, except those that an
+    /// approval has [changed](crate::Decision::RunWith). A result that is not an object is sent as `{"result": …}`; a
+    /// [`FunctionResponse`](crate::protocol::content::FunctionResponse) is sent unchanged.
     ///
     /// ```
     /// use generativeai::{Function, protocol::tools::FunctionDeclaration};
@@ -113,7 +113,7 @@ impl Function {
         F: Future<Output = error::Result<T>> + Send + 'static,
         T: Serialize + 'static,
     {
-        // A schema that cannot be converted, because it is nested too deeply for example, is not checked.
+        // With a schema that cannot be converted, such as one with an unknown member, nothing is checked.
         let openapi = || declaration.parameters.as_ref()?.to_json_schema().ok();
         let schema = declaration.parameters_json_schema.clone();
         Self {

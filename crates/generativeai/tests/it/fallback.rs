@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use generativeai::protocol::content::Content;
 use generativeai::protocol::embeddings::{EmbedContentRequest, EmbedContentResponse};
 use generativeai::protocol::models::Model;
 use generativeai::protocol::request::GenerateContentRequest;
@@ -339,6 +340,14 @@ async fn a_reply_is_continued_by_the_model_that_began_it() {
         }
         assert!(unused.requests().is_empty());
 
+        // The name of one model begins with that of another.
+        let second = began().then_text("upon a time");
+        let backend = Fallback::default().then_model("b", failing(ErrorKind::Unavailable));
+        let backend = backend.then_model("b:4b", second.clone());
+        let reply = mode.send(&mut model(backend).start_chat(), "Hi").await;
+        assert_eq!(reply.unwrap().text().unwrap(), "Once upon a time");
+        assert_eq!(token(&second, 1).as_deref(), Some("a"));
+
         // Replicas run the same model.
         let second = Scripted::default().then_text("upon a time");
         let replicas = [began().then_error(&[], overloaded()), second.clone()];
@@ -347,6 +356,21 @@ async fn a_reply_is_continued_by_the_model_that_began_it() {
             .await;
         assert_eq!(reply.unwrap().text().unwrap(), "Once upon a time");
         assert_eq!(token(&second, 0).as_deref(), Some("a"));
+    }
+}
+
+#[tokio::test]
+async fn the_version_that_a_model_reports_once_is_kept() {
+    let mut first = GenerateContentResponse::from(Content::model("Hel"));
+    first.model_version = Some("b-4b-fp8".to_owned());
+    let second = GenerateContentResponse::from(Content::model("lo"));
+    let script = Scripted::default().then_stream([first, second.clone()]);
+    let backend = Fallback::default().then_model("b", script.then_stream([second.clone(), second]));
+
+    for version in ["b-4b-fp8", "b"] {
+        let model = model(backend.clone());
+        let reply = model.generate_content("Hi").stream().finish().await;
+        assert_eq!(reply.unwrap().model_version.as_deref(), Some(version));
     }
 }
 

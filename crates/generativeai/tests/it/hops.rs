@@ -9,7 +9,7 @@ use generativeai::protocol::request::GenerateContentRequest;
 use generativeai::protocol::response::{FinishReason, GenerateContentResponse};
 use generativeai::testing::Scripted;
 use generativeai::{
-    Backend, BoxFuture, ChatSession, ChunkStream, Error, ErrorKind, Event, Function,
+    Backend, BoxFuture, ChatSession, ChunkStream, Compaction, Error, ErrorKind, Event, Function,
     GenerativeModel, Reason, RequestOptions, Result,
 };
 use serde_json::{Map, json};
@@ -399,6 +399,28 @@ fn a_rejected_token_begins_the_reply_again() {
         );
         assert_eq!(tokens(&script), [None, Some("a".to_owned()), None]);
     }
+}
+
+#[test]
+fn a_token_is_kept_if_the_request_of_a_retry_is_not_sent() {
+    let overloaded = Error::new(ErrorKind::Unavailable, "a reason").with_http_code(503);
+    let script = Scripted::default()
+        .then_stream([hop("Once ", "a")])
+        .then_error(&[], overloaded)
+        .then_text("upon a time");
+    let model = GenerativeModel::new("m").backend(script.clone());
+    let mut chat = model.start_chat();
+    let message = "Tell a story that is long";
+    assert!(run(chat.send_message(message).stream().finish()).is_err());
+
+    chat = chat.context_budget(1, Compaction::Drop);
+    let error = run(chat.retry().into_future()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Request);
+    chat = chat.context_budget(1_000, Compaction::Drop);
+    run(chat.retry().into_future()).unwrap();
+
+    let token = Some("a".to_owned());
+    assert_eq!(tokens(&script), [None, token.clone(), token]);
 }
 
 #[test]

@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the name of a member, and the colon.
     pub(super) fn name(&mut self) -> Result<Cow<'a, str>> {
-        let quote = self.quote("the name of a member")?;
+        let quote = self.opening_quote("the name of a member")?;
         let name = self.rest_of_string(quote)?;
         self.symbol(b':', "`:`")?;
         Ok(name)

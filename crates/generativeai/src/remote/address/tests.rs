@@ -227,6 +227,9 @@ fn a_base_url_may_contain_the_version() {
             "http://localhost:1/v1",
         ),
         ("http://localhost:1/v1/models/", "http://localhost:1/v1"),
+        ("http://localhost:1/v1/responses", "http://localhost:1/v1"),
+        ("http://localhost:1/v1/completions", "http://localhost:1/v1"),
+        ("https://a.example/models", "https://a.example/models"),
         ("http://localhost:1/v1/v1", "http://localhost:1/v1"),
         ("https://a.example/api", "https://a.example/api"),
     ] {

@@ -28,7 +28,7 @@ pub struct FileList {
     options: RequestOptions,
     /// Files of the current page that have not been returned.
     files: VecDeque<File>,
-    /// Token of the next page, unless that is the first one.
+    /// Token of the next page. `None` for the first one.
     token: Option<String>,
     /// Tokens of the pages so far.
     tokens: HashSet<String>,

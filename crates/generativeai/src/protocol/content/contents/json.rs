@@ -20,7 +20,7 @@ const MAX_SMALL: usize = 16;
 /// long the conversation grows, since large pieces are never copied, and a request has few pieces.
 #[derive(Clone, Default)]
 pub(super) struct JsonPrefix {
-    /// The JSON, with a comma in front of each content. Requests share the list, not only the pieces.
+    /// The JSON, with a comma in front of each content.
     pieces: Arc<Vec<Bytes>>,
     /// Offset at which each content ends.
     ends: Vec<usize>,

@@ -10,7 +10,7 @@ impl<'a> Reader<'a> {
     ///
     /// Half of a surrogate pair is read as U+FFFD, the replacement character.
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>> {
-        let quote = self.quote("a string")?;
+        let quote = self.opening_quote("a string")?;
         self.rest_of_string(quote)
     }
 
@@ -22,7 +22,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the opening quote of a string, and returns it.
     #[inline]
-    pub(super) fn quote(&mut self, what: &str) -> Result<u8> {
+    pub(super) fn opening_quote(&mut self, what: &str) -> Result<u8> {
         let quote = self.peek().filter(|byte| self.is_quote(*byte));
         let quote = quote.ok_or_else(|| self.expected(what))?;
         self.at += 1;
@@ -63,14 +63,17 @@ impl<'a> Reader<'a> {
 
     /// Skips a string, whose opening quote is next. Its escapes are not checked.
     pub(super) fn skip_string(&mut self) -> Result<()> {
-        let quote = self.quote("a string")?;
+        let quote = self.opening_quote("a string")?;
         loop {
             self.plain(quote);
             match self.byte() {
                 Some(byte) if byte == quote => break,
-                // The backslash and the byte after it, which may be a quote.
-                Some(b'\\') if self.at + 1 < self.json.len() => self.at += 2,
-                Some(b'\\') | None => return Err(self.error("the string has no end")),
+                Some(b'\\') => {
+                    // The character after the backslash may be a quote.
+                    let escaped = self.json[self.at + 1..].chars().next();
+                    self.at += 1 + escaped.map_or(0, char::len_utf8);
+                }
+                None => return Err(self.error("the string has no end")),
                 Some(_) => self.at += 1,
             }
         }
