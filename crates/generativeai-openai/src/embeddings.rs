@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::error::refused;
 use crate::lenient;
-use crate::request::refuse_unknown;
+use crate::request::{check_content, check_members, refuse_unknown};
 
 /// Largest absolute value that a number of an embedding may have.
 ///
@@ -145,7 +145,14 @@ pub(crate) fn body(batch: &BatchEmbedContentsRequest) -> Result<Value> {
             "a request of the batch is for the model {other:?}, and the batch is for {model:?}: send them one by one"
         )));
     }
-    let texts: Result<Vec<_>> = requests.iter().map(text).collect();
+    let texts = requests.iter().enumerate().map(|(at, request)| {
+        // A single request may be that of `embed_content`, which has no index.
+        text(request).map_err(|error| match requests.len() {
+            1 => error,
+            _ => error.with_context(format!("requests[{at}]")),
+        })
+    });
+    let texts: Result<Vec<_>> = texts.collect();
     let mut body = json!({"model": model, "input": texts?});
     // The API of OpenAI has one `dimensions` for all texts of a request.
     let dimensions = first.and_then(|first| first.output_dimensionality);
@@ -183,16 +190,18 @@ fn text(request: &EmbedContentRequest) -> Result<String> {
         ));
     }
     let content = request.content.as_ref();
-    let parts = content
-        .map(|content| &content.parts[..])
-        .unwrap_or_default();
-    let texts: Option<Vec<_>> = parts.iter().map(|part| part.as_text()).collect();
-    match texts {
-        Some(texts) if !texts.is_empty() => Ok(texts.concat()),
-        _ => Err(refused(
-            "content has parts that are not text: only text can be embedded",
-        )),
+    let content = content.ok_or_else(|| refused("content is missing: add a text"))?;
+    check_content("content", content)?;
+    let mut text = String::new();
+    for (at, part) in content.parts.iter().enumerate() {
+        let path = format!("content.parts[{at}]");
+        check_members(&path, part)?;
+        let part = part
+            .as_text()
+            .ok_or_else(|| refused(format!("{path} is not text: only text can be embedded")));
+        text.push_str(part?);
     }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::capabilities::Capabilities;
 use crate::error::refused;
-pub(crate) use unsupported::refuse_unknown;
+pub(crate) use unsupported::{check_content, check_members, refuse_unknown};
 
 /// Whether the reply is received in one piece or in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::http::header::{CONTENT_ENCODING, EXPECT};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use futures_util::stream::Fuse;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -77,8 +77,18 @@ impl Stream for IncomingBody {
 /// # Errors
 /// 415: it is.
 pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
-    let encoding = headers.get(CONTENT_ENCODING);
-    if encoding.is_none_or(|encoding| encoding == "identity") {
+    let encodings = headers.get_all(CONTENT_ENCODING);
+    check_encodings(encodings.into_iter().map(HeaderValue::as_bytes))
+}
+
+/// Checks the values of `Content-Encoding`.
+///
+/// # Errors
+/// 415: one is a compression.
+pub(crate) fn check_encodings<'a>(
+    mut encodings: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), ApiError> {
+    if encodings.all(|encoding| encoding.eq_ignore_ascii_case(b"identity")) {
         return Ok(());
     }
     let message =

@@ -69,15 +69,15 @@
 //!
 //! The API paths are served under `/v1`, `/v1beta`, `/v1alpha`, `/v1beta1` and without a version, with
 //! or without `publishers/google` in front. Requests are accepted in camelCase and in snake_case, enums
-//! by name and by number, JSON also with single quotes and trailing commas; replies are in camelCase. Unknown members
-//! are ignored. The backend refuses members that it cannot honour.
+//! by name and by number, JSON also with single quotes and trailing commas; replies are in camelCase. The server
+//! keeps unknown members. The backend decides whether it sends, ignores or refuses them.
 //!
 //! # Files
 //!
 //! With [`Server::files`] clients upload files and refer to them in messages. The server stores them for 48 hours. For
 //! the backend it replaces a reference with the text of the file, if its type is `text/*` or JSON, or else with inline
-//! data. A backend that cannot read the type refuses the request with a 400 that names the file. The backend gets
-//! references to other hosts unchanged.
+//! data. Files in function responses always become inline data. A backend that cannot read the type refuses the request
+//! with a 400 that names the file. The backend gets references to other hosts unchanged.
 //!
 //! # Errors
 //!

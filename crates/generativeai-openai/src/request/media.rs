@@ -12,25 +12,26 @@ use crate::error::refused;
 pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Result<Value> {
     refuse_unknown(&format!("{path}.inlineData"), &blob.unknown)?;
     let mime_type = blob.mime_type.as_deref().unwrap_or_default();
-    let refuse = |what: &str| refused(format!("{path}.inlineData is {what}"));
-    let unread = || refuse(&format!("{mime_type:?}, which the server does not read"));
+    let refuse = |why: &str| refused(format!("{path}.inlineData is {mime_type:?}{why}"));
+    let unread = || refuse(", which the server does not read");
+    let text = || text_of(blob).ok_or_else(|| refuse(", but not UTF-8 text"));
     // The Gemini API accepts both alphabets of base64; a `data:` URL has the standard one (RFC 4648, section 4).
     let data = || {
         let data = blob.data.as_deref().unwrap_or_default();
         data.replace('-', "+").replace('_', "/")
     };
     let url = || format!("data:{mime_type};base64,{}", data());
-    match mime_type.split_once('/') {
+    match essence(mime_type).split_once('/') {
         Some(("image", _)) => Ok(json!({"type": "image_url", "image_url": {"url": url()}})),
         Some(("video", _)) if capabilities.video => {
             Ok(json!({"type": "video_url", "video_url": {"url": url()}}))
         }
-        Some(("text", _)) => text(blob).ok_or_else(|| refuse("not UTF-8 text")),
+        Some(("text", _)) => Ok(json!({"type": "text", "text": text()?})),
         Some(("audio", format)) if capabilities.audio => {
             let format = match format {
                 "wav" | "x-wav" | "wave" => "wav",
                 "mpeg" | "mp3" => "mp3",
-                _ => return Err(refuse(&format!("{mime_type}: use audio/wav or audio/mpeg"))),
+                _ => return Err(refuse(": use audio/wav or audio/mpeg")),
             };
             let audio = json!({"data": data(), "format": format});
             Ok(json!({"type": "input_audio", "input_audio": audio}))
@@ -41,17 +42,26 @@ pub(super) fn inline(path: &str, blob: &Blob, capabilities: &Capabilities) -> Re
             Ok(json!({"type": "file", "file": file}))
         }
         // JSON, XML and YAML are text as well.
-        Some(("application", kind)) if kind != "pdf" => text(blob).ok_or_else(unread),
+        Some(("application", kind)) if kind != "pdf" => match text()? {
+            // Binary data may decode as UTF-8, but usually contains a zero.
+            text if text.contains('\0') => Err(unread()),
+            text => Ok(json!({"type": "text", "text": text})),
+        },
         _ => Err(unread()),
     }
 }
 
-/// Converts a text file into a part with its text: the API of OpenAI has no text files, but a model reads their content
-/// as text. `None` if the data is not UTF-8 text.
-fn text(blob: &Blob) -> Option<Value> {
+/// Returns a media type in lower case, without its parameters.
+fn essence(mime_type: &str) -> String {
+    let essence = mime_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+/// Returns the text of a text file without its byte order mark: the API of OpenAI has no text files, but a model reads
+/// their content as text. `None` if the data is not UTF-8 text.
+fn text_of(blob: &Blob) -> Option<String> {
     let text = String::from_utf8(blob.bytes().ok()?).ok()?;
-    // Binary data may decode as UTF-8, but usually contains a zero.
-    (!text.contains('\0')).then(|| json!({"type": "text", "text": text}))
+    Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
 /// Converts a reference to media into a part of a message. Only images and videos are possible: the server loads them
@@ -63,7 +73,7 @@ pub(super) fn file(path: &str, file: &FileData, capabilities: &Capabilities) -> 
     let is_url = ["https://", "http://", "data:"]
         .iter()
         .any(|scheme| uri.starts_with(scheme));
-    let kind = match mime_type.split_once('/') {
+    let kind = match essence(mime_type).split_once('/') {
         Some(("image", _)) => Some("image_url"),
         Some(("video", _)) if capabilities.video => Some("video_url"),
         _ => None,

@@ -16,7 +16,7 @@ use generativeai::protocol::request::GenerateContentRequest;
 use serde_json::{Value, json};
 
 use super::media;
-use super::unsupported::{refuse_first, refuse_unknown};
+use super::unsupported::{check_content, check_members, refuse_first, refuse_unknown};
 use crate::capabilities::Capabilities;
 use crate::error::refused;
 use crate::opaque::{missing_text, unpack};
@@ -132,10 +132,13 @@ impl Writer<'_> {
             .flat_map(|(path, content)| parts(path, content));
         for (path, part) in parts {
             let signed = part.thought_signature.as_deref().and_then(unpack);
+            let original = original(part);
+            if original.is_none() {
+                check_members(&path, part)?;
+            }
             match &part.data {
                 Some(Data::Text(text)) if part.is_thought() => thoughts.push(text, signed),
                 Some(Data::FunctionCall(call)) => {
-                    check_members(&path, part)?;
                     let mut call = self.call(&path, call)?;
                     if let Some(extra) = signed.and_then(|signed| self.extra_content(signed)) {
                         call["extra_content"] = extra;
@@ -145,11 +148,13 @@ impl Writer<'_> {
                 _ => {
                     // A signature that arrived after the text is in a separate part, with an empty text or no data.
                     let is_bare = match &part.data {
-                        None => part.thought_signature.is_some() && part.unknown.is_empty(),
+                        None => part.thought_signature.is_some(),
                         Some(_) => signed.is_some() && part.as_text() == Some(""),
                     };
-                    if !is_bare {
-                        pieces.push(self.model_piece(&path, part)?);
+                    if let Some(original) = original {
+                        pieces.push(original.clone());
+                    } else if !is_bare {
+                        pieces.push(self.piece(&path, part)?);
                     }
                     extra = signed
                         .and_then(|signed| self.extra_content(signed))
@@ -191,21 +196,6 @@ impl Writer<'_> {
     fn extra_content(&self, mut signed: Value) -> Option<Value> {
         let extra = signed.get_mut("extra_content").map(Value::take);
         extra.filter(|_| self.capabilities.extra_content)
-    }
-
-    /// Converts a part of the model that is neither a thought nor a call. A part of an unknown kind that a server sent
-    /// in a list is sent back unchanged.
-    fn model_piece(&self, path: &str, part: &Part) -> Result<Value> {
-        let mut members = part.unknown.iter();
-        match (&part.data, members.next(), members.next()) {
-            // A part without a type is kept as `part`.
-            (None, Some((kind, original)), None)
-                if original["type"].as_str().unwrap_or("part") == kind =>
-            {
-                Ok(original.clone())
-            }
-            _ => self.piece(path, part),
-        }
     }
 
     /// Converts a function call, and adds it to the open calls.
@@ -272,8 +262,14 @@ impl Writer<'_> {
         let mut media = Vec::new();
         for (at, part) in response.parts.iter().enumerate() {
             let path = format!("{path}.parts[{at}]");
+            refuse_unknown(&path, &part.unknown)?;
             media.push(match (&part.inline_data, &part.file_data) {
-                (Some(blob), _) => media::inline(&path, blob, self.capabilities)?,
+                (Some(_), Some(_)) => {
+                    return Err(refused(format!(
+                        "{path} has both inlineData and fileData: remove one of them"
+                    )));
+                }
+                (Some(blob), None) => media::inline(&path, blob, self.capabilities)?,
                 (None, Some(file)) => media::file(&path, file, self.capabilities)?,
                 (None, None) => return Err(refused(format!("{path} is empty"))),
             });
@@ -302,10 +298,12 @@ impl Writer<'_> {
             Some(Data::InlineData(blob)) => media::inline(path, blob, self.capabilities)?,
             Some(Data::FileData(file)) => media::file(path, file, self.capabilities)?,
             Some(Data::ExecutableCode(code)) => {
+                refuse_unknown(&format!("{path}.executableCode"), &code.unknown)?;
                 let code = code.code.as_deref().unwrap_or_default();
                 text(&format!("\n```python\n{code}\n```\n"))
             }
             Some(Data::CodeExecutionResult(result)) => {
+                refuse_unknown(&format!("{path}.codeExecutionResult"), &result.unknown)?;
                 let output = result.output.as_deref().unwrap_or_default();
                 text(&format!("\n```\n{output}\n```\n"))
             }
@@ -328,6 +326,18 @@ impl Writer<'_> {
     }
 }
 
+/// Returns the original of a part of an unknown kind, which a server sent in a list. It is sent back unchanged.
+fn original(part: &Part) -> Option<&Value> {
+    let mut members = part.unknown.iter();
+    match (&part.data, members.next(), members.next()) {
+        // A part without a type is kept as `part`.
+        (None, Some((kind, original)), None) => {
+            (original["type"].as_str().unwrap_or("part") == kind).then_some(original)
+        }
+        _ => None,
+    }
+}
+
 /// Returns the identifiers of the calls of a request.
 fn call_ids(request: &GenerateContentRequest) -> HashSet<&str> {
     let parts = request.contents.iter().flat_map(|content| &content.parts);
@@ -345,34 +355,6 @@ fn parts<'content>(
 ) -> impl Iterator<Item = (String, &'content Part)> {
     let parts = content.parts.iter().enumerate();
     parts.map(move |(at, part)| (format!("{path}.parts[{at}]"), part))
-}
-
-/// Refuses a content without parts, as the Gemini API does, and one with unknown members. A message in the format of
-/// another API, such as `{"role": "user", "content": "Hi"}`, has no parts.
-fn check_content(path: &str, content: &Content) -> Result<()> {
-    if content.parts.is_empty() {
-        return Err(refused(format!("{path}.parts is empty: add a part")));
-    }
-    refuse_unknown(path, &content.unknown)
-}
-
-/// Refuses members of a part that the server cannot express.
-fn check_members(path: &str, part: &Part) -> Result<()> {
-    let tokens = part.media_resolution.as_ref();
-    let set = [
-        ("videoMetadata", part.video_metadata.is_some()),
-        ("mediaProcessing", part.media_processing.is_some()),
-        (
-            "mediaResolution.numTokens",
-            tokens.is_some_and(|resolution| resolution.num_tokens.is_some()),
-        ),
-        ("speechMetadata", part.speech_metadata.is_some()),
-        ("documentMetadata", part.document_metadata.is_some()),
-        ("spreadsheetMetadata", part.spreadsheet_metadata.is_some()),
-        ("audioMetadata", part.audio_metadata.is_some()),
-    ];
-    refuse_first(path, &set)?;
-    refuse_unknown(path, &part.unknown)
 }
 
 /// Returns the content of a message: a list of parts, or a string if all parts are text. Every server accepts a string,

@@ -3,8 +3,8 @@
 use generativeai::Result;
 use generativeai::protocol::Unknown;
 use generativeai::protocol::config::GenerationConfig;
+use generativeai::protocol::content::{Content, Part};
 use generativeai::protocol::request::{GenerateContentRequest, ServiceTier};
-use generativeai::protocol::safety::SafetySetting;
 use generativeai::protocol::tools::{Tool, ToolConfig};
 
 use crate::capabilities::Capabilities;
@@ -26,17 +26,14 @@ pub(super) fn check(request: &GenerateContentRequest, capabilities: &Capabilitie
     ];
     refuse_first("", &set)?;
     refuse_unknown("", &request.unknown)?;
-    let filters = |setting: &&SafetySetting| !setting.is_off();
-    if let Some(threshold) = request
-        .safety_settings
-        .iter()
-        .find(filters)
-        .and_then(|setting| setting.threshold.as_ref())
-    {
-        return Err(refused(format!(
-            "safetySettings has the threshold {threshold}, but the server has no safety filter: \
-             use BLOCK_NONE or OFF"
-        )));
+    for (at, setting) in request.safety_settings.iter().enumerate() {
+        refuse_unknown(&format!("safetySettings[{at}]"), &setting.unknown)?;
+        if let Some(threshold) = setting.threshold.as_ref().filter(|_| !setting.is_off()) {
+            return Err(refused(format!(
+                "safetySettings has the threshold {threshold}, but the server has no safety filter: \
+                 use BLOCK_NONE or OFF"
+            )));
+        }
     }
     for (at, tool) in request.tools.iter().enumerate() {
         check_tool(at, tool)?;
@@ -105,6 +102,42 @@ fn check_config(config: &GenerationConfig, capabilities: &Capabilities) -> Resul
         Some(name) => Err(absent(&format!("generationConfig.{name}"))),
         None => Ok(()),
     }
+}
+
+/// Refuses a content without parts, as the Gemini API does, and one with unknown members. A message in the format of
+/// another API, such as `{"role": "user", "content": "Hi"}`, has no parts.
+pub(crate) fn check_content(path: &str, content: &Content) -> Result<()> {
+    if !content.parts.is_empty() {
+        return refuse_unknown(path, &content.unknown);
+    }
+    Err(refused(match content.unknown.iter().next() {
+        Some((name, _)) => {
+            format!("{path} has no parts, but the unknown member `{name}`: use `parts`")
+        }
+        None => format!("{path}.parts is empty: add a part"),
+    }))
+}
+
+/// Refuses members of a part that the server cannot express.
+pub(crate) fn check_members(path: &str, part: &Part) -> Result<()> {
+    let resolution = part.media_resolution.as_ref();
+    let set = [
+        ("videoMetadata", part.video_metadata.is_some()),
+        ("mediaProcessing", part.media_processing.is_some()),
+        (
+            "mediaResolution.numTokens",
+            resolution.is_some_and(|resolution| resolution.num_tokens.is_some()),
+        ),
+        ("speechMetadata", part.speech_metadata.is_some()),
+        ("documentMetadata", part.document_metadata.is_some()),
+        ("spreadsheetMetadata", part.spreadsheet_metadata.is_some()),
+        ("audioMetadata", part.audio_metadata.is_some()),
+    ];
+    refuse_first(path, &set)?;
+    if let Some(resolution) = resolution {
+        refuse_unknown(&format!("{path}.mediaResolution"), &resolution.unknown)?;
+    }
+    refuse_unknown(path, &part.unknown)
 }
 
 /// Refuses the first member that is set. The path of the request itself is empty.

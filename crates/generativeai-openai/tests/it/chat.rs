@@ -291,6 +291,26 @@ async fn an_embedding_that_the_server_cannot_express_is_refused_with_the_name_of
             "brandNew",
         ),
         (
+            json!({"model": "e", "requests": [{"content": {"parts": [{"text": "a"}], "brandNew": 1}}]}),
+            "content.brandNew",
+        ),
+        (
+            json!({"model": "e", "requests": [{"content": {"parts": [{"text": "a", "videoMetadata": {}}]}}]}),
+            "content.parts[0].videoMetadata",
+        ),
+        (
+            json!({"model": "e", "requests": [{"content": {"parts": []}}]}),
+            "content.parts is empty",
+        ),
+        (
+            json!({"model": "e", "requests": [{"content": {"parts": [{"text": "a"}, {"fileData": {}}]}}]}),
+            "content.parts[1] is not text",
+        ),
+        (
+            json!({"model": "e", "requests": [{"content": content}, {"content": content, "brandNew": 1}]}),
+            "requests[1]: brandNew",
+        ),
+        (
             json!({"model": "models/e", "requests": [{"model": "e", "content": content}, {"model": "f", "content": content}]}),
             "model \"f\"",
         ),

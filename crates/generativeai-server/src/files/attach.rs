@@ -1,7 +1,7 @@
 //! Replaces references to uploaded files in a request with the bytes of the files.
 //!
-//! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files
-//! become inline data, which the backend may refuse.
+//! The backend cannot read the files of this server. Text becomes a text part, which every model reads; other files,
+//! and all files in function responses, become inline data, which the backend may refuse.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct Attachments<'a> {
     pub(crate) site: Site,
     /// Memory of the request and its files.
     pub(crate) memory: OwnedSemaphorePermit,
-    /// Names and types of the files that are not text, for error messages.
+    /// Names and types of the files that became inline data, for error messages.
     pub(crate) names: String,
 }
 
@@ -67,7 +67,8 @@ impl Attachments<'_> {
             match &mut part.data {
                 Some(Data::FileData(reference)) => {
                     if let Some((id, file)) = self.find(storage, reference)? {
-                        part.data = Some(self.read(storage, &id, file).await?);
+                        let data = self.read(storage, (&id, file), reference).await?;
+                        part.data = Some(data);
                     }
                 }
                 Some(Data::FunctionResponse(response)) => {
@@ -90,8 +91,13 @@ impl Attachments<'_> {
         if let Some(reference) = &media.file_data
             && let Some((id, file)) = self.find(storage, reference)?
         {
+            if media.inline_data.is_some() {
+                return Err(ApiError::invalid(format!(
+                    "a function response has inlineData next to `files/{id}`: remove one of them"
+                )));
+            }
             let (mime_type, bytes) = self.bytes(storage, &id, file).await?;
-            media.inline_data = Some(self.inline(&id, mime_type, &bytes));
+            media.inline_data = Some(self.inline(&id, reference, (mime_type, &bytes)));
             media.file_data = None;
         }
         Ok(())
@@ -105,7 +111,7 @@ impl Attachments<'_> {
         reference: &FileData,
     ) -> Result<Option<(String, File)>, ApiError> {
         let uri = reference.file_uri.as_deref().unwrap_or_default();
-        let Some((host, id)) = id_of(uri) else {
+        let Some((host, id)) = file_id_of(uri) else {
             return Ok(None);
         };
         if host.is_some_and(|host| host != self.site.host() && !self.may_be_here(host)) {
@@ -136,8 +142,8 @@ impl Attachments<'_> {
     async fn read(
         &mut self,
         storage: &FileStorage,
-        id: &str,
-        file: File,
+        (id, file): (&str, File),
+        reference: &FileData,
     ) -> Result<Data, ApiError> {
         let (mime_type, mut bytes) = self.bytes(storage, id, file).await?;
         if is_text(&mime_type) {
@@ -147,7 +153,8 @@ impl Attachments<'_> {
                 Err(error) => bytes = error.into_bytes(),
             }
         }
-        Ok(Data::InlineData(self.inline(id, mime_type, &bytes)))
+        let blob = self.inline(id, reference, (mime_type, &bytes));
+        Ok(Data::InlineData(blob))
     }
 
     /// Reads the type and the bytes of a file.
@@ -183,11 +190,20 @@ impl Attachments<'_> {
         Ok((mime_type, blocking(read).await?))
     }
 
-    fn inline(&mut self, id: &str, mime_type: String, bytes: &[u8]) -> Blob {
+    /// Creates the inline data for a reference, with the other members of the reference.
+    fn inline(
+        &mut self,
+        id: &str,
+        reference: &FileData,
+        (mime_type, bytes): (String, &[u8]),
+    ) -> Blob {
         let separator = if self.names.is_empty() { "" } else { ", " };
         self.names
             .push_str(&format!("{separator}`files/{id}` of type {mime_type}"));
-        Blob::new(mime_type, bytes)
+        let mut blob = Blob::new(mime_type, bytes);
+        blob.display_name = reference.display_name.clone();
+        blob.unknown = reference.unknown.clone();
+        blob
     }
 }
 
@@ -203,7 +219,7 @@ fn has_reference(part: &Part) -> bool {
 }
 
 /// Returns the host and the id in the URI of a file: `http://localhost:8080/v1beta/files/abc`, or `files/abc`.
-fn id_of(uri: &str) -> Option<(Option<&str>, &str)> {
+fn file_id_of(uri: &str) -> Option<(Option<&str>, &str)> {
     let (host, path) = match uri.split_once("://") {
         Some(("http" | "https", rest)) => {
             let (host, path) = rest.split_once('/')?;
@@ -259,7 +275,7 @@ mod tests {
             ("http://h/myfiles/abc", None),
             ("", None),
         ] {
-            assert_eq!(id_of(uri), expected, "{uri}");
+            assert_eq!(file_id_of(uri), expected, "{uri}");
         }
     }
 

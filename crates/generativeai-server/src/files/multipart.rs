@@ -10,6 +10,7 @@ use futures_util::stream::try_unfold;
 use futures_util::{Stream, StreamExt};
 use memchr::memmem::{self, Finder};
 
+use crate::body::check_encodings;
 use crate::error::ApiError;
 
 /// Maximum size of what precedes the bytes of the file: the headers of both parts, and the properties.
@@ -19,6 +20,8 @@ const MAX_HEAD: usize = 64 * 1024;
 pub(super) struct Head {
     pub(super) properties: Vec<u8>,
     pub(super) mime_type: Option<String>,
+    /// Values of `Content-Encoding`.
+    encodings: Vec<String>,
     /// Delimiter after the bytes: a line break, and the boundary after two dashes.
     delimiter: String,
     length: usize,
@@ -27,7 +30,7 @@ pub(super) struct Head {
 /// Reads a body up to the bytes of the file. Returns these as a stream.
 ///
 /// # Errors
-/// The content type has no boundary, or the body does not have two parts.
+/// The content type has no boundary, the body does not have two parts, or the bytes are compressed.
 pub(super) async fn read(
     headers: &HeaderMap,
     mut body: impl Stream<Item = Result<Bytes, ApiError>> + Send + Unpin,
@@ -50,6 +53,7 @@ pub(super) async fn read(
         })?;
         buffer.extend_from_slice(&bytes);
     };
+    check_encodings(head.encodings.iter().map(String::as_bytes))?;
     buffer.drain(..head.length);
     let delimiter = Finder::new(&head.delimiter).into_owned();
     let bytes = try_unfold(
@@ -90,11 +94,15 @@ fn head(body: &[u8], boundary: &str) -> Option<Head> {
     let (properties, rest) = split(rest, &delimiter)?;
     let (headers, rest) = split(rest, &empty_line)?;
     let headers = String::from_utf8_lossy(headers);
-    let mut headers = headers.lines().filter_map(|line| line.split_once(':'));
-    let content_type = headers.find(|(name, _)| name.trim().eq_ignore_ascii_case("content-type"));
+    let values = |wanted: &'static str| {
+        let headers = headers.lines().filter_map(|line| line.split_once(':'));
+        let found = headers.filter(move |(name, _)| name.trim().eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| value.trim().to_owned())
+    };
     Some(Head {
         properties: properties.to_vec(),
-        mime_type: content_type.map(|(_, value)| value.trim().to_owned()),
+        mime_type: values("content-type").next(),
+        encodings: values("content-encoding").collect(),
         delimiter,
         length: body.len() - rest.len(),
     })
@@ -184,6 +192,22 @@ mod tests {
             assert_eq!(read(&body[..end], 4).await, Err(400), "{end}");
         }
         assert_eq!(read("--=1=\r\n\r\n{}\r\n--=1=--\r\n", 4).await, Err(400));
+    }
+
+    #[tokio::test]
+    async fn compressed_bytes_are_rejected() {
+        for (encodings, expected) in [
+            ("Content-Encoding: Identity", Ok(())),
+            ("content-encoding:gzip", Err(415)),
+            (
+                "Content-Encoding: identity\r\nContent-Encoding: gzip",
+                Err(415),
+            ),
+        ] {
+            let body = format!("--=1=\r\n\r\n{{}}\r\n--=1=\r\n{encodings}\r\n\r\nbytes\r\n--=1=--");
+            let read = read(&body, 4).await.map(|_| ());
+            assert_eq!(read, expected, "{encodings}");
+        }
     }
 
     #[test]

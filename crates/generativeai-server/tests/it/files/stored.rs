@@ -294,12 +294,20 @@ async fn a_file_in_one_request_is_stored_or_leaves_nothing() {
     site.send(path, &[("content-type", "text/plain")], MULTIPART)
         .await
         .error(400);
-    let compressed = [raw[0], raw[1], ("content-encoding", "gzip")];
+    let identity = ("content-encoding", "Identity");
+    site.send(
+        "POST /upload/v1beta/files",
+        &[raw[0], raw[1], identity],
+        "PNG",
+    )
+    .await
+    .json();
+    let compressed = [raw[0], raw[1], identity, ("content-encoding", "gzip")];
     site.send("POST /upload/v1beta/files", &compressed, "PNG")
         .await
         .error(415);
 
-    assert_eq!(site.count().await, 3);
+    assert_eq!(site.count().await, 4);
     let folder = site.folder.path().join("uploads");
     site.running.stop().await;
     // The folder of an interrupted request is removed on another thread.

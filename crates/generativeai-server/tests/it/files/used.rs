@@ -61,27 +61,29 @@ async fn files_in_a_function_response_reach_the_model_as_inline_data() {
     let script = Scripted::default().then_text("A picture.");
     let site = Site::with(|files| files, script.clone());
     let file = site.upload(b"PNG", json!({"mimeType": "image/png"})).await;
-    let media = json!({"fileData": {"fileUri": file["uri"]}});
-    let body = json!({"contents": [
-        {"role": "user", "parts": [{"text": "Look!"}]},
-        {"role": "model", "parts": [{"functionCall": {"name": "look"}}]},
-        {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {}, "parts": [media]}}]},
-    ]});
+    let reference = json!({"fileUri": file["uri"], "displayName": "a.png", "brandNew": 1});
+    let ask = async |media: Value| {
+        let body = json!({"contents": [
+            {"role": "user", "parts": [{"text": "Look!"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "look"}}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {}, "parts": [media]}}]},
+        ]});
+        let path = "POST /v1beta/models/m:generateContent";
+        site.send(path, &[], body.to_string()).await
+    };
 
-    let asked = site
-        .send(
-            "POST /v1beta/models/m:generateContent",
-            &[],
-            body.to_string(),
-        )
-        .await;
+    let asked = ask(json!({"fileData": reference})).await;
 
     assert_eq!(asked.code, 200, "{asked:?}");
     let request = script.requests().pop().expect("a request");
     let part = &request.contents.last().expect("a content").parts[0];
     let response = part.as_function_response().expect("a response");
-    let inline = json!({"inlineData": {"mimeType": "image/png", "data": "UE5H"}});
+    let inline = json!({"inlineData": {
+        "mimeType": "image/png", "data": "UE5H", "displayName": "a.png", "brandNew": 1,
+    }});
     assert_eq!(json!(response.parts), json!([inline]));
+    let both = json!({"fileData": reference, "inlineData": {"mimeType": "image/png", "data": ""}});
+    assert!(ask(both).await.error(400).contains("inlineData"));
     site.running.stop().await;
 }
 
