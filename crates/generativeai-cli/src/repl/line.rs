@@ -134,8 +134,9 @@ pub(super) fn help(notes: &str) -> String {
 }
 
 impl<'a> Line<'a> {
-    /// Parses a line. Text in quotes is a message, even if it begins like a command. Several lines that begin with two slashes, or whose first word is not a command, are a message: it
-    /// may be pasted code, such as `//export` of Go or commented out code.
+    /// Parses a line. Text in quotes is a message, even if it begins like a command. Several lines that begin with two
+    /// slashes, or whose first word is not a command, are a message: it may be pasted code, such as `//export` of Go or
+    /// commented out code.
     pub(super) fn parse(line: &'a str) -> Self {
         let line = line.trim();
         if let Some(inner) = unquoted(line) {
