@@ -156,6 +156,13 @@ impl Approvals {
         decision
     }
 
+    /// Forgets the decisions for all calls of these tools, since they were refused: the same answer would be refused
+    /// again.
+    pub(crate) fn forget(&self, calls: &[WaitingCall]) {
+        let is_refused = |name: &str| calls.iter().any(|waiting| waiting.call.name() == name);
+        locked(&self.shared.always).retain(|name, _| !is_refused(name));
+    }
+
     /// Asks until the answer is valid. Returns `None` if the user wants to stop the reply.
     fn answer(
         &self,

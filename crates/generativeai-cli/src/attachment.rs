@@ -53,7 +53,7 @@ impl Attachment {
         }
         let part = match as_text(&bytes) {
             Some(text) => Part::text(quote(path, text)),
-            None => media(path)?,
+            None => media(path, &bytes)?,
         };
         Ok(Self {
             path: path.to_owned(),
@@ -85,17 +85,18 @@ fn quote(path: &Path, text: &str) -> String {
 }
 
 /// Returns a part with a file that is not text. Its MIME type belongs to its extension.
-fn media(path: &Path) -> anyhow::Result<Part> {
+fn media(path: &Path, bytes: &[u8]) -> anyhow::Result<Part> {
     let name = path.display();
     // The file has been read before, so an error means that its type is unknown.
     let Ok(blob) = Blob::from_file(path) else {
         bail!("{name} is neither text nor of a known type");
     };
-    let kind = blob.mime_type.as_deref();
-    if kind.is_some_and(|kind| kind.starts_with("text/")) {
+    let kind = blob.mime_type.unwrap_or_default();
+    if kind.starts_with("text/") {
         bail!("{name} is not UTF-8 text: convert it to UTF-8");
     }
-    Ok(blob.into())
+    // Its bytes were read again, without the maximum size.
+    Ok(Blob::new(kind, bytes).into())
 }
 
 /// Returns the text of the user in a message: its last text part. Text parts before it are attached files.

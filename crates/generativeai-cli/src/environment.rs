@@ -15,11 +15,9 @@ pub(crate) fn is_dumb_terminal() -> bool {
 /// Returns the folder `generativeai` in the one that an XDG variable names, or else in a folder of the home folder.
 /// Ignores relative paths, as the XDG specification requires.
 pub(crate) fn folder(variable: &str, in_home: &str) -> Option<PathBuf> {
-    let absolute = |name| {
-        let path = std::env::var_os(name).map(PathBuf::from);
-        path.filter(|path| path.is_absolute())
-    };
-    let folder = absolute(variable).or_else(|| Some(absolute("HOME")?.join(in_home)))?;
+    let absolute = |path: Option<PathBuf>| path.filter(|path| path.is_absolute());
+    let folder = absolute(std::env::var_os(variable).map(PathBuf::from))
+        .or_else(|| Some(absolute(std::env::home_dir())?.join(in_home)))?;
     Some(folder.join("generativeai"))
 }
 

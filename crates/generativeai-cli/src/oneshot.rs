@@ -101,7 +101,7 @@ impl OneShot {
             let received = reply::receive(next, sink, signals.stop(), printer);
             let received = runtime.block_on(received)?;
             let calls = approval::waiting(chat);
-            let waits = received.outcome == Outcome::Complete && !calls.is_empty();
+            let waits = received.outcome != Outcome::Stopped && !calls.is_empty();
             let Some(approvals) = self.approvals.as_ref().filter(|_| waits) else {
                 return Ok(received);
             };
@@ -116,6 +116,9 @@ impl OneShot {
                 }
                 line
             };
+            if received.outcome == Outcome::Refused {
+                approvals.forget(&calls);
+            }
             match approvals.ask(&calls, printer, &mut read) {
                 Some(decisions) => next = chat.decide(decisions),
                 None => {

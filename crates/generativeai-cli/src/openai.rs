@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context;
-use generativeai::protocol::models::Model;
+use generativeai::protocol::models::{Model, id_of};
 use generativeai::{Backend, RequestOptions};
 use generativeai_openai::OpenAi;
 use reqwest::Url;
@@ -123,8 +123,7 @@ pub(crate) async fn models(client: &OpenAi) -> anyhow::Result<Vec<Model>> {
 
 /// Returns the name of a model at the server. The client adds the prefix `models/`, as the Gemini API has it.
 pub(crate) fn name_of(model: &Model) -> &str {
-    let name = model.name.as_deref().unwrap_or_default();
-    name.strip_prefix("models/").unwrap_or(name)
+    id_of(model.name.as_deref().unwrap_or_default())
 }
 
 /// Prints a hint if the client sends messages and its key over a network without TLS.

@@ -222,7 +222,8 @@ fn exit_now(exit: Exit) -> ! {
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
-    /// SIGHUP, unless the program ignores it.
+    /// SIGHUP, unless the program ignores it. Only the first one is received: when a terminal is closed, both its shell
+    /// and the kernel send one.
     hangup: Option<Signal>,
 }
 
@@ -251,7 +252,11 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => Exit::Interrupted,
             _ = self.terminate.recv() => Exit::Terminated,
-            _ = hung_up => Exit::HungUp,
+            _ = hung_up => {
+                // The handler stays installed, so the next one is ignored.
+                self.hangup = None;
+                Exit::HungUp
+            }
         }
     }
 }

@@ -10,9 +10,13 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|known| {
             is_misspelling(word, known) || is_beginning(word, known) || is_beginning(known, word)
         })
-        // The metric of whole words decides between those with the same number of typing errors.
+        // The metric of whole words decides between those with the same number of typing errors. A missing ending is not
+        // an error.
         .min_by(|one, other| {
-            let errors = |known| strsim::osa_distance(word, known);
+            let errors = |known| match is_beginning(word, known) {
+                true => 0,
+                false => strsim::osa_distance(word, known),
+            };
             let similarity = |known| strsim::jaro_winkler(word, known);
             let by_errors = errors(one).cmp(&errors(other));
             by_errors.then(similarity(other).total_cmp(&similarity(one)))
@@ -74,6 +78,7 @@ mod tests {
             "maps",
             "history",
             "notes.txt",
+            "votes",
             "?",
             "session",
             "sessions",
@@ -85,6 +90,7 @@ mod tests {
             ("sesion", Some("session")),
             ("hist", Some("history")),
             ("histroy", Some("history")),
+            ("notes", Some("notes.txt")),
             ("notes.txt.bak", Some("notes.txt")),
             ("math", None),
             ("hi", None),

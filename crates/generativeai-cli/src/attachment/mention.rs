@@ -93,7 +93,7 @@ fn mention_in(text: &str, similar: &mut Similar) -> Option<Mention> {
 
 /// Returns the longest existing path with blanks at the beginning of the text, as in `@my file.txt, please`.
 fn with_blanks(text: &str) -> Option<PathBuf> {
-    let line = &text[..text.find(['\n', '@', '＠']).unwrap_or(text.len())];
+    let line = text.split('\n').next()?.split(SIGNS).next()?;
     let blank = line.find(char::is_whitespace)?;
     let ends = line[blank..].char_indices().map(|(at, _)| blank + at);
     // The first end is that of the first word, which the caller has tried. The second follows the blank itself.
@@ -153,7 +153,14 @@ fn may_end(rest: &str) -> bool {
 /// `*.txt`, and the first colon of a URL does not end it.
 fn trimmed(word: &str) -> &str {
     let pattern = word.len() - word.trim_start_matches('*').len();
-    let scheme = word.find("://").map_or(0, |at| at + "://".len());
+    let is_scheme = |text: &str| {
+        let mut chars = text.chars();
+        chars.all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char))
+    };
+    let scheme = word
+        .find("://")
+        .filter(|&at| is_scheme(&word[..at]))
+        .map_or(0, |at| at + "://".len());
     let pattern = pattern.max(scheme);
     let end = word[pattern..]
         .find(|char| is_unspaced(char) || "(),;:!?\"'*`<>[]{}|”’".contains(char))
@@ -235,8 +242,11 @@ fn missing(path: &str, similar: &mut Similar) -> (String, bool) {
 
 /// Returns the incomplete mention at the end of the typed text: the position of its `@`, and its path so far.
 pub(crate) fn incomplete(typed: &str) -> Option<(usize, String)> {
-    let at = typed.rfind('@').filter(|&at| starts_mention(typed, at))?;
-    let path = &typed[at + 1..];
+    let (at, sign) = typed.rmatch_indices(SIGNS).next()?;
+    if !starts_mention(typed, at) {
+        return None;
+    }
+    let path = &typed[at + sign.len()..];
     match path.strip_prefix('"') {
         Some(quoted) if quoted.contains('"') => None,
         Some(quoted) => Some((at, quoted.to_owned())),
@@ -259,7 +269,7 @@ pub(crate) fn mention(path: &str) -> String {
 
 /// Returns the path in an argument, which may be quoted, escaped, or begin with `@` like a mention.
 pub(crate) fn path_of_argument(argument: &str) -> PathBuf {
-    let path = argument.strip_prefix('@').unwrap_or(argument);
+    let path = argument.strip_prefix(SIGNS).unwrap_or(argument);
     // Tried unchanged first: quotes and backslashes may be a part of a file name.
     if let Some(file) = existing(path) {
         return file;
@@ -405,6 +415,10 @@ mod tests {
                 "(no file `https://a.example/b.png`: sent as text)".to_owned(),
             ),
             (
+                "see @gone.txt,https://a.example",
+                "(no file `gone.txt`: sent as text)".to_owned(),
+            ),
+            (
                 "@\"no-such.txt, please",
                 "(no file `no-such.txt`: sent as text)".to_owned(),
             ),
@@ -445,6 +459,7 @@ mod tests {
         assert_eq!(incomplete("See @src/m"), Some((4, "src/m".to_owned())));
         assert_eq!(incomplete("See @\"my fi"), Some((4, "my fi".to_owned())));
         assert_eq!(incomplete("See @a.txt and"), None);
+        assert_eq!(incomplete("看＠a.t"), Some((3, "a.t".to_owned())));
         assert_eq!(incomplete("me@home"), None);
     }
 

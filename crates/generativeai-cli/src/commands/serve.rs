@@ -54,8 +54,9 @@ const REPORT_AFTER: Duration = Duration::from_millis(200);
 ///
 /// With --upstream, an OpenAI-compatible server runs the models: vLLM, llama-server, Ollama or another.
 ///
-/// Prints `listening on http://ADDRESS` when it is ready; a browser shows a chat page there. Ctrl-C stops the
-/// server after the running replies, for which it waits at most 10 s. Ctrl-C again stops it at once.
+/// Prints `listening on http://ADDRESS` when it is ready; a browser shows a chat page there. Ctrl-C, SIGTERM
+/// or SIGHUP stops the server after the running replies, for which it waits at most 10 s. Ctrl-C or SIGTERM again stops
+/// it at once.
 // Each option is also a setting, unless it has the mark `SingleRun`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {

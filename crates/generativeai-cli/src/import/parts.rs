@@ -1,6 +1,6 @@
 //! Parts of a message, in the form of the Gemini API and of other programs.
 
-use generativeai::protocol::content::{Blob, FunctionCall, FunctionResponse, Part};
+use generativeai::protocol::content::{Blob, Data, FunctionCall, FunctionResponse, Part};
 use serde_json::{Map, Value};
 
 /// Types of parts that are skipped: thoughts, which another model cannot use, markers that delimit steps, and references
@@ -48,10 +48,14 @@ fn flat(item: Value) -> Vec<Value> {
     }
 }
 
-/// Returns the type of a part of another API. In ChatGPT's exports it is called `content_type`.
+/// Returns the type of a part of another API. In ChatGPT's exports it is called `content_type`; those with a text, such as
+/// code and transcriptions, are text.
 fn kind_of(object: &Map<String, Value>) -> Option<&str> {
-    let mut names = ["type", "content_type"].iter();
-    names.find_map(|name| object.get(*name)?.as_str())
+    let kind = |name: &str| object.get(name)?.as_str();
+    kind("type").or_else(|| match kind("content_type") {
+        Some(_) if object.get("text").is_some_and(Value::is_string) => Some("text"),
+        kind => kind,
+    })
 }
 
 /// Reads a part. One without a type has the form of the Gemini API, which distinguishes parts by their members.
@@ -62,7 +66,7 @@ fn part(item: Value) -> Result<Part, String> {
         other => return Err(format!("`{other}` is not a part of a message")),
     };
     match kind_of(&object) {
-        Some("text" | "input_text" | "output_text" | "audio_transcription") => {
+        Some("text" | "input_text" | "output_text") => {
             let text = text(&object, "text").ok_or("a text part has no text")?;
             Ok(Part::text(text))
         }
@@ -81,6 +85,9 @@ fn part(item: Value) -> Result<Part, String> {
         }
         // The forms of Anthropic's API.
         Some("image" | "document") if object.contains_key("source") => source(&object["source"]),
+        // The forms of the Model Context Protocol.
+        Some("image" | "audio") => embedded(&Value::Object(object)),
+        Some("resource") => embedded(object.get("resource").unwrap_or(&Value::Null)),
         Some("tool_use") => call(&Value::Object(object)),
         Some("tool_result") => Ok(result(object)?.into()),
         Some(kind) => Err(format!("a part of the type `{kind}` cannot be read")),
@@ -146,6 +153,17 @@ fn source(source: &Value) -> Result<Part, String> {
     }
 }
 
+/// Reads media or a resource of the Model Context Protocol: `{"mimeType": …, "data": …}`, with `blob` or `text` for the
+/// data of a resource.
+fn embedded(item: &Value) -> Result<Part, String> {
+    let data = item["data"].as_str().or_else(|| item["blob"].as_str());
+    match (item["text"].as_str(), item["mimeType"].as_str(), data) {
+        (Some(text), _, _) => Ok(Part::text(text)),
+        (None, Some(kind), Some(data)) => Ok(Blob::from_base64(kind, data).into()),
+        _ => Err("media is not embedded, so it cannot be imported".to_owned()),
+    }
+}
+
 /// Reads a function call of another API: its name and arguments are members of the call, or of its `function`.
 pub(super) fn call(call: &Value) -> Result<Part, String> {
     let function = call.get("function").unwrap_or(call);
@@ -186,16 +204,15 @@ fn result(mut object: Map<String, Value>) -> Result<FunctionResponse, String> {
     let value = match object.remove("content") {
         Some(Value::Array(list)) => {
             let mut texts = Vec::new();
-            for item in list {
-                match (item["text"].as_str(), item["type"].as_str()) {
-                    (Some(text), _) => texts.push(text.to_owned()),
-                    (None, Some("image" | "document")) => {
-                        let part = part(item)?;
-                        // A document may be plain text.
-                        texts.extend(part.as_text().map(str::to_owned));
-                        media.push(part);
-                    }
-                    (None, _) => texts.push(item.to_string()),
+            for item in list.into_iter().filter(|item| !item.is_null()) {
+                // The JSON of an item that cannot be read, such as a reference to a tool or a URL, is text.
+                let json = item.to_string();
+                match part(item) {
+                    Ok(part) => match part.data {
+                        Some(Data::InlineData(blob)) => media.push(blob),
+                        _ => texts.push(part.as_text().map_or(json, str::to_owned)),
+                    },
+                    Err(_) => texts.push(json),
                 }
             }
             texts.join("\n").into()
@@ -207,7 +224,7 @@ fn result(mut object: Map<String, Value>) -> Result<FunctionResponse, String> {
     let mut response = FunctionResponse::default();
     response.id = text(&object, "tool_use_id");
     response.response = Some(Map::from_iter([(member.to_owned(), value)]));
-    Ok(response.parts(media.iter().filter_map(Part::as_inline_data).cloned()))
+    Ok(response.parts(media))
 }
 
 /// Returns the member with this name, if it is a string.

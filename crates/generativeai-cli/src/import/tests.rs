@@ -160,6 +160,17 @@ fn media_in_the_results_of_functions_are_read() {
             {"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[
                 {"type":"text","text":"a cat"},{"type":"tool_reference","tool_name":"x"},
                 {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]}]}]"#,
+        // The forms of the Model Context Protocol and of OpenAI's API, strings, and media that is not embedded.
+        r#"[{"role":"user","content":"Look!"},
+            {"role":"assistant","content":[{"type":"tool_use","id":"1","name":"look","input":{}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[
+                "a cat",null,{"type":"image","source":{"type":"url","url":"https://cat.example"}},
+                {"type":"image","data":"AAAA","mimeType":"image/png"}]}]}]"#,
+        r#"[{"role":"user","content":"Look!"},
+            {"role":"assistant","content":[{"type":"tool_use","id":"1","name":"look","input":{}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[
+                {"type":"resource","resource":{"text":"a cat"}},
+                {"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}]"#,
         r#"{"input":[{"role":"user","content":"Look!"},
             {"type":"function_call","call_id":"1","name":"look","arguments":"{}"},
             {"type":"function_call_output","call_id":"1","output":[
@@ -182,9 +193,11 @@ fn media_in_the_results_of_functions_are_read() {
         );
         let blob = response.parts[0].inline_data.as_ref();
         assert_eq!(blob.expect("bytes").data.as_deref(), Some("AAAA"), "{json}");
-        if json.contains("tool_reference") {
-            assert!(result.is_some_and(|text| text.contains("tool_name")));
+        for kept in ["tool_name", "cat.example"] {
+            let is_kept = result.is_some_and(|text| text.contains(kept));
+            assert_eq!(is_kept, json.contains(kept), "{json}");
         }
+        assert!(result.is_some_and(|text| !text.contains("AAAA") && !text.contains("null")));
     }
 }
 
@@ -198,6 +211,16 @@ fn the_transcription_of_speech_is_text() {
     let imported = parse(json.as_bytes()).expect("a conversation");
 
     assert_eq!(imported.contents, [Content::user("Hi")]);
+}
+
+#[test]
+fn code_of_a_reply_is_text() {
+    let json = r#"{"mapping":{"a":{"message":{"author":{"role":"assistant"},"recipient":"all",
+        "content":{"content_type":"code","language":"unknown","text":"print(1)"}}}}}"#;
+
+    let imported = parse(json.as_bytes()).expect("a conversation");
+
+    assert_eq!(imported.contents, [Content::model("print(1)")]);
 }
 
 #[test]

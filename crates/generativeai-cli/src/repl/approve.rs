@@ -40,12 +40,14 @@ impl Repl<'_> {
     /// Asks about waiting calls, if the reply ended with any.
     pub(super) fn decisions(&mut self, received: &anyhow::Result<Received>) -> Option<Decisions> {
         let calls = self.waiting();
-        match received {
-            Ok(received) if received.outcome == Outcome::Complete && !calls.is_empty() => {
-                Some(self.ask(&calls))
-            }
-            _ => None,
+        let outcome = received.as_ref().ok()?.outcome;
+        if outcome == Outcome::Stopped || calls.is_empty() {
+            return None;
         }
+        if let (Outcome::Refused, Some(approvals)) = (outcome, &self.options.approvals) {
+            approvals.forget(&calls);
+        }
+        Some(self.ask(&calls))
     }
 
     /// Asks about the calls that an earlier process left waiting. Without tools, only reports them.

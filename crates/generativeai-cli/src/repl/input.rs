@@ -142,7 +142,7 @@ impl Prompt {
             }
         };
         let input = match signal {
-            Signal::Success(line) => Input::Line(keys::unquote(&line)),
+            Signal::Success(line) => Input::Line(line),
             Signal::CtrlD => Input::End,
             Signal::CtrlC if has_text.load(Relaxed) => Input::Discarded,
             Signal::CtrlC => Input::Interrupt,
@@ -195,7 +195,7 @@ fn plain(signals: &Signals, printer: &mut Printer) -> anyhow::Result<Input> {
         match QuoteValidator.validate(&text) {
             _ if text.is_empty() => return Ok(Input::End),
             ValidationResult::Incomplete if !line.is_empty() => printer.ask(marker::CONTINUATION),
-            _ => return Ok(Input::Line(keys::unquote(&text))),
+            _ => return Ok(Input::Line(text)),
         }
     }
 }

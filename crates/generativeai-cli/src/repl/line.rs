@@ -2,6 +2,9 @@
 
 use crate::suggest::nearest;
 
+/// Delimiter at both ends of a message that is sent unchanged, which may have several lines.
+pub(super) const QUOTES: &str = "\"\"\"";
+
 /// A line typed at the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
@@ -101,7 +104,7 @@ const fn entry(
 
 /// Last lines of the help, if the prompt is a line editor.
 pub(super) const NOTES: &str = "\
-@FILE in a message attaches the file. //word at its start sends /word.
+@FILE in a message attaches the file. //word on a single line sends /word.
 Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
 Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
 Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program.";
@@ -115,7 +118,7 @@ impl CommandEntry {
 
 /// Last lines of the help, if the terminal delivers lines.
 pub(super) const PLAIN_NOTES: &str = "\
-@FILE in a message attaches the file. //word at its start sends /word.
+@FILE in a message attaches the file. //word on a single line sends /word.
 \"\"\" surrounds a multi-line message. Ctrl-C stops a reply; its text is kept.";
 
 /// Returns the help: a row for each command, and notes about keys.
@@ -131,10 +134,17 @@ pub(super) fn help(notes: &str) -> String {
 }
 
 impl<'a> Line<'a> {
-    /// Parses a line. Several lines that begin with two slashes, or whose first word is not a command, are a message: it
-    /// may be pasted code, such as `//export` of Go or commented out code.
+    /// Parses a line. Text in quotes is a message, even if it begins like a command. Several lines that begin with two
+    /// slashes, or whose first word is not a command, are a message: it may be pasted code, such as `//export` of Go or
+    /// commented out code.
     pub(super) fn parse(line: &'a str) -> Self {
         let line = line.trim();
+        if let Some(inner) = unquoted(line) {
+            return match inner.trim() {
+                "" => Self::Empty,
+                message => Self::Message(message),
+            };
+        }
         // Users know these words from other prompts. A message to a model rarely consists of one of them.
         if let ("exit" | "quit" | "help", Some(entry)) = (line, find(line)) {
             return Self::Command(entry.command, "");
@@ -167,6 +177,20 @@ impl<'a> Line<'a> {
             None => Self::Unknown(name, suggestion(name)),
         }
     }
+}
+
+/// Returns the line that is parsed as this message: the message, with a second slash if it begins like a command, or in
+/// quotes.
+pub(super) fn line_of(message: &str) -> String {
+    let lines = [message.to_owned(), format!("/{message}")];
+    let mut lines = lines.into_iter();
+    let line = lines.find(|line| Line::parse(line) == Line::Message(message.trim()));
+    line.unwrap_or_else(|| format!("{QUOTES}\n{message}\n{QUOTES}"))
+}
+
+/// Returns the text between quotes.
+fn unquoted(line: &str) -> Option<&str> {
+    line.strip_prefix(QUOTES)?.strip_suffix(QUOTES)
 }
 
 /// Returns whether a slash and this text begin a comment in pasted code, such as `// one`, `/// one` or `/* one */`, or
@@ -252,6 +276,39 @@ mod tests {
             "/usr/bin/one\n/usr/bin/two",
         ] {
             assert_eq!(Line::parse(code), Line::Message(code));
+        }
+    }
+
+    #[test]
+    fn text_in_quotes_is_a_message() {
+        assert_eq!(
+            Line::parse("\"\"\"\na\n  b\n\"\"\"\n"),
+            Line::Message("a\n  b")
+        );
+        assert_eq!(Line::parse("\"\"\"/undo\"\"\""), Line::Message("/undo"));
+        assert_eq!(Line::parse("\"\"\"\n\"\"\""), Line::Empty);
+        for unquoted in ["as it \"\"\" is", "\"\"\""] {
+            assert_eq!(Line::parse(unquoted), Line::Message(unquoted));
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_message_is_parsed_as_this_message() {
+        assert_eq!(line_of("Hello"), "Hello");
+        assert_eq!(line_of("/etc is a folder"), "//etc is a folder");
+        assert_eq!(line_of("/undo it\nnow"), "\"\"\"\n/undo it\nnow\n\"\"\"");
+        for message in [
+            "/undo",
+            "//",
+            "//etc",
+            "//export it",
+            "exit",
+            "/export the table\nas CSV",
+            "//export callback\nfunc callback() {}",
+            "\"\"\"Doc.\"\"\"",
+            "/quote \"\"\"\nit\"\"\"",
+        ] {
+            assert_eq!(Line::parse(&line_of(message)), Line::Message(message));
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::conversations::Conversations;
 use super::input::Prompt;
 use super::level::Level;
-use super::line::Line;
+use super::line::line_of;
 use super::next::{Decisions, Next};
 use super::type_ahead::TypeAhead;
 use crate::approval::{self, Approvals};
@@ -381,14 +381,9 @@ impl<'a> Repl<'a> {
 
     /// Inserts a message into the prompt, where the user can edit and send it.
     pub(super) fn insert_draft(&mut self, text: &str) {
-        // At the prompt, a message that starts with a slash needs a second one, unless it is a comment in code.
-        let is_message = Line::parse(text) == Line::Message(text.trim());
-        let slash = if text.starts_with('/') && !is_message {
-            "/"
-        } else {
-            ""
-        };
-        self.prompt.insert(&format!("{slash}{text}"));
+        if !text.is_empty() {
+            self.prompt.insert(&line_of(text));
+        }
     }
 
     /// Resolves a turn that an earlier process left unfinished, unless the model can continue it. A message without a

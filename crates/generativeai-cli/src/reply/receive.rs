@@ -53,6 +53,8 @@ pub(crate) enum Outcome {
     Complete,
     /// The user stopped the reply.
     Stopped,
+    /// The decisions on calls were refused, and the calls still wait.
+    Refused,
 }
 
 /// Sends a message and passes the reply to a sink, until the reply ends or `stop` is ready.
@@ -104,7 +106,7 @@ pub(crate) async fn receive(
                 if waits && error.kind() == ErrorKind::Request {
                     sink.end(End::Waits, printer)?;
                     printer.error(&error.into());
-                    let outcome = Outcome::Complete;
+                    let outcome = Outcome::Refused;
                     return Ok(Received { outcome, hops });
                 }
                 sink.end(End::Failed(&error), printer)?;

@@ -347,6 +347,31 @@ fn a_session_whose_program_was_killed_waits_and_asks_again() {
 }
 
 #[test]
+fn a_call_of_a_missing_tool_is_asked_about_again_after_always() {
+    let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
+    let chat = |words: &[&str]| {
+        let all = [&["chat", "-m", "gemini-x", "--session", "letters"], words].concat();
+        saving(service.genai(&all), data.path())
+    };
+    let tool = server("greet", "Good day");
+    let mut terminal = Terminal::start(&chat(&["--new", "--tool", &tool]));
+    terminal.enter("Greet Ada.");
+    terminal.wait_for("stop?");
+    terminal.signal("KILL");
+    terminal.wait_until_killed();
+
+    let other = server("other", "Good day");
+    let mut terminal = Terminal::start(&chat(&["--tool", &other]));
+    terminal.wait_for("stop?");
+    terminal.enter("always");
+    terminal.wait_for("the approved call cannot run");
+    terminal.wait_for_prompt();
+    terminal.enter("stop");
+    terminal.wait_for("(greet: not run: nobody approved the call)");
+    terminal.quit();
+}
+
+#[test]
 fn a_turn_that_waits_is_shown_and_undone_without_the_tool_and_not_run_in_a_copy() {
     let (service, data) = (calling(), tempfile::tempdir().expect("a folder"));
     let saved = |command| saving(command, data.path());

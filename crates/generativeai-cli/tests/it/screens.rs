@@ -241,7 +241,7 @@ fn the_help_lists_all_commands() {
 /compact [N|off]       shorten sessions over N tokens: summarize old messages
 /help                  show this help
 /quit                  quit (or Ctrl-D)
-@FILE in a message attaches the file. //word at its start sends /word.
+@FILE in a message attaches the file. //word on a single line sends /word.
 Alt-Enter or Ctrl-J starts a new line; \"\"\" surrounds a multi-line message.
 Tab completes, Up recalls messages. Ctrl-C stops a reply; its text is kept.
 Ctrl-X Ctrl-E edits the message in $EDITOR; Ctrl-Z suspends the program."

@@ -173,6 +173,19 @@ fn sigterm_and_sighup_stop_the_server_with_success() {
 
 #[test]
 fn a_second_ctrl_c_stops_the_server_before_the_running_replies() {
+    assert_ctrl_c_stops_after(&["-INT"]);
+}
+
+/// When a terminal is closed, both its shell and the kernel may send SIGHUP.
+#[test]
+fn a_second_sighup_does_not_stop_the_server_before_the_running_replies() {
+    if !ignores_hangup() {
+        assert_ctrl_c_stops_after(&["-HUP", "-HUP"]);
+    }
+}
+
+/// Asserts that a server completes its replies after these signals, and stops at once after another Ctrl-C.
+fn assert_ctrl_c_stops_after(first: &[&str]) {
     let service = Service::start(Answer::Hangs("Once upon a time"));
     let mut command = service.genai(&["serve", "--port", "0", "--model", "gemini-x"]);
     command.stderr(Stdio::piped());
@@ -196,19 +209,19 @@ fn a_second_ctrl_c_stops_the_server_before_the_running_replies() {
     };
     next_line("Once upon a time");
     let id = serving.child.id().to_string();
-    let interrupt = || {
-        let sent = Command::new("kill").args(["-INT", &id]).status();
+    let send = |signal: &str| {
+        let sent = Command::new("kill").args([signal, &id]).status();
         assert!(sent.expect("kill runs").success());
     };
 
     let started = Instant::now();
-    interrupt();
+    first.iter().for_each(|signal| send(signal));
     let mut note = String::new();
     while !note.contains("finishing") {
         note.clear();
         assert_ne!(notes.read_line(&mut note).expect("text"), 0);
     }
-    interrupt();
+    send("-INT");
 
     let expected = "(finishing the running replies, at most 10 s; Ctrl-C again stops now)\n";
     assert_eq!(note, expected);

@@ -11,7 +11,8 @@ use syntect::parsing::{ParseState, ScopeStack, SyntaxSet};
 const MAX_LINE: usize = 1_000;
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
-/// Styles by the scopes that the syntaxes give to a text. The innermost scope decides. The colors are ANSI colors, which
+/// Styles by the scopes that the syntaxes give to a text. The innermost scope decides, but all text of a comment is
+/// dimmed. The colors are ANSI colors, which
 /// terminals adapt to their background: the themes of syntect have RGB colors, for either dark or light terminals.
 static STYLES: LazyLock<Vec<(ScopeSelectors, Style)>> = LazyLock::new(|| {
     let styles = [
@@ -129,11 +130,14 @@ fn alias(language: &str) -> &str {
 
 /// Returns the style of a text with these open scopes.
 fn style_of(scopes: &ScopeStack) -> Style {
-    let matching = STYLES
+    let matching: Vec<_> = STYLES
         .iter()
-        .filter_map(|(selectors, style)| Some((selectors.does_match(scopes.as_slice())?, style)));
-    let best = matching.max_by_key(|(power, _)| *power);
-    best.map_or(Style::new(), |(_, style)| *style)
+        .filter_map(|(selectors, style)| Some((selectors.does_match(scopes.as_slice())?, style)))
+        .collect();
+    let best = matching.iter().max_by_key(|(power, _)| *power);
+    let mut style = best.map_or(Style::new(), |(_, style)| **style);
+    style.is_dimmed = matching.iter().any(|(_, style)| style.is_dimmed);
+    style
 }
 
 #[cfg(test)]
@@ -157,6 +161,9 @@ mod tests {
         assert_eq!(color("text").foreground, Some(Color::Green));
         assert_eq!(color("42").foreground, Some(Color::Yellow));
         assert!(color("why").is_dimmed);
+        let javadoc = styles("java", "/**\n * @param x why\n */\n");
+        let dimmed = |(style, text): &(Style, String)| style.is_dimmed || text.trim().is_empty();
+        assert!(javadoc.iter().all(dimmed), "{javadoc:?}");
     }
 
     #[test]

@@ -7,11 +7,10 @@ use reedline::{
 };
 
 use crate::render::sanitize;
+use crate::repl::line::QUOTES;
 
 /// Name of the completion menu.
 pub(super) const MENU: &str = "completions";
-/// Delimiter at both ends of a message of several lines.
-const QUOTES: &str = "\"\"\"";
 
 /// Command that the prompt returns for Ctrl-X Ctrl-E.
 pub(super) const EDIT: &str = "edit";
@@ -110,15 +109,6 @@ impl Validator for QuoteValidator {
     }
 }
 
-/// Removes the quotes around a multi-line message.
-pub(super) fn unquote(line: &str) -> String {
-    let inner = line.trim().strip_prefix(QUOTES);
-    match inner.and_then(|inner| inner.strip_suffix(QUOTES)) {
-        Some(inner) => inner.trim_matches('\n').to_owned(),
-        None => line.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,9 +119,6 @@ mod tests {
 
         assert!(open("\"\"\"") && open("\"\"\"a\nb") && open(" \"\"\"a\n"));
         assert!(!open("\"\"\"a\nb\"\"\"") && !open("a \"\"\" b") && !open(""));
-        assert_eq!(unquote("\"\"\"\na\n  b\n\"\"\""), "a\n  b");
-        assert_eq!(unquote("as it \"\"\" is"), "as it \"\"\" is");
-        assert_eq!(unquote("\"\"\""), "\"\"\"");
     }
 
     #[test]
