@@ -12,8 +12,8 @@ const MAX_LINE: usize = 1_000;
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 /// Styles by the scopes that the syntaxes give to a text. The innermost scope decides, but all text of a comment is
-/// dimmed. The colors are ANSI colors, which
-/// terminals adapt to their background: the themes of syntect have RGB colors, for either dark or light terminals.
+/// dimmed. The colors are ANSI colors, which terminals adapt to their background: the themes of syntect have RGB colors,
+/// for either dark or light terminals.
 static STYLES: LazyLock<Vec<(ScopeSelectors, Style)>> = LazyLock::new(|| {
     let styles = [
         ("comment", Style::new().dimmed()),
