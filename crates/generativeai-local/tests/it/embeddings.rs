@@ -309,12 +309,12 @@ async fn a_batch_in_strict_mode_is_refused_with_the_request_and_its_member() {
 #[tokio::test]
 async fn a_batch_takes_one_place_in_the_queue() {
     let local = tiny("queue-of-texts", |builder| builder.queue(1));
-    let requests = vec![EmbedContentRequest::new(LONG.repeat(8)); 10];
-    let mut running = Box::pin(embed_all(&local, requests.clone()));
+    let requests = |count| vec![EmbedContentRequest::new(LONG.repeat(8)); count];
+    let mut running = Box::pin(embed_all(&local, requests(100)));
     assert!(poll(&mut running).await.is_none());
     // Until the engine has taken it from the queue, the queue is full.
     let mut waiting = loop {
-        let mut waiting = Box::pin(embed_all(&local, requests.clone()));
+        let mut waiting = Box::pin(embed_all(&local, requests(10)));
         if poll(&mut waiting).await.is_none() {
             break waiting;
         }
