@@ -102,7 +102,8 @@ impl Builder {
     /// it up to a multiple of 256.
     ///
     /// The context holds the prompts and replies of all running chats, and cached prefixes of finished ones. One chat
-    /// may fill it, so it is also the maximum length of a chat. Its memory is allocated when the model is loaded.
+    /// may fill it, so it is also the maximum length of a chat. Its memory is allocated when the model is loaded. While texts
+    /// are embedded, there is a second context, of the length of the longest one.
     ///
     /// Default: the trained size, but at most 32,768 tokens, and at most what a quarter of the free memory holds. In a
     /// container, the free memory is what its limit leaves. If the free memory is unknown, as outside of Linux, the
@@ -122,8 +123,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many requests may wait until a reply ends; further ones fail with 429. At least 1, since every request
-    /// passes through the queue, also while no reply is being generated. Default: 64.
+    /// Sets how many requests may wait until a reply or an embedding ends; further ones fail with 429. At least 1,
+    /// since every request passes through the queue, also while nothing runs. Default: 64.
     pub fn queue(mut self, requests: usize) -> Self {
         self.queue = requests;
         self

@@ -1,4 +1,4 @@
-//! Handle on the engine: one thread owns llama.cpp's context and generates all replies.
+//! Handle on the engine: one thread owns llama.cpp's contexts, generates all replies and computes all embeddings.
 //!
 //! Requests reach the thread through a bounded [`Queue`], and each reply returns through its own bounded channel. The
 //! thread never waits for a reader: it skips a reply whose channel is full, and the reader wakes it after each event.
@@ -100,26 +100,21 @@ impl Engine {
         })
     }
 
-    /// Computes the embedding of a text, which is not normalized. The text has at least one token, and at most as many
-    /// as the context. Dropping the future cancels the request.
+    /// Computes the embeddings of one or more texts, which are not normalized. Each text has at least one token, and at
+    /// most as many as the context. Dropping the future cancels the request.
     ///
     /// # Errors
     ///
     /// 429 if the queue is full, and the errors of the engine.
     pub(crate) async fn embed(
         &self,
-        text: Vec<LlamaToken>,
+        texts: Vec<Vec<LlamaToken>>,
         pooling: Pooling,
         deadline: Option<Instant>,
-    ) -> Result<Vec<f64>> {
+    ) -> Result<Vec<Vec<f64>>> {
         let (sender, receiver) = oneshot::channel();
-        self.push(Work::Embedding(Embedding {
-            text,
-            pooling,
-            deadline,
-            sum: Vec::new(),
-            result: Some(sender),
-        }))?;
+        let embedding = Embedding::new(texts, pooling, deadline, sender);
+        self.push(Work::Embedding(embedding))?;
         // The engine drops the sender without a result if it stops.
         receiver.await.unwrap_or_else(|_| Err(stopped()))
     }

@@ -37,7 +37,7 @@ pub(crate) fn internal(message: impl Into<String>) -> Error {
 
 /// Creates a 504: the timeout of the request expired.
 pub(crate) fn deadline_exceeded() -> Error {
-    let message = "the timeout expired before the embedded model finished its reply";
+    let message = "the timeout expired before the embedded model finished";
     error(ErrorKind::Timeout, 504, message)
 }
 

@@ -72,6 +72,12 @@ impl IgnoredSettings {
         Ok(())
     }
 
+    /// Returns the path that reasons contain for a request of a batch. A report contains none: it is made once, not for
+    /// each request.
+    pub(crate) fn path<'a>(&self, path: &'a str) -> &'a str {
+        if self.strict { path } else { "" }
+    }
+
     /// Ignores members without a field in this version, such as misspelt ones. `path` precedes their names.
     ///
     /// # Errors

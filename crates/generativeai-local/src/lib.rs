@@ -36,7 +36,7 @@
 //!
 //! # Decisions
 //!
-//! - **One thread, one batch.** One thread owns llama.cpp's context, because two calls into it must never overlap.
+//! - **One thread, one batch.** One thread owns llama.cpp's contexts, because two calls into one must never overlap.
 //!   A batch holds the next token of every chat that is generating, then pieces of prompts: at most 128 prompt tokens,
 //!   and 32 while other chats are generating. So a cancelled request costs at most one batch, and a long prompt
 //!   slows other chats instead of stopping them.
@@ -55,10 +55,12 @@
 //!   reply ends with an error.
 //! - **Templates run in a Jinja engine.** llama.cpp has no Jinja engine behind its C API: it recognizes
 //!   known templates and rejects others. A template comes from a file, so the number of its steps is limited.
-//! - **Embeddings have a separate context.** It exists while a text is embedded, has the length of the text, and needs
-//!   as much memory per token as the [context](Builder::context) of the chats. A text is decoded in batches of 32
-//!   tokens, which alternate with those of the chats. So it slows them like the prompt of another chat, and equal texts
-//!   have equal vectors whatever else runs. The states of the tokens are pooled in Rust: llama.cpp pools only within a
+//! - **Embeddings have a separate context.** It exists while a request is embedded, has the length of its longest text,
+//!   and needs as much memory per token as the [context](Builder::context) of the chats. A text is decoded in batches of
+//!   32 tokens, which alternate with those of the chats. So it slows them like the prompt of another chat, and equal
+//!   texts have equal vectors whatever else runs. llama.cpp also computes logits after every token, which
+//!   nothing reads. So a text costs more than a prompt of its length, and the logits of a batch need 128 bytes of memory
+//!   for each token of the vocabulary. The states of the tokens are pooled in Rust: llama.cpp pools only within a
 //!   batch, and a whole text as one batch would stop the chats.
 //! - **In the process of the caller.** The remaining risk is an abort in C++. Therefore files are checked before
 //!   llama.cpp reads them, batches and sequences are bounded here, and grammars are compiled in Rust. An error of

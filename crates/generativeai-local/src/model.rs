@@ -31,6 +31,8 @@ pub(crate) struct Model {
     pieces: Vec<Box<[u8]>>,
     /// Tokens that have bytes or end a reply.
     printable: SimpleVob,
+    /// Length of the longest token in bytes; at least 1.
+    longest_piece: usize,
 }
 
 /// How the states of the model after each token of a text become the embedding of the text.
@@ -81,11 +83,10 @@ impl Model {
             };
             Error::new(ErrorKind::Configuration, message).with_source(cause)
         })?;
-        // An encoder generates no text, and its tokens depend on later ones: it cannot decode a text in batches.
-        if metadata(&raw, "attention.causal").as_deref() == Some("false") {
+        if !is_causal(&raw) {
             let message = format!(
-                "{} is an encoder, which only computes embeddings: use a model for chats, which computes embeddings as \
-                 well",
+                "{} is an encoder or a diffusion model, which cannot generate a text token by token: use a model for \
+                 chats, which computes embeddings as well",
                 path.display()
             );
             return Err(Error::new(ErrorKind::Configuration, message));
@@ -134,7 +135,9 @@ impl Model {
                 printable.allow_token(token.0.cast_unsigned());
             }
         }
+        let longest = pieces.iter().map(|piece| piece.len()).max();
         Ok(Self {
+            longest_piece: longest.unwrap_or_default().max(1),
             name: name_of(path),
             template,
             control_tokens,
@@ -222,14 +225,10 @@ impl Model {
         &self.pieces
     }
 
-    /// Returns the length of the longest token in bytes; at least 1, since callers divide by it.
-    pub(crate) fn longest_piece(&self) -> usize {
-        self.pieces
-            .iter()
-            .map(|piece| piece.len())
-            .max()
-            .unwrap_or(1)
-            .max(1)
+    /// Returns a number of tokens that a text of this length certainly has. A bound that needs no tokenizer: megabytes
+    /// of text would keep it busy for seconds.
+    pub(crate) fn min_tokens(&self, bytes: usize) -> usize {
+        bytes / self.longest_piece
     }
 
     /// Tokenizes a prompt. Control tokens are recognised unless they contain `separator`, which is
@@ -288,6 +287,17 @@ fn template_of(raw: &LlamaModel, path: &Path) -> Result<String> {
         );
         Error::new(ErrorKind::Configuration, message)
     })
+}
+
+/// Returns whether tokens depend on earlier ones only. Other models cannot decode a text in batches.
+fn is_causal(raw: &LlamaModel) -> bool {
+    // llama.cpp sets the attention of these architectures, so their files need not name it.
+    let architecture = raw.meta_val_str("general.architecture");
+    let is_encoder = matches!(
+        architecture.as_deref(),
+        Ok("gemma-embedding" | "dream" | "llada" | "llada-moe" | "rnd1")
+    );
+    !is_encoder && metadata(raw, "attention.causal").as_deref() != Some("false")
 }
 
 /// Returns the metadata of the file for a key without the prefix of the architecture.

@@ -50,8 +50,7 @@ impl Prompt {
             bytes += text.len();
             unused.retain(|&separator| !text.contains(separator));
         });
-        // A bound that needs no tokenizer: megabytes of text would keep it busy for seconds.
-        let at_least = bytes / model.longest_piece();
+        let at_least = model.min_tokens(bytes);
         if at_least > max_tokens {
             return Err(invalid_argument(format!(
                 "the prompt has more than {at_least} tokens, but the context holds {max_tokens}: \

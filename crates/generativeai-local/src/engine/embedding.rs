@@ -1,4 +1,4 @@
-//! Embeddings: a text is decoded in a separate context, and the states of its tokens are pooled.
+//! Embeddings: texts are decoded in a separate context, and the states of their tokens are pooled.
 
 use std::time::Instant;
 
@@ -20,20 +20,39 @@ pub(super) const EMBEDDING_CHUNK: usize = 32;
 /// The only sequence of the context.
 const SEQUENCE: usize = 0;
 
-/// A text that is being embedded, or waits for that.
+/// Texts that are being embedded one after another, or wait for that.
 pub(super) struct Embedding {
-    /// Tokens of the text: at least one, and at most as many as the context of the engine holds.
-    pub(super) text: Vec<LlamaToken>,
-    pub(super) pooling: Pooling,
+    /// Tokens of the texts: at least one of each, and at most as many as the context of the engine holds.
+    pub(super) texts: Vec<Vec<LlamaToken>>,
+    pooling: Pooling,
     /// Time at which it fails if it is not complete.
     pub(super) deadline: Option<Instant>,
-    /// Sum of the pooled states; empty before the first batch.
-    pub(super) sum: Vec<f64>,
-    /// Receives the sum of all pooled states. `None` once a result was sent.
-    pub(super) result: Option<oneshot::Sender<Result<Vec<f64>>>>,
+    /// Pooled states of the complete texts.
+    vectors: Vec<Vec<f64>>,
+    /// Pooled states of the next text; empty before its first batch.
+    pooled: Vec<f64>,
+    /// Receives the pooled states of all texts. `None` once a result was sent.
+    result: Option<oneshot::Sender<Result<Vec<Vec<f64>>>>>,
 }
 
 impl Embedding {
+    /// Creates an embedding of one or more texts, each with one or more tokens.
+    pub(super) fn new(
+        texts: Vec<Vec<LlamaToken>>,
+        pooling: Pooling,
+        deadline: Option<Instant>,
+        result: oneshot::Sender<Result<Vec<Vec<f64>>>>,
+    ) -> Self {
+        Self {
+            texts,
+            pooling,
+            deadline,
+            vectors: Vec::new(),
+            pooled: Vec::new(),
+            result: Some(result),
+        }
+    }
+
     /// Returns whether the result was sent, its receiver was dropped, or the deadline has passed. In the last case the
     /// embedding fails.
     pub(super) fn is_over(&mut self, now: Instant) -> bool {
@@ -44,14 +63,14 @@ impl Embedding {
     }
 
     /// Sends the result.
-    pub(super) fn end(&mut self, result: Result<Vec<f64>>) {
+    pub(super) fn end(&mut self, result: Result<Vec<Vec<f64>>>) {
         if let Some(sender) = self.result.take() {
             // The receiver may have been dropped.
             let _ = sender.send(result);
         }
     }
 
-    /// Decodes the next tokens of the text, and adds their states to the sum. Sends the result after the last ones.
+    /// Decodes the next tokens of a text, and pools their states. Sends the result after the last text.
     pub(super) fn advance(
         &mut self,
         cache: &mut KvCache<'_>,
@@ -59,32 +78,42 @@ impl Embedding {
         threads: &mut ThreadCount,
     ) {
         let start = cache.len(SEQUENCE);
-        let end = self.text.len().min(start + EMBEDDING_CHUNK);
+        let text = &self.texts[self.vectors.len()];
+        let end = text.len().min(start + EMBEDDING_CHUNK);
         batch.clear();
-        for (position, &token) in (0..).zip(&self.text[..end]).skip(start) {
+        for (position, &token) in (0..).zip(&text[..end]).skip(start) {
             batch
                 .add(token, position, &[0], true)
                 .expect("the batch of the scheduler is larger");
         }
         if let Err(error) = cache.decode(batch, threads) {
-            let message = format!("llama.cpp failed to decode a text: {error:?}");
+            let message = format!("llama.cpp failed to decode a text: {error}");
             return self.end(Err(error::internal(message)));
         }
-        cache.extend(SEQUENCE, &self.text[start..end]);
+        cache.extend(SEQUENCE, &text[start..end]);
         for index in 0..batch.n_tokens() {
-            let state = cache.state(index);
-            if self.pooling == Pooling::Last {
-                self.sum.clear();
-            }
-            self.sum.resize(state.len(), 0.0);
-            for (sum, value) in self.sum.iter_mut().zip(state) {
-                *sum += f64::from(*value);
-            }
+            pool(&mut self.pooled, cache.state(index), self.pooling);
         }
-        if end == self.text.len() {
-            let sum = std::mem::take(&mut self.sum);
-            self.end(Ok(sum));
+        if end < text.len() {
+            return;
         }
+        cache.clear(SEQUENCE);
+        self.vectors.push(std::mem::take(&mut self.pooled));
+        if self.vectors.len() == self.texts.len() {
+            let vectors = std::mem::take(&mut self.vectors);
+            self.end(Ok(vectors));
+        }
+    }
+}
+
+/// Adds the state after the next token to the pooled states. The mean is their sum: the vector is normalized later.
+fn pool(pooled: &mut Vec<f64>, state: &[f32], pooling: Pooling) {
+    if pooling == Pooling::Last {
+        pooled.clear();
+    }
+    pooled.resize(state.len(), 0.0);
+    for (sum, value) in pooled.iter_mut().zip(state) {
+        *sum += f64::from(*value);
     }
 }
 
@@ -95,17 +124,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn states_are_added_or_the_last_one_is_used() {
+        for (pooling, expected) in [(Pooling::Mean, [4.0, 6.0]), (Pooling::Last, [3.0, 4.0])] {
+            let mut pooled = Vec::new();
+            for state in [[1.0, 2.0], [3.0, 4.0]] {
+                pool(&mut pooled, &state, pooling);
+            }
+            assert_eq!(pooled, expected);
+        }
+    }
+
+    #[test]
     fn an_embedding_is_over_when_its_receiver_is_dropped_or_its_deadline_has_passed() {
         let now = Instant::now();
         let embedding = |deadline| {
             let (sender, receiver) = oneshot::channel();
-            let embedding = Embedding {
-                text: Vec::new(),
-                pooling: Pooling::Mean,
-                deadline,
-                sum: Vec::new(),
-                result: Some(sender),
-            };
+            let embedding = Embedding::new(Vec::new(), Pooling::Mean, deadline, sender);
             (embedding, receiver)
         };
         let (mut waiting, receiver) = embedding(None);

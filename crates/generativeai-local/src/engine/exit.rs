@@ -1,7 +1,7 @@
-//! End of the process while the engine decodes.
+//! End of the process while the engine runs.
 //!
 //! `exit` destroys the static objects of llama.cpp, and other threads keep running meanwhile. A batch that is being
-//! decoded uses them, so the process would end with a segmentation fault instead of its exit code.
+//! decoded uses them, and so does a context that is created or freed, so the process would end with a segmentation fault instead of its exit code.
 
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 /// Maximum time for a batch to stop. llama.cpp stops it between two operations, which takes milliseconds.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// Held for reading while a batch is decoded. Once the process ends, it is held for writing and never released, so no
-/// further batch starts.
-static DECODING: RwLock<()> = RwLock::new(());
+/// Held for reading while a batch is decoded, and while a context is created or freed. Once the process ends, it is held for writing and never released, so none of these
+/// starts.
+static IN_USE: RwLock<()> = RwLock::new(());
 static IS_EXITING: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the process from ending while this guard exists. Blocks forever if the process is ending.
 pub(super) fn guard() -> RwLockReadGuard<'static, ()> {
-    DECODING.read().unwrap_or_else(PoisonError::into_inner)
+    IN_USE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes the end of the process wait for the batches of all engines. Call it when llama.cpp has created its static
@@ -46,7 +46,7 @@ extern "C" fn wait() {
     IS_EXITING.store(true, Ordering::Relaxed);
     let started = Instant::now();
     while started.elapsed() < MAX_WAIT {
-        let guard = match DECODING.try_write() {
+        let guard = match IN_USE.try_write() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             Err(TryLockError::WouldBlock) => {

@@ -27,15 +27,6 @@ pub(super) struct KvCache<'model> {
     threads: i32,
 }
 
-/// Reason why a batch was not decoded.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum DecodeFailure {
-    /// The cache has no free cells for the tokens of the batch. Nothing has changed.
-    CacheFull,
-    /// llama.cpp reported an error.
-    Failed(DecodeError),
-}
-
 impl<'model> KvCache<'model> {
     /// Wraps a context whose sequences are all empty.
     pub(super) fn new(context: LlamaContext<'model>, sequences: usize, reuse: bool) -> Self {
@@ -107,20 +98,21 @@ impl<'model> KvCache<'model> {
     }
 
     /// Decodes a batch. The caller reports its tokens with [`extend`](Self::extend) afterwards.
+    ///
+    /// # Errors
+    ///
+    /// `NoKvCacheSlot` if the cache has no free cells for the tokens of the batch: nothing has changed.
     pub(super) fn decode(
         &mut self,
         batch: &mut LlamaBatch<'_>,
         threads: &mut ThreadCount,
-    ) -> Result<(), DecodeFailure> {
+    ) -> Result<(), DecodeError> {
         self.set_threads(threads.next());
         let running = ThreadCount::start();
         let _guard = exit::guard();
         let decoded = self.context.decode(batch);
         threads.end(&running);
-        decoded.map_err(|error| match error {
-            DecodeError::NoKvCacheSlot => DecodeFailure::CacheFull,
-            error => DecodeFailure::Failed(error),
-        })
+        decoded
     }
 
     /// Records tokens of a decoded batch as part of a sequence.

@@ -13,6 +13,7 @@ use generativeai::{Error, ErrorKind, Result};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::{LlamaContextParams, LlamaPoolingType};
 use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::{DecodeError, LlamaContextLoadError};
 use llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED;
 
 use crate::error;
@@ -20,9 +21,10 @@ use crate::model::{self, Model};
 
 use super::cores::ThreadCount;
 use super::embedding::{EMBEDDING_CHUNK, Embedding};
+use super::exit;
 use super::generation::{Generation, Status};
 use super::job::EngineOptions;
-use super::kv_cache::{DecodeFailure, KvCache, sequence_id};
+use super::kv_cache::{KvCache, sequence_id};
 use super::queue::Queue;
 use super::work::Work;
 
@@ -54,8 +56,12 @@ pub(super) fn run(
     let context = match new_context(model, options, PREFILL_CHUNK + options.chats, params) {
         Ok(context) => context,
         Err(error) => {
+            let what = format!(
+                "for a context of {} tokens: use a smaller one",
+                options.context
+            );
             // `Engine::start` waits for this message; it cannot have dropped the receiver.
-            let _ = ready.send(Err(error));
+            let _ = ready.send(Err(not_enough_memory(&what, error)));
             return;
         }
     };
@@ -77,6 +83,9 @@ pub(super) fn run(
         threads: ThreadCount::new(options.threads),
     };
     scheduler.run();
+    // The contexts are freed.
+    let _guard = exit::guard();
+    drop(scheduler);
 }
 
 /// Creates a context of the size in `options`, for batches of at most `batch` tokens.
@@ -85,7 +94,7 @@ fn new_context(
     options: EngineOptions,
     batch: usize,
     params: LlamaContextParams,
-) -> Result<LlamaContext<'_>> {
+) -> Result<LlamaContext<'_>, LlamaContextLoadError> {
     let threads = i32::try_from(options.threads).unwrap_or(i32::MAX);
     let batch = u32::try_from(batch).unwrap_or(u32::MAX);
     let params = params
@@ -101,16 +110,14 @@ fn new_context(
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
         .with_no_perf(true);
-    model
-        .raw()
-        .new_context(model::backend()?, params)
-        .map_err(|error| {
-            let message = format!(
-                "not enough memory for a context of {} tokens: use a smaller one",
-                options.context
-            );
-            Error::new(ErrorKind::Configuration, message).with_source(error)
-        })
+    let backend = model::backend().expect("a loaded model has initialized it");
+    let _guard = exit::guard();
+    model.raw().new_context(backend, params)
+}
+
+fn not_enough_memory(what: &str, error: LlamaContextLoadError) -> Error {
+    let message = format!("not enough memory {what}");
+    Error::new(ErrorKind::Configuration, message).with_source(error)
 }
 
 /// State of the engine thread.
@@ -174,8 +181,8 @@ impl Scheduler<'_> {
             }
             match self.cache.decode(&mut self.batch, &mut self.threads) {
                 Ok(()) => self.process(&entries),
-                Err(DecodeFailure::CacheFull) => self.make_room(),
-                Err(DecodeFailure::Failed(error)) => self.fail_batch(&entries, &error),
+                Err(DecodeError::NoKvCacheSlot) => self.make_room(),
+                Err(error) => self.fail_batch(&entries, &error),
             }
         }
     }
@@ -193,8 +200,13 @@ impl Scheduler<'_> {
     fn drop_cancelled(&mut self) {
         let now = Instant::now();
         self.queue.retain(|work| !work.is_over(now));
-        self.embedding
+        let over = self
+            .embedding
             .take_if(|(embedding, _)| embedding.is_over(now));
+        if over.is_some() {
+            let _guard = exit::guard();
+            drop(over);
+        }
         let mut index = 0;
         while let Some(reply) = self.running.get_mut(index) {
             if reply.is_over(now) {
@@ -238,12 +250,14 @@ impl Scheduler<'_> {
         })
     }
 
-    /// Creates the context of an embedding. Fails it if there is not enough memory.
+    /// Creates the context of an embedding, for its longest text. Fails it if there is not enough memory.
     ///
     /// In the context of the replies, the cells of other sequences would change the last bits of the result.
     fn start_embedding(&mut self, mut embedding: Embedding) {
+        let longest = embedding.texts.iter().map(Vec::len).max();
+        let longest = longest.unwrap_or_default();
         let options = EngineOptions {
-            context: u32::try_from(embedding.text.len()).unwrap_or(u32::MAX),
+            context: u32::try_from(longest).unwrap_or(u32::MAX),
             ..self.options
         };
         let params = LlamaContextParams::default()
@@ -252,7 +266,10 @@ impl Scheduler<'_> {
             .with_pooling_type(LlamaPoolingType::None);
         match new_context(self.model, options, EMBEDDING_CHUNK, params) {
             Ok(context) => self.embedding = Some((embedding, KvCache::new(context, 1, false))),
-            Err(error) => embedding.end(Err(error)),
+            Err(error) => {
+                let what = format!("to embed a text of {longest} tokens: divide the text");
+                embedding.end(Err(not_enough_memory(&what, error)));
+            }
         }
     }
 

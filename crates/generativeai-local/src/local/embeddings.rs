@@ -40,9 +40,9 @@ impl Local {
         let tokens = texts.iter().map(Vec::len).sum();
         let Inner { model, engine, .. } = &*self.0;
         let deadline = deadline(&options);
+        let vectors = engine.embed(texts, model.pooling(), deadline).await?;
         let mut response = BatchEmbedContentsResponse::default();
-        for (text, (_, request)) in texts.into_iter().zip(&requests) {
-            let vector = engine.embed(text, model.pooling(), deadline).await?;
+        for (vector, (_, request)) in vectors.into_iter().zip(&requests) {
             let mut embedding = ContentEmbedding::default();
             embedding.values = normalized(vector, request.output_dimensionality)?;
             response.embeddings.push(embedding);
@@ -63,10 +63,9 @@ impl Local {
         let Inner { model, ignored, .. } = &*self.0;
         let content = request.content.clone().unwrap_or_default();
         let text = text_of(&format!("{path}content"), &content)?;
+        let empty = || invalid_argument(format!("{path}content is empty: add text"));
         if text.is_empty() {
-            return Err(invalid_argument(format!(
-                "{path}content is empty: add text"
-            )));
+            return Err(empty());
         }
         let (size, max) = (request.output_dimensionality, model.embedding_size());
         if let Some(size) = size.filter(|size| !(1..=max).contains(size)) {
@@ -75,23 +74,39 @@ impl Local {
             )));
         }
         let task = request.task_type.as_ref();
-        let has_task = task.is_some_and(|task| *task != TaskType::Unspecified);
-        for (name, is_set) in [("taskType", has_task), ("title", request.title.is_some())] {
+        // Serializers of Protocol Buffers may write an empty string for a member that is not set.
+        let has_task =
+            task.is_some_and(|task| *task != TaskType::Unspecified && !task.as_str().is_empty());
+        let has_title = request
+            .title
+            .as_ref()
+            .is_some_and(|title| !title.is_empty());
+        let prefix = ignored.path(path);
+        for (name, is_set) in [("taskType", has_task), ("title", has_title)] {
             if is_set {
-                let reason = format!("{name}: the embedded model does not have this setting");
+                let reason =
+                    format!("{prefix}{name}: the embedded model does not have this setting");
                 ignored.ignore(reason)?;
             }
         }
-        ignored.ignore_unknown("", &request.unknown)?;
-        let tokens = model.tokenize_text(&text);
-        let (length, context) = (tokens.len(), self.context());
-        if length > context {
-            return Err(invalid_argument(format!(
-                "{path}content has {length} tokens, but the context has {context}: divide the text, or load the model \
+        ignored.ignore_unknown(prefix, &request.unknown)?;
+        let context = self.context();
+        let too_long = |tokens: &str| {
+            invalid_argument(format!(
+                "{path}content has {tokens} tokens, but the context has {context}: divide the text, or load the model \
                  with a larger context"
-            )));
+            ))
+        };
+        let at_least = model.min_tokens(text.len());
+        if at_least > context {
+            return Err(too_long(&format!("at least {at_least}")));
         }
-        Ok(tokens)
+        let tokens = model.tokenize_text(&text);
+        match tokens.len() {
+            0 => Err(empty()),
+            length if length > context => Err(too_long(&length.to_string())),
+            _ => Ok(tokens),
+        }
     }
 }
 

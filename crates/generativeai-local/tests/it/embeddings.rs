@@ -1,5 +1,8 @@
 //! Embeddings of texts.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use generativeai::protocol::embeddings::{
@@ -181,17 +184,24 @@ async fn the_model_lists_embed_content_as_a_method() {
 
 #[test]
 fn an_encoder_is_refused_with_an_alternative() {
-    let path = Tiny {
+    let named = Tiny {
         more: &[("attention.causal", 7, &[0])],
         ..Tiny::default()
+    };
+    let by_architecture = Tiny {
+        architecture: "dream",
+        template: None,
+        ..Tiny::default()
+    };
+    for (name, file) in [("encoder", named), ("diffusion", by_architecture)] {
+        let path = file.write(name);
+
+        let error = builder().context(512).model(&path).build().unwrap_err();
+
+        let end = "use a model for chats, which computes embeddings as well";
+        assert!(error.to_string().ends_with(end), "{error}");
+        tiny::remove(&path);
     }
-    .write("encoder");
-
-    let error = builder().context(512).model(&path).build().unwrap_err();
-
-    let end = "use a model for chats, which computes embeddings as well";
-    assert!(error.to_string().ends_with(end), "{error}");
-    tiny::remove(&path);
 }
 
 #[tokio::test]
@@ -221,6 +231,11 @@ async fn a_request_that_the_model_cannot_follow_is_refused_with_the_member() {
         (
             content(json!([{ "text": "a".repeat(1_024) }])),
             "content has 1025 tokens, but the context has 1024",
+        ),
+        // The tokenizer is not run.
+        (
+            content(json!([{ "text": "a".repeat(1_048_576) }])),
+            "content has at least ",
         ),
     ] {
         let request: EmbedContentRequest = serde_json::from_value(request).unwrap();
@@ -266,8 +281,61 @@ async fn a_task_and_a_title_are_ignored_and_reported_or_refused() {
     assert_eq!(reported.len(), 2, "{reported:?}");
     assert!(reported[0].starts_with("taskType:") && reported[1].starts_with("title:"));
     assert!(error.to_string().starts_with("taskType:"), "{error}");
-    let unspecified = plain.task_type(TaskType::Unspecified);
-    assert!(embed(&strict, unspecified).await.is_ok());
+    for task in [TaskType::Unspecified, TaskType::from("")] {
+        let unset = plain.clone().task_type(task).title("");
+        assert!(embed(&strict, unset).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_batch_in_strict_mode_is_refused_with_the_request_and_its_member() {
+    let local = tiny("strict-batch", |builder| builder.strict(true));
+    for (member, expected) in [
+        ("title", "requests[1].title:"),
+        ("titel", "requests[1].titel is unknown"),
+    ] {
+        let requests = json!([
+            { "content": { "parts": [{ "text": "a" }] } },
+            { "content": { "parts": [{ "text": "a" }] }, member: "Greetings" },
+        ]);
+        let requests: Vec<EmbedContentRequest> = serde_json::from_value(requests).unwrap();
+
+        let error = embed_all(&local, requests).await.unwrap_err();
+
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_takes_one_place_in_the_queue() {
+    let local = tiny("queue-of-texts", |builder| builder.queue(1));
+    let requests = |count| vec![EmbedContentRequest::new(LONG.repeat(8)); count];
+    let mut running = Box::pin(embed_all(&local, requests(100)));
+    assert!(poll(&mut running).await.is_none());
+    // Until the engine has taken it from the queue, the queue is full.
+    let mut waiting = loop {
+        let mut waiting = Box::pin(embed_all(&local, requests(10)));
+        if poll(&mut waiting).await.is_none() {
+            break waiting;
+        }
+        tokio::task::yield_now().await;
+    };
+
+    let error = embed(&local, EmbedContentRequest::new("Hello")).await;
+
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::RateLimited);
+    // Dropping the first batch ends it, and the other one starts.
+    drop(running);
+    assert_eq!(waiting.as_mut().await.unwrap().len(), 10);
+}
+
+/// Returns the result of a future that is ready.
+async fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+    let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await;
+    match polled {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
 }
 
 #[tokio::test]
