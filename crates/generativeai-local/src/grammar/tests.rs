@@ -412,7 +412,7 @@ fn random_calls_of_any_form_are_parsed() {
             assert_eq!((calls.len(), length), (1, text.len()), "{text}");
             let (name, mut arguments) = calls.remove(0);
             if syntax.is_untyped() {
-                schema.read_texts(&mut arguments);
+                schema.parse_text_arguments(&mut arguments);
             }
             let arguments = Value::Object(arguments);
             assert_eq!(name, "f");
