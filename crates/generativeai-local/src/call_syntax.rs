@@ -129,6 +129,15 @@ impl CallSyntax {
         marks
     }
 
+    /// Returns whether a tag occurs inside a call, around the function or an argument. Text may contain it, as it often
+    /// is an ordinary word of XML.
+    pub(crate) fn is_inside(&self, tag: &str) -> bool {
+        self.parameters.is_some()
+            && self.marks().iter().any(|mark| mark.contains(tag))
+            && tag != self.start()
+            && !self.after_arguments.ends_with(tag)
+    }
+
     /// Returns the text that marks the start of a call: a tag such as `<tool_call>`, or else all of the
     /// text before the name.
     ///

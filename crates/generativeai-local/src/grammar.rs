@@ -32,7 +32,7 @@ impl Grammars {
     ///
     /// # Errors
     ///
-    /// 400 if no value can match a schema, or if the grammar is too complex. In strict mode, also for a schema that
+    /// 400 if no value can match a schema, if a parameter cannot be named in a call, or if the grammar is too complex. In strict mode, also for a schema that
     /// cannot be enforced as a whole.
     pub(crate) fn compile(
         &self,
@@ -62,6 +62,11 @@ fn compile(
     mut shape: Shape,
     ignored: &IgnoredSettings,
 ) -> Result<Matcher> {
+    if let Some((function, parameter)) = shape.unnamable() {
+        return Err(invalid_argument(format!(
+            "function `{function}`: the model cannot name the parameter {parameter:?} in a call: rename it"
+        )));
+    }
     let mut matcher = matcher(factory, &shape.to_lark());
     if matcher.get_error().is_none() && matcher.grammar_warnings().is_empty() {
         return Ok(matcher);

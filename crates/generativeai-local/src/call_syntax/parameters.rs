@@ -117,6 +117,20 @@ impl Parameters {
         self.text.as_ref() == Some(&self.json)
     }
 
+    /// Returns whether a parameter of this name is found in a call.
+    pub(crate) fn can_name(&self, name: &str) -> bool {
+        let json = (&self.json, "0");
+        let text = self.text.iter().map(|text| (text, ""));
+        text.chain([json]).all(|(around, value)| {
+            let text = format!(
+                "{}{name}{}{value}{}",
+                self.before_name, around.before, around.after
+            );
+            let parsed = self.parse_one(&text);
+            parsed.is_some_and(|(found, _, rest)| found == name && rest.is_empty())
+        })
+    }
+
     /// Parses the parameters at the start of the text; returns the rest of the text.
     pub(super) fn parse<'a>(&self, mut text: &'a str) -> (Map<String, Value>, &'a str) {
         let mut arguments = Map::new();
@@ -156,7 +170,7 @@ impl Parameters {
 
 /// Returns whether a text may be the name of a parameter, and not the end of the arguments.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && !text.contains(['(', ')', '[', ']', '{', '}', '<', '>', '\n'])
+    !text.is_empty() && !text.starts_with([')', ']', '}']) && !text.contains(['<', '>', '\n'])
 }
 
 /// Reads the JSON value at the start of the text; returns it with its length in bytes.

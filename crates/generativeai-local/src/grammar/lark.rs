@@ -91,6 +91,23 @@ impl Shape {
         response.into_iter().chain(arguments).collect()
     }
 
+    /// Returns a function and a parameter that would not be found in a call, such as a name with the text that follows
+    /// names; `None` if there is none.
+    pub(super) fn unnamable(&self) -> Option<(&str, String)> {
+        let (Answer::TextOrCalls(_, syntax, functions) | Answer::Call(syntax, functions)) =
+            &self.answer
+        else {
+            return None;
+        };
+        let form = syntax.parameters.as_ref()?;
+        functions.iter().find_map(|function| {
+            let (parameters, _) = parameters(&function.schema);
+            let mut names = parameters.into_iter().map(|parameter| parameter.name);
+            let unnamable = names.find(|name| !form.can_name(name))?;
+            Some((function.name.as_str(), unnamable))
+        })
+    }
+
     /// Writes the grammar.
     pub(super) fn to_lark(&self) -> String {
         let mut rules = HEADER.to_owned();
@@ -246,8 +263,15 @@ fn functions(rules: &mut String, syntax: &CallSyntax, functions: &[Function]) {
     }
 }
 
+/// Maximum number of parameters of a function whose order is enforced.
+///
+/// The rule of a parameter refers to that of the next one, and llguidance recurses along the references. With two
+/// megabytes of stack, as threads have, it overflows between 320 and 350 parameters.
+const MAX_ORDERED: usize = 128;
+
 /// Writes the rules of arguments that are not one JSON object; returns the expression that refers to them. As in JSON,
-/// the parameters have a fixed order. `prefix` begins the names of the rules.
+/// the parameters have a fixed order, unless there are more than [`MAX_ORDERED`]: then they may have any order, and the
+/// check of the complete call finds missing ones. `prefix` begins the names of the rules.
 fn arguments(rules: &mut String, prefix: &str, form: &Parameters, schema: &Value) -> String {
     let (mut declared, is_open) = parameters(schema);
     if form.is_sorted {
@@ -262,6 +286,18 @@ fn arguments(rules: &mut String, prefix: &str, form: &Parameters, schema: &Value
         push_line(rules, &format!("{prefix}_other: {other}"));
         rest = format!("({between} {prefix}_other)*");
         first = format!("({prefix}_other {rest})?");
+    }
+    if declared.len() > MAX_ORDERED {
+        for (at, parameter) in declared.iter().enumerate() {
+            let name = literal(&parameter.name);
+            let value = value(form, &name, &parameter.schema, parameter.kind);
+            push_line(rules, &format!("{prefix}_{at}: {value}"));
+        }
+        let other = is_open.then(|| format!("{prefix}_other"));
+        let names = (0..declared.len()).map(|at| format!("{prefix}_{at}"));
+        let names: Vec<_> = names.chain(other).collect();
+        push_line(rules, &format!("{prefix}_any: {}", names.join(" | ")));
+        return format!("({prefix}_any ({between} {prefix}_any)*)?");
     }
     for (at, parameter) in declared.iter().enumerate().rev() {
         let name = literal(&parameter.name);

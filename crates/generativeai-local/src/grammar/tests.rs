@@ -375,6 +375,67 @@ fn arguments_of_any_form_are_constrained() {
     }
 }
 
+/// A stack overflow ends the process.
+#[test]
+fn many_parameters_fit_on_the_stack_of_a_thread() {
+    let schema = |count: usize| {
+        let properties = (0..count).map(|at| (format!("p{at}"), json!({ "type": "string" })));
+        json!({ "type": "object", "properties": serde_json::Map::from_iter(properties) })
+    };
+    let compile_all = move || {
+        for (syntax, text) in [
+            (CallSyntax::default(), call("f", r#"{"p5":"a","p499":"b"}"#)),
+            (
+                CallSyntax::tagged(),
+                "<call>\n<name=f>\n<set=p5>\na\n</set>\n<set=p499>\nb\n</set>\n</name>\n</call>"
+                    .to_owned(),
+            ),
+            (
+                CallSyntax::pythonic(),
+                r#"<calls>[f(p5="a", p499="b")]</calls>"#.to_owned(),
+            ),
+        ] {
+            let shape = |count| {
+                let function = function("f", &schema(count));
+                shape(Answer::Call(syntax.clone(), vec![function]))
+            };
+            assert!(matches(shape(500), &text), "{text}");
+            // An error is allowed here.
+            drop(compile(&bytes(), shape(4_000), &IgnoredSettings::new(true)));
+        }
+        Schema::compile(&schema(9_000), "").unwrap_err()
+    };
+
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let error = thread.spawn(compile_all).unwrap().join().unwrap();
+
+    assert!(error.to_string().contains("9000 properties"), "{error}");
+}
+
+#[test]
+fn a_parameter_that_would_not_be_found_in_a_call_is_refused() {
+    for (syntax, name, is_accepted) in [
+        (CallSyntax::default(), "a=\n<b>", true),
+        (CallSyntax::tagged(), "expand[]", true),
+        (CallSyntax::tagged(), "price (USD)", true),
+        (CallSyntax::tagged(), "a\nb", false),
+        (CallSyntax::pythonic(), "xml:lang", true),
+        (CallSyntax::pythonic(), "a=b", false),
+        (CallSyntax::quoted(), "price (USD)", true),
+        (CallSyntax::quoted(), "xml:lang", false),
+    ] {
+        let schema = json!({ "type": "object", "properties": { name: { "type": "integer" } } });
+        let shape = shape(Answer::Call(syntax, vec![function("f", &schema)]));
+
+        let compiled = compile(&bytes(), shape, &IgnoredSettings::new(true));
+
+        assert_eq!(compiled.is_ok(), is_accepted, "{name}");
+        if let Err(error) = compiled {
+            assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
+        }
+    }
+}
+
 /// Whatever a model writes within the grammar is a call that matches its schema.
 #[test]
 fn random_calls_of_any_form_are_parsed() {
@@ -412,7 +473,7 @@ fn random_calls_of_any_form_are_parsed() {
             assert_eq!((calls.len(), length), (1, text.len()), "{text}");
             let (name, mut arguments) = calls.remove(0);
             if syntax.is_untyped() {
-                schema.read_texts(&mut arguments);
+                schema.parse_text_arguments(&mut arguments);
             }
             let arguments = Value::Object(arguments);
             assert_eq!(name, "f");

@@ -48,7 +48,7 @@ impl Checks {
         };
         let (_, schema) = self.functions.iter().find(|(known, _)| known == name)?;
         if self.untyped_calls {
-            schema.read_texts(arguments);
+            schema.parse_text_arguments(arguments);
         }
         let reason = mismatch(schema, &Value::Object(arguments.clone()))?;
         let message = format!("the arguments of `{name}` do not match its parameters: {reason}");
@@ -80,6 +80,37 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::call_syntax::CallSyntax;
+    use crate::ignored::IgnoredSettings;
+
+    #[test]
+    fn arguments_of_untyped_calls_are_converted_by_their_schema() {
+        let request = serde_json::from_value(json!({
+            "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }],
+            "tools": [{ "functionDeclarations": [{ "name": "f", "parametersJsonSchema": {
+                "type": "object",
+                "properties": { "zip": { "type": ["string", "null"] }, "count": { "type": "integer" } },
+            } }] }],
+        }));
+        let request = Request::parse(&request.unwrap(), &IgnoredSettings::new(true)).unwrap();
+        let calls = Calls {
+            syntax: CallSyntax::tagged(),
+            after_text: true,
+        };
+        let checks = Checks::of(&request, Some(&calls));
+        let arguments = |value: Value| value.as_object().cloned().unwrap();
+        let mut call = Segment::Call {
+            name: "f".to_owned(),
+            arguments: arguments(json!({ "zip": "10115", "count": "5" })),
+        };
+
+        assert_eq!(checks.check_call(&mut call), None);
+        let expected = Segment::Call {
+            name: "f".to_owned(),
+            arguments: arguments(json!({ "zip": "10115", "count": 5 })),
+        };
+        assert_eq!(call, expected);
+    }
 
     /// Row 10 of tests/field.md: a reply is validated against the whole schema.
     #[test]

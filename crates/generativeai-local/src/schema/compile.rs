@@ -75,6 +75,7 @@ impl Schema {
             schema: enforced,
             left_out,
         } = lower(&declared)?;
+        size::check_properties(&enforced)?;
         size::check_references(&enforced)?;
         recursion::check(&enforced)?;
         Ok(Self {

@@ -61,17 +61,44 @@ pub(crate) fn parameters(schema: &Value) -> (Vec<Parameter>, bool) {
 }
 
 impl Schema {
-    /// Converts arguments that were written as text: a parameter that is not a string is JSON.
-    pub(crate) fn read_texts(&self, arguments: &mut Map<String, Value>) {
+    /// Converts arguments that were written as text: a parameter that is not a string is JSON. If the schema allows the
+    /// text alone, it is kept, such as digits where the value is a string or `null`.
+    pub(crate) fn parse_text_arguments(&self, arguments: &mut Map<String, Value>) {
         let (parameters, _) = parameters(&self.enforced);
-        for (name, value) in arguments {
+        let mut texts = Vec::new();
+        for (name, value) in arguments.iter_mut() {
             let parameter = parameters.iter().find(|it| it.name == *name);
             let is_text = parameter.is_some_and(|it| it.kind == Kind::Text);
             if let Value::String(text) = value
                 && !is_text
                 && let Ok(json) = serde_json::from_str(text)
             {
-                *value = json;
+                texts.push((name.clone(), std::mem::replace(value, json)));
+            }
+        }
+        let validator = if texts.is_empty() {
+            None
+        } else {
+            self.validator()
+        };
+        let Some(validator) = validator else {
+            return;
+        };
+        let mismatches = |arguments: &Map<String, Value>| {
+            let arguments = Value::Object(arguments.clone());
+            validator.iter_errors(&arguments).count()
+        };
+        let mut fewest = mismatches(arguments);
+        for (name, text) in texts {
+            if fewest == 0 {
+                break;
+            }
+            let json = arguments.insert(name.clone(), text);
+            let count = mismatches(arguments);
+            if count < fewest {
+                fewest = count;
+            } else {
+                arguments.extend(json.map(|json| (name, json)));
             }
         }
     }
@@ -131,11 +158,20 @@ mod tests {
                 "number": { "type": "integer" },
                 "list": { "type": "array" },
                 "nullable": { "type": ["string", "null"] },
+                "short": { "allOf": [{ "type": "string" }, { "maxLength": 9 }] },
+                "const": { "const": "5" },
                 "any": {},
             },
             "$defs": { "choice": { "enum": ["5", "6"] } },
         });
         let schema = Schema::compile_arguments(&schema, "").unwrap();
+        let expect = |schema: &Schema, name: &str, text: &str, expected: &Value| {
+            let mut arguments = Map::from_iter([(name.to_owned(), text.into())]);
+
+            schema.parse_text_arguments(&mut arguments);
+
+            assert_eq!(arguments[name], *expected, "{name}: {text}");
+        };
         for (name, text, expected) in [
             ("text", "5", json!("5")),
             ("text", " {\"a\":\n1}", json!(" {\"a\":\n1}")),
@@ -146,15 +182,25 @@ mod tests {
             ("list", "[1, \"a\"]", json!([1, "a"])),
             ("nullable", "null", json!(null)),
             ("nullable", "nothing", json!("nothing")),
+            ("nullable", "10115", json!("10115")),
+            ("nullable", "true", json!("true")),
+            ("short", "10115", json!("10115")),
+            ("const", "5", json!("5")),
+            ("number", "true", json!(true)),
             ("any", "5", json!(5)),
             ("any", "a b", json!("a b")),
             ("unknown", "true", json!(true)),
         ] {
-            let mut arguments = Map::from_iter([(name.to_owned(), text.into())]);
-
-            schema.read_texts(&mut arguments);
-
-            assert_eq!(arguments[name], expected, "{name}: {text}");
+            expect(&schema, name, text, &expected);
+        }
+        let properties = json!({ "a": { "type": "string" }, "b": { "type": "integer" } });
+        for schema in [
+            json!({ "additionalProperties": { "type": "string" } }),
+            json!({ "allOf": [{ "properties": properties }] }),
+            json!({ "anyOf": [{ "properties": properties }, { "required": ["c"] }] }),
+        ] {
+            let schema = Schema::compile_arguments(&schema, "").unwrap();
+            expect(&schema, "a", "10115", &json!("10115"));
         }
     }
 

@@ -18,6 +18,12 @@ pub(super) const MAX_SIZE: usize = 20_000;
 /// overflows between 300 and 400 levels.
 const MAX_LEVELS: usize = 256;
 
+/// Maximum number of properties in a schema.
+///
+/// The grammar engine recurses along the properties of an object, which may be merged from several schemas. With two
+/// megabytes of stack, it overflows between 6,000 and 7,000.
+const MAX_PROPERTIES: usize = 4_000;
+
 /// Rejects a schema that is nested too deep or has too many members.
 pub(super) fn check(schema: &Value) -> Result<(), Problem> {
     let mut remaining = MAX_SIZE;
@@ -42,6 +48,23 @@ fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<(), Pro
             .try_for_each(|value| measure(value, depth, remaining)),
         _ => Ok(()),
     }
+}
+
+/// Rejects a lowered schema with too many properties.
+pub(super) fn check_properties(lowered: &Value) -> Result<(), Problem> {
+    let schemas = subschemas::all(lowered);
+    let properties = schemas.iter().flat_map(|schema| {
+        let maps = [schema.get("properties"), schema.get("patternProperties")];
+        maps.into_iter().flatten().filter_map(Value::as_object)
+    });
+    let total: usize = properties.map(|properties| properties.len()).sum();
+    if total > MAX_PROPERTIES {
+        let reason = format!(
+            "the schema has {total} properties, but at most {MAX_PROPERTIES} are supported: simplify it"
+        );
+        return Err(Problem::new("", reason));
+    }
+    Ok(())
 }
 
 /// Rejects a lowered schema whose references may lead too deep.

@@ -66,6 +66,7 @@ impl Template {
         if let Some(native) = &mut native_tools {
             let thoughts_end = thinking.map(|tags| tags.close);
             native.calls.trim(thoughts_end, ends);
+            native.tags.retain(|tag| !native.calls.is_inside(tag));
         }
         // Without it, the end of a call would not be found.
         native_tools.take_if(|native| native.calls.end().is_empty());

@@ -440,9 +440,16 @@ fn the_form_of_the_arguments_is_found() {
         tags,
         ..
     } = rendered.unwrap();
-    // Tags of the declarations may occur in text.
-    assert!(tags.iter().any(|tag| tag == "</set>"));
-    assert!(!tags.iter().any(|tag| tag == "<name>"));
+    // Tags of the declarations, and those inside a call, may occur in text.
+    for (tag, is_forbidden) in [
+        ("<calls>", true),
+        ("</calls>", true),
+        ("</set>", false),
+        ("</do>", false),
+        ("<name>", false),
+    ] {
+        assert_eq!(tags.iter().any(|it| it == tag), is_forbidden, "{tag}");
+    }
     assert!(prompt.contains("<do \"height\">\n<set of>Ben Nevis</set>\n</do>"));
     assert_eq!(calls.start(), "<calls>");
     assert!(calls.is_untyped());
