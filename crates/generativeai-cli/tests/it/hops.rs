@@ -192,6 +192,18 @@ fn a_reply_whose_continuation_fails_is_kept() {
     terminal.quit();
 }
 
+/// Checks that a new process continues the reply of the last session.
+fn assert_continues(service: &Service, data: &tempfile::TempDir) {
+    let mut terminal = Terminal::start(&chat(service, data, &["--continue"]));
+    terminal.wait_for("(the last reply was interrupted: /continue continues it)");
+    assert_eq!(terminal.ask("/continue"), "a time.");
+    assert_eq!(
+        terminal.ask("/history"),
+        "you: Tell me a story\nmodel: Once upon a time."
+    );
+    terminal.quit();
+}
+
 #[test]
 fn a_session_whose_process_was_killed_in_a_hop_continues_it() {
     let answers = [
@@ -207,14 +219,7 @@ fn a_session_whose_process_was_killed_in_a_hop_continues_it() {
     terminal.signal("KILL");
     terminal.wait_until_killed();
 
-    let mut terminal = Terminal::start(&chat(&service, &data, &["--continue"]));
-    terminal.wait_for("(the last reply was interrupted: /continue continues it)");
-    assert_eq!(terminal.ask("/continue"), "a time.");
-    assert_eq!(
-        terminal.ask("/history"),
-        "you: Tell me a story\nmodel: Once upon a time."
-    );
-    terminal.quit();
+    assert_continues(&service, &data);
 }
 
 #[test]
@@ -240,14 +245,7 @@ fn a_session_that_was_ended_after_a_stopped_reply_continues_it() {
             terminal.end();
         }
 
-        let mut terminal = Terminal::start(&chat(&service, &data, &["--continue"]));
-        terminal.wait_for("(the last reply was interrupted: /continue continues it)");
-        assert_eq!(terminal.ask("/continue"), "a time.");
-        assert_eq!(
-            terminal.ask("/history"),
-            "you: Tell me a story\nmodel: Once upon a time."
-        );
-        terminal.quit();
+        assert_continues(&service, &data);
     }
 }
 

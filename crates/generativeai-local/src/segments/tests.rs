@@ -1,3 +1,5 @@
+//! Texts that are split into thoughts, text and calls, in pieces of any size.
+
 use super::*;
 
 impl From<CallSyntax> for Calls {

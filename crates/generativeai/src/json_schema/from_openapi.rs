@@ -302,4 +302,17 @@ mod tests {
         let error = unknown.to_json_schema().expect_err("an unknown type");
         assert!(error.to_string().contains("MATRIX"), "{error}");
     }
+
+    #[test]
+    fn the_values_of_a_numeric_enum_become_numbers() {
+        for (kind, texts, values) in [
+            ("INTEGER", ["101", "201"], json!([101, 201])),
+            ("NUMBER", ["0.5", "1"], json!([0.5, 1])),
+            ("STRING", ["101", "a"], json!(["101", "a"])),
+        ] {
+            let schema = json!({"type": kind, "format": "enum", "enum": texts});
+            let expected = json!({"type": kind.to_lowercase(), "enum": values});
+            assert_eq!(translated(schema), expected);
+        }
+    }
 }
